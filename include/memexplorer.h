@@ -1,0 +1,255 @@
+// memexplorer.h - explore the memory of a CPython process: the whole public interface.
+//
+//   mx_target --mx_heap_capture--> mx_heap --> objects, references, types, threads, roots
+//       \-----mx_refs------------> a few addresses, without a copy of the heap
+//
+// A target is an identified CPython process. A heap is a consistent copy of its memory with every
+// object found in it. No code runs in the target, and no function here prints, logs or exits.
+//
+// Status:    every fallible function returns mx_status; MX_OK is zero. `ret` is written on success
+//            only. `err` belongs to the caller and may be NULL.
+// Ownership: what `_open` and `_capture` return is freed by the matching `_free`; a `const char *`
+//            or `const struct *` handed out lives as long as the object it came from.
+// Threads:   a target or heap may be used by one thread at a time; distinct ones are independent.
+//            Capturing stops a process with ptrace: only the thread that captures may wait for it.
+// Units:     sizes are bytes, times nanoseconds, addresses those of the target.
+#ifndef MEMEXPLORER_H
+#define MEMEXPLORER_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+#if defined(__GNUC__)
+#define MX_EXPORT __attribute__((visibility("default")))
+#else
+#define MX_EXPORT
+#endif
+
+#define MX_VERSION "0.1.0"
+
+// ---- errors -----------------------------------------------------------------------------------
+
+// name, exit code of the command line, text, Python exception
+#define MX_STATUS_MAP(X)                                                                           \
+    X(MX_OK, 0, "ok", NULL)                                                                        \
+    X(MX_NOT_FOUND, 1, "not found", "LookupError")                                                 \
+    X(MX_BAD_ARGUMENT, 2, "bad argument", "ValueError")                                            \
+    X(MX_PERMISSION, 3, "permission denied", "PermissionError")                                    \
+    X(MX_NO_PROCESS, 4, "no such process", "ProcessLookupError")                                   \
+    X(MX_NOT_PYTHON, 5, "not a Python process", "ValueError")                                      \
+    X(MX_UNSUPPORTED, 6, "not supported", "NotImplementedError")                                   \
+    X(MX_UNREADABLE, 7, "memory cannot be read", "OSError")                                        \
+    X(MX_CORRUPT, 8, "memory makes no sense", "ValueError")                                        \
+    X(MX_TIMEOUT, 9, "timed out", "TimeoutError")                                                  \
+    X(MX_LIMIT, 10, "limit exceeded", "MemoryError")                                               \
+    X(MX_NO_MEMORY, 11, "out of memory", "MemoryError")                                            \
+    X(MX_IO, 12, "input or output failed", "OSError")
+
+typedef enum mx_status {
+#define X(name, exit_code, text, exception) name,
+    MX_STATUS_MAP(X)
+#undef X
+} mx_status;
+
+struct mx_error {
+    mx_status status;
+    char message[500]; // one line, names the thing that failed and, where there is one, the remedy
+};
+
+MX_EXPORT const char *mx_status_text(mx_status status);
+MX_EXPORT int mx_status_exit_code(mx_status status);
+// Name of a builtin Python exception; NULL for MX_OK.
+MX_EXPORT const char *mx_status_exception(mx_status status);
+
+// ---- processes --------------------------------------------------------------------------------
+
+typedef uint64_t mx_addr; // an address in the target, never to be dereferenced
+
+struct mx_process {
+    int pid;
+    char user[64];          // login name, or the number where it has none
+    char python[32];        // "3.11.7"; "" when not known
+    char executable[256];   // as the process sees it
+    char cmdline[1024];     // arguments joined by spaces, control characters escaped; UTF-8
+    uint64_t rss_bytes;     // resident set size
+    double uptime_seconds;
+    char problem[500];      // "" when it can be explored, else why not, in one line with the remedy
+};
+
+// The Python processes of this machine, by PID, those that cannot be read with their `problem`.
+// *ret is freed by mx_processes_free. O(processes).
+MX_EXPORT mx_status mx_processes(struct mx_process **ret, size_t *ret_count, struct mx_error *err);
+MX_EXPORT void mx_processes_free(struct mx_process *processes);
+
+// ---- targets ----------------------------------------------------------------------------------
+
+typedef struct mx_target mx_target;
+
+struct mx_target_info {
+    struct mx_process process;
+    char implementation[16]; // "cpython"
+    uint32_t version_hex;    // PY_VERSION_HEX of the target
+    bool free_threaded;
+    bool layout_verified;    // false: a newer version, explored with the nearest known layout
+};
+
+// Identifies the CPython in process `pid`. Does not stop it.
+MX_EXPORT mx_status mx_target_open(int pid, mx_target **ret, struct mx_error *err);
+
+// This process itself, read through process_vm_readv: a stale address is an answer, not a crash.
+MX_EXPORT mx_status mx_target_open_self(mx_target **ret, struct mx_error *err);
+MX_EXPORT const struct mx_target_info *mx_target_info(const mx_target *target);
+MX_EXPORT void mx_target_free(mx_target *target);
+
+// ---- objects ----------------------------------------------------------------------------------
+
+#define MX_NO_GENERATION (-1)
+#define MX_PERMANENT_GENERATION 3 // gc.freeze() put it there
+
+struct mx_object {
+    mx_addr address;
+    bool alive;       // judged by header, type and the allocator's bookkeeping
+    bool immortal;    // the count is a mark, not a number
+    int64_t refcount; // what the header says; 0 when not alive, -1 when immortal
+    uint64_t size;    // what sys.getsizeof says, GC header included; 0 when not alive
+    bool tracked;     // by the cycle collector
+    int generation;   // 0 to 2, MX_PERMANENT_GENERATION, or MX_NO_GENERATION when not tracked or
+                      // not known (mx_refs does not look for it)
+    mx_addr type_address;
+    char type[256];    // "module.qualname", "builtins.list"; "" when not alive
+    char preview[256]; // the value as Python prints it, cut; UTF-8; "" when not alive
+};
+
+// Looks at `count` addresses, each any integer whatever; ret has room for `count` objects.
+// The target is stopped for the reads only (well under a millisecond each); this process is not.
+// An address without a live object is an answer, not an error.
+MX_EXPORT mx_status mx_refs(mx_target *target, const mx_addr *addresses, size_t count,
+                            struct mx_object *ret, struct mx_error *err);
+
+// ---- heaps ------------------------------------------------------------------------------------
+
+typedef struct mx_heap mx_heap;
+
+// `done` and `total` count what `phase` ("copying", "walking", ...) says; called now and then.
+typedef void mx_progress_fn(const char *phase, uint64_t done, uint64_t total, void *data);
+
+struct mx_capture_options {
+    mx_progress_fn *progress; // may be NULL
+    void *progress_data;
+};
+
+// Stops the target, copies its memory, lets it go on, then finds every object. `options` may be
+// NULL. The heap does not need the target any more. O(bytes copied + references).
+MX_EXPORT mx_status mx_heap_capture(mx_target *target, const struct mx_capture_options *options,
+                                    mx_heap **ret, struct mx_error *err);
+MX_EXPORT void mx_heap_free(mx_heap *heap);
+
+struct mx_generation {
+    uint64_t objects;
+    int threshold; // 0 for the permanent generation
+    int count;
+    uint64_t collections, collected, uncollectable;
+};
+
+struct mx_heap_summary {
+    uint64_t objects;
+    uint64_t references; // owned, borrowed and weak ones between objects, and from roots
+    uint64_t bytes;      // sum of the objects' sizes
+    struct {
+        uint64_t explained; // owned references found equal the count
+        uint64_t surplus;   // the header says more than were found
+        uint64_t deficit;   // the header says fewer
+        uint64_t immortal;
+    } refcounts;
+    bool gc_enabled, gc_collecting;
+    struct mx_generation generations[4]; // 0, 1, 2, permanent
+    uint64_t pause_ns;                   // how long the target was stopped
+    uint64_t copied_bytes, skipped_bytes; // skipped: mapped and writable, but could not be read
+    uint64_t walk_ns;                    // finding the objects, counting the references
+    uint64_t undecoded;                  // objects whose contents made no sense and were left out
+};
+MX_EXPORT const struct mx_heap_summary *mx_heap_summary(const mx_heap *heap);
+MX_EXPORT const struct mx_target_info *mx_heap_target(const mx_heap *heap);
+
+// Objects are numbered 0 to objects - 1 in order of address. O(1); the preview costs O(its length).
+MX_EXPORT mx_status mx_heap_object(const mx_heap *heap, uint32_t index, struct mx_object *ret,
+                                   struct mx_error *err);
+
+// The same without `preview` and `type`, for loops over millions. `type_index` may be NULL.
+MX_EXPORT void mx_heap_facts(const mx_heap *heap, uint32_t index, struct mx_object *ret,
+                             uint32_t *ret_type_index);
+
+// The object at exactly this address; false when there is none. O(1).
+MX_EXPORT bool mx_heap_find(const mx_heap *heap, mx_addr address, uint32_t *ret_index);
+
+// Owned references found to the object, from objects and roots. Not for immortal ones.
+MX_EXPORT uint32_t mx_heap_found_count(const mx_heap *heap, uint32_t index);
+
+// What the object is, in words: "instance", "class", "function f at app.py:12", "module",
+// "frame of f at app.py:14", "thread", ... Written to buffer, always ended by NUL.
+MX_EXPORT void mx_heap_kind(const mx_heap *heap, uint32_t index, char *buffer, size_t nbytes);
+
+struct mx_type {
+    mx_addr address;
+    const char *name; // qualified
+    uint64_t count;   // instances of exactly this type
+    uint64_t bytes;
+};
+// All types with at least one instance, in no particular order.
+MX_EXPORT size_t mx_heap_types(const mx_heap *heap, const struct mx_type **ret);
+
+// ---- references -------------------------------------------------------------------------------
+
+typedef enum mx_ownership {
+    MX_OWNED,    // counted in the refcount
+    MX_BORROWED, // not counted
+    MX_WEAK,
+} mx_ownership;
+
+#define MX_NO_OBJECT UINT32_MAX
+
+struct mx_reference {
+    uint32_t from;       // object, or MX_NO_OBJECT when a root refers
+    uint32_t to;
+    mx_ownership ownership;
+    char label[200];     // `.attr`, `['key']`, `[3]`, `local x`, `closure x`, `__class__`
+    char root[200];      // from a root: what it is ("thread 812 frame f at app.py:14",
+                         // "interpreter 0", "libpython3.11.so.1.0 static data"), else ""
+};
+
+// Return false to stop.
+typedef bool mx_reference_fn(const struct mx_reference *reference, void *data);
+
+// What the object refers to, in the order in which it keeps them. O(its references).
+MX_EXPORT mx_status mx_heap_references(const mx_heap *heap, uint32_t index, mx_reference_fn *fn,
+                                       void *data, struct mx_error *err);
+
+// Everything that refers to the object: objects by address, then roots. O(references of the heap).
+MX_EXPORT mx_status mx_heap_referrers(const mx_heap *heap, uint32_t index, mx_reference_fn *fn,
+                                      void *data, struct mx_error *err);
+
+// ---- threads ----------------------------------------------------------------------------------
+
+struct mx_frame {
+    const char *function; // qualified name
+    const char *file;
+    int line; // 0 when not known
+};
+
+struct mx_thread {
+    int64_t native_id;           // 0 where the version does not keep it and it was not found
+    uint64_t ident;              // threading.get_ident()
+    const struct mx_frame *frames; // innermost first
+    size_t frame_count;
+};
+MX_EXPORT size_t mx_heap_threads(const mx_heap *heap, const struct mx_thread **ret);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

@@ -1,0 +1,57 @@
+// process.h - a live process: who it is, its bytes, stopping it and letting it go on.
+//
+// The only part that touches another process. It reads; it never writes a byte of the target.
+// Stopping is PTRACE_SEIZE + PTRACE_INTERRUPT of every thread: when the explorer dies in any way,
+// the kernel detaches and the target goes on by itself.
+#ifndef MX_MEMORY_PROCESS_H
+#define MX_MEMORY_PROCESS_H
+
+#include "memory/maps.h"
+#include "memory/memory.h"
+
+// Facts from /proc/PID: never needs rights over the process. MX_NO_PROCESS when there is none.
+// Fills all of mx_process but `python` and `problem`. A zombie is MX_NO_PROCESS with a line saying so.
+mx_status process_describe(int pid, struct mx_process *ret, struct mx_error *err);
+
+// Can its memory be read? MX_PERMISSION (with the remedy), MX_NO_PROCESS, MX_UNSUPPORTED (32 bit or
+// another architecture) or MX_OK.
+mx_status process_check_access(int pid, struct mx_error *err);
+
+// Bytes readable from addr on, without stopping anything; process_vm_readv, else /proc/PID/mem.
+// A memory_fetch_fn whose data is a pointer to the int pid.
+size_t process_fetch(void *pid, mx_addr addr, void *buffer, size_t nbytes);
+
+// ---- stopping ----
+
+struct freeze {
+    int pid;
+    struct frozen_thread *threads;
+    size_t count, capacity;
+    uint64_t began_ns, ended_ns; // CLOCK_MONOTONIC; ended_ns is 0 while the process stands still
+};
+
+// Stops every thread. On failure none is left stopped. Must be ended by the same thread.
+mx_status freeze_begin(int pid, struct freeze *ret, struct mx_error *err);
+// Lets the process go on, with every signal that arrived meanwhile. Safe to call twice.
+void freeze_end(struct freeze *freeze);
+
+// ---- copying ----
+
+struct image {
+    struct memory memory;  // segments are the copied mappings; fetch reads what cannot change
+    struct maps maps;      // as they were while the process stood still
+    uint64_t pause_ns;
+    uint64_t copied_bytes; // bytes of resident or swapped pages that were copied
+    uint64_t skipped_bytes; // of pages that should have been copied and could not be read
+    int pid;
+    struct image_block *blocks; // the local mappings behind the segments
+    size_t block_count, block_capacity;
+};
+
+// A consistent copy of all private writable memory and of the private read-only file mappings that
+// are not code. Stops the process meanwhile. `progress` may be NULL. image_free releases it.
+mx_status image_capture(int pid, mx_progress_fn *progress, void *progress_data, struct image *ret,
+                        struct mx_error *err);
+void image_free(struct image *image);
+
+#endif
