@@ -1,0 +1,73 @@
+// shapes.h - the ways in which CPython has laid things out, where an offset does not say it.
+//
+// Decoders switch on these without `default:`, so that a new shape breaks the build everywhere.
+// Which version has which is decided in tools/gen-layout alone.
+#ifndef MX_LAYOUT_SHAPES_H
+#define MX_LAYOUT_SHAPES_H
+
+// Include/object.h, Py_REFCNT
+enum refcount_shape {
+    REFCOUNT_PLAIN,       // 3.8 to 3.11: a signed word
+    REFCOUNT_IMMORTAL_32, // 3.12, 3.13: the sign bit of the low 32 bits says immortal
+    REFCOUNT_LOW_32,      // 3.14 on: a 32-bit word beside flags
+    REFCOUNT_BIASED,      // free-threaded: local and shared counts
+};
+
+// Include/internal/pycore_gc.h
+enum gc_shape {
+    GC_IN_RUNTIME,     // 3.8: one collector for all interpreters
+    GC_IN_INTERP,      // 3.9 on
+    GC_INCREMENTAL,    // 3.14.0 to 3.14.4: young, two old spaces
+    GC_WITHOUT_LISTS,  // free-threaded: the allocator's heaps are the lists
+};
+
+// Include/cpython/frameobject.h, Include/internal/pycore_frame.h, pycore_interpframe_structs.h
+enum frame_shape {
+    FRAME_OBJECT_STACKTOP,   // 3.8, 3.9: a PyFrameObject, f_stacktop NULL while it runs
+    FRAME_OBJECT_STACKDEPTH, // 3.10: f_stackdepth -1 while it runs
+    FRAME_INTERPRETER_311,   // 3.11: _PyInterpreterFrame, through tstate->cframe
+    FRAME_INTERPRETER_312,   // 3.12: the same, code first, function last
+    FRAME_INTERPRETER_313,   // 3.13: through tstate->current_frame, instr_ptr is the next one
+    FRAME_TAGGED,            // 3.14 on: slots are _PyStackRef
+};
+
+// Objects/dictobject.c, Include/internal/pycore_dict.h
+enum keys_shape {
+    KEYS_DK_SIZE,   // 3.8 to 3.10: dk_size, entries of 24 bytes, split tables without a mark
+    KEYS_LOG2_SIZE, // 3.11 on: dk_log2_size, dk_kind says the kind of entries
+};
+
+// Objects/object.c, _PyObject_GetDictPtr and successors
+enum instance_shape {
+    INSTANCE_DICT_IN_STRUCT, // 3.8 to 3.10: at tp_dictoffset
+    INSTANCE_VALUES_311,     // [-24] dict, [-32] values, two words
+    INSTANCE_VALUES_312,     // [-24] dict, or values + 1
+    INSTANCE_VALUES_INLINE,  // 3.13 on: [-24] dict, values behind the object
+};
+
+// Include/cpython/longintrepr.h
+enum int_shape {
+    INT_SIGNED_SIZE, // 3.8 to 3.11: ob_size is negative for negative numbers
+    INT_TAG,         // 3.12 on: lv_tag
+};
+
+// Include/cpython/unicodeobject.h
+enum str_shape {
+    STR_WSTR, // 3.8 to 3.11: wstr, strings that are not ready, state with a `ready` bit
+    STR_COMPACT, // 3.12 on
+};
+
+// Objects/codeobject.c, Objects/lnotab_notes.txt, Objects/locations.md
+enum line_shape {
+    LINES_LNOTAB,    // 3.8, 3.9
+    LINES_PEP626,    // 3.10
+    LINES_LOCATIONS, // 3.11 on
+};
+
+// Objects/typeobject.c, lookup_tp_dict and successors
+enum static_type_shape {
+    STATIC_TYPES_IN_STRUCT,  // 3.8 to 3.11
+    STATIC_TYPES_PER_INTERP, // 3.12 on: dict, subclasses and weak list in the interpreter state
+};
+
+#endif
