@@ -26,11 +26,14 @@ typedef size_t memory_fetch_fn(void *data, mx_addr addr, void *buffer, size_t nb
 struct memory {
     struct segment *segments; // sorted by start, never overlapping
     size_t segment_count, segment_capacity;
-    struct segment last; // the segment of the last hit: nearly always the next hit's too
+    struct segment last; // what the last hit was in: nearly always the next hit's too
     memory_fetch_fn *fetch; // NULL: the segments are all there is
     void *fetch_data;
+    // private: every window, and a hash table that finds them by page
     struct window *windows;
-    size_t window_nbytes;
+    struct window_slot *slots;
+    size_t slot_count, slot_capacity;
+    uint64_t window_nbytes;
 };
 
 // An empty memory, safe to free. `fetch` may be NULL.
@@ -49,7 +52,8 @@ void memory_forget(struct memory *memory);
 const uint8_t *memory_at_slow(struct memory *memory, mx_addr addr, uint64_t nbytes);
 
 // nbytes readable bytes at addr, or NULL when not all of them can be read. Valid until
-// memory_forget. Not aligned. nbytes may be large: a window that would pass LIMIT_WINDOWS is a miss.
+// memory_forget. Not aligned. nbytes 0 always succeeds, with a pointer to nothing. nbytes may be
+// large: a window that would pass LIMIT_WINDOWS (256 MiB in all) is a miss.
 static inline const uint8_t *memory_at(struct memory *memory, mx_addr addr, uint64_t nbytes)
 {
     uint64_t offset = addr - memory->last.start;

@@ -1,0 +1,37 @@
+// procfs.h - reading the files of /proc/PID. Private to src/memory.
+#ifndef MX_MEMORY_PROCFS_H
+#define MX_MEMORY_PROCFS_H
+
+#include "memexplorer.h"
+
+// Opens /proc/PID/NAME for reading; -1 and errno as open.
+int proc_open(int pid, const char *name);
+
+// The first size - 1 bytes of /proc/PID/NAME, ended by NUL, in *ret_nbytes (may be NULL) without it.
+// false and errno when it cannot be opened or read.
+bool proc_read(int pid, const char *name, char *buffer, size_t size, size_t *ret_nbytes);
+
+// What a failed open or read of /proc/PID means: MX_NO_PROCESS, MX_PERMISSION, MX_IO ...
+mx_status proc_fail(int pid, const char *name, int error, struct mx_error *err);
+
+struct proc_stat {
+    char state; // R S D Z T t X I
+    int parent;
+    unsigned flags; // PF_ of the kernel
+    int threads;
+    uint64_t start_ticks; // since boot, in 1 / sysconf(_SC_CLK_TCK) seconds: tells a PID's users apart
+};
+
+// /proc/PID/stat; `pid` may be a thread. false and errno when there is none.
+bool proc_stat_read(int pid, struct proc_stat *ret);
+
+// The number after "NAME:" in /proc/PID/status, in the given base; false when there is none.
+bool proc_status_number(int pid, const char *name, int base, uint64_t *ret);
+
+// "pid 812: no such process", the line about a zombie, or "exited while it was being read".
+mx_status proc_fail_gone(int pid, struct mx_error *err);
+
+// Login name, or the number where it has none.
+void user_name(unsigned uid, char *buffer, size_t size);
+
+#endif
