@@ -1,0 +1,168 @@
+"""Measures memexplorer beside objgraph and pympler on heaps of 10^5, 10^6 and 10^7 objects.
+
+    make bench            or: python bench/run.py [--sizes 100000,1000000] [--python PATH]
+
+Every measurement has a process of its own that builds the heap (examples/heap.py), says that it is
+ready and stands still. memexplorer looks at it from outside; objgraph and pympler run inside it,
+as they have to. Each measurement becomes a line of bench/results.jsonl, the medians of this run
+the table in docs/benchmarks.md.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+from typing import Any, Iterator
+
+import table
+
+ROOT = Path(__file__).resolve().parent.parent
+BENCH_VENV = ROOT / ".cache" / "bench-venv"
+REQUIREMENTS = ROOT / "bench" / "requirements.txt"
+RESULTS = ROOT / "bench" / "results.jsonl"
+DOCUMENT = ROOT / "docs" / "benchmarks.md"
+
+SIZES = [10**5, 10**6, 10**7]
+REPETITIONS = {10**7: 1}  # building that heap takes longest
+DEFAULT_REPETITIONS = 3
+LIMIT_SECONDS = 1200  # for one tool on one heap
+
+
+def make_venv(python: str) -> Path:
+    """The interpreter of an environment with objgraph and pympler, made by `python`."""
+    interpreter = BENCH_VENV / "bin" / "python"
+    stamp = BENCH_VENV / "made-from"
+    wanted = f"{python}\n{REQUIREMENTS.read_text()}"
+    if stamp.exists() and stamp.read_text() == wanted:
+        return interpreter
+    subprocess.run([python, "-m", "venv", "--clear", BENCH_VENV], check=True)
+    pip = [interpreter, "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
+    subprocess.run([*pip, "-r", REQUIREMENTS], check=True)
+    stamp.write_text(wanted)
+    return interpreter
+
+
+@contextlib.contextmanager
+def heap_process(python: Path, size: int) -> Iterator[subprocess.Popen[str]]:
+    """A process that has built its heap and waits for a line on its standard input."""
+    process = subprocess.Popen(
+        [python, ROOT / "examples" / "heap.py", str(size)],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    try:
+        assert process.stdout
+        if not json.loads(process.stdout.readline() or "{}").get("ready"):
+            sys.exit("bench: examples/heap.py did not become ready")
+        yield process
+    finally:
+        process.kill()
+        process.wait()
+
+
+def resident_bytes(pid: int) -> int:
+    status = Path(f"/proc/{pid}/status").read_text()
+    return next(int(s.split()[1]) * 1024 for s in status.splitlines() if s.startswith("VmRSS"))
+
+
+def run_with_usage(command: list[Any]) -> tuple[str, float, int]:
+    """What the command printed, its wall time in seconds, and its peak resident bytes."""
+    with tempfile.TemporaryFile("w+") as output:
+        began = time.perf_counter()
+        process = subprocess.Popen(command, stdout=output)
+        _, status, usage = os.wait4(process.pid, 0)
+        seconds = time.perf_counter() - began
+        process.returncode = status  # reaped here, so that Popen does not wait for it
+        if status != 0:
+            sys.exit(f"bench: {' '.join(map(str, command))}: wait status {status}")
+        output.seek(0)
+        return output.read(), seconds, usage.ru_maxrss * 1024
+
+
+def measure_memexplorer(memexplorer: str, python: Path, size: int) -> dict[str, Any]:
+    """One `report --json`. What the explorer does not say of itself becomes None."""
+    with heap_process(python, size) as target:
+        rss = resident_bytes(target.pid)
+        command = [memexplorer, "report", "--json", str(target.pid)]
+        text, seconds, peak_bytes = run_with_usage(command)
+    report = json.loads(text)
+    pause_ms, copied = report["pause_ms"], report.get("copied_bytes")
+    walk_ms, objects = report.get("walk_ms"), report["objects"]
+    return {
+        "tool": "memexplorer",
+        "size": size,
+        "objects": objects,
+        "references": report["references"],
+        "target_rss_bytes": rss,
+        "copied_bytes": copied,
+        "seconds": seconds,
+        "pause_ms": pause_ms,
+        "pause_seconds_per_gb": pause_ms / 1e3 / (copied / 1e9) if copied else None,
+        "walk_ms": walk_ms,
+        "objects_per_second": objects / (walk_ms / 1e3) if walk_ms else None,
+        "peak_bytes": peak_bytes,
+        "beyond_copy_bytes_per_object": (peak_bytes - copied) / objects if copied else None,
+    }
+
+
+def measure_inside(tool: str, python: Path, size: int) -> dict[str, Any]:
+    """objgraph or pympler, run by the target in itself: it stands still for that long."""
+    with heap_process(python, size) as target:
+        rss = resident_bytes(target.pid)
+        try:
+            answer, _ = target.communicate(tool + "\n", timeout=LIMIT_SECONDS)
+        except subprocess.TimeoutExpired:
+            return {"tool": tool, "size": size, "seconds": None, "grew_bytes": None}
+    return {**json.loads(answer), "size": size, "target_rss_bytes": rss}
+
+
+def measure_all(arguments: argparse.Namespace, python: Path) -> list[dict[str, Any]]:
+    measurements = []
+    for size in arguments.sizes:
+        for repetition in range(REPETITIONS.get(size, DEFAULT_REPETITIONS)):
+            for tool in ("memexplorer", "objgraph", "pympler"):
+                if tool == "memexplorer":
+                    result = measure_memexplorer(arguments.memexplorer, python, size)
+                else:
+                    result = measure_inside(tool, python, size)
+                result["repetition"] = repetition
+                print(json.dumps(result), flush=True)
+                measurements.append(result)
+    return measurements
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument(
+        "--sizes",
+        type=lambda text: [int(float(word)) for word in text.split(",")],
+        default=SIZES,
+        help="numbers of objects, separated by commas",
+    )
+    parser.add_argument("--python", default=sys.executable, help="interpreter of the targets")
+    parser.add_argument("--memexplorer", default=str(ROOT / "build" / "cli" / "memexplorer"))
+    parser.add_argument("--no-document", action="store_true", help="leave docs/benchmarks.md alone")
+    arguments = parser.parse_args()
+
+    python = make_venv(os.path.realpath(arguments.python))
+    machine = table.machine(python)
+    measurements = measure_all(arguments, python)
+    with RESULTS.open("a") as results:
+        for measurement in measurements:
+            results.write(json.dumps({**measurement, "machine": machine}) + "\n")
+    text = table.document(measurements, machine, sys.argv[1:])
+    if not arguments.no_document:
+        DOCUMENT.write_text(text)
+    print(text)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,147 @@
+"""Medians of bench/run.py's measurements as the page docs/benchmarks.md."""
+
+from __future__ import annotations
+
+import os
+import platform
+import statistics
+import subprocess
+import time
+from pathlib import Path
+from typing import Any, Callable
+
+Measurements = list  # of dicts, as bench/run.py makes them
+
+# What is aimed for, and what is needed at least.
+AIMS = """\
+| | aimed for | needed |
+|---|---|---|
+| pause | 0.2 s per GB | 0.3 s per GB |
+| walk | 10 million objects a second | 5 million |
+| peak memory beyond the copied bytes | | 100 bytes an object |
+"""
+
+EXPLANATION = """\
+- **pause**: how long the target stood still, as `report` says it; per GB (10^9 bytes) of copied
+  memory. objgraph and pympler run inside the target, which stands still for as long as they take.
+- **time**: wall time to the finished answer; for memexplorer from starting the program to its end.
+- **walk**: finding the objects and counting the references, on one core.
+- **memory**: for memexplorer the peak resident memory of its own process beyond the copied bytes;
+  for the others, by how much the peak of the *target* grew.
+- **x**: that tool's time over memexplorer's.
+- The question asked is the same, and the answers are not: objgraph sees only objects that the
+  cycle collector tracks; pympler sees those and what they refer to directly; memexplorer finds
+  every object and counts every reference.
+"""
+
+
+def machine(python: Path) -> dict[str, Any]:
+    cpuinfo = Path("/proc/cpuinfo").read_text().splitlines()
+    models = [line.split(":", 1)[1].strip() for line in cpuinfo if line.startswith("model name")]
+    version = subprocess.run(
+        [
+            python,
+            "-c",
+            "import platform as p; print(p.python_implementation(), p.python_version())",
+        ],
+        check=True,
+        stdout=subprocess.PIPE,
+        text=True,
+    ).stdout.strip()
+    return {
+        "cpu": models[0] if models else platform.machine(),
+        "cores": os.cpu_count(),
+        "memory_bytes": os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES"),
+        "kernel": platform.release(),
+        "python": version,
+        "date": time.strftime("%Y-%m-%d"),
+    }
+
+
+def median(measurements: Measurements, tool: str, size: int, key: str) -> float | None:
+    values = [
+        m[key]
+        for m in measurements
+        if m["tool"] == tool and m["size"] == size and m.get(key) is not None
+    ]
+    return statistics.median(values) if values else None
+
+
+def show(value: float | None, form: Callable[[float], str]) -> str:
+    return "-" if value is None else form(value)
+
+
+def row(cells: list[str]) -> str:
+    return "| " + " | ".join(cells) + " |"
+
+
+def explorer_table(measurements: Measurements, sizes: list[int]) -> list[str]:
+    columns: list[tuple[str, str, Callable[[float], str]]] = [
+        ("objects", "objects", lambda v: f"{v:,.0f}"),
+        ("references", "references", lambda v: f"{v:,.0f}"),
+        ("copied", "copied_bytes", lambda v: f"{v / 1e6:,.0f} MB"),
+        ("pause", "pause_ms", lambda v: f"{v:,.1f} ms"),
+        ("pause per GB", "pause_seconds_per_gb", lambda v: f"{v:.2f} s"),
+        ("time", "seconds", lambda v: f"{v:.2f} s"),
+        ("walk", "objects_per_second", lambda v: f"{v / 1e6:.1f} million/s"),
+        ("memory", "beyond_copy_bytes_per_object", lambda v: f"{v:.0f} B/object"),
+    ]
+    lines = [row(["heap", *(name for name, _, _ in columns)]), "|---|" + "---:|" * len(columns)]
+    for size in sizes:
+        cells = [show(median(measurements, "memexplorer", size, k), f) for _, k, f in columns]
+        lines.append(row([f"{size:,}", *cells]))
+    return lines
+
+
+def comparison_table(measurements: Measurements, sizes: list[int]) -> list[str]:
+    lines = [
+        row(["heap", "memexplorer", "objgraph", "x", "memory", "pympler", "x", "memory"]),
+        "|---|" + "---:|" * 7,
+    ]
+    for size in sizes:
+        own = median(measurements, "memexplorer", size, "seconds")
+        cells = [f"{size:,}", show(own, lambda v: f"{v:.2f} s")]
+        for tool in ("objgraph", "pympler"):
+            seconds = median(measurements, tool, size, "seconds")
+            grew = median(measurements, tool, size, "grew_bytes")
+            ratio = seconds / own if seconds and own else None
+            cells.append(show(seconds, lambda v: f"{v:.2f} s"))
+            cells.append(show(ratio, lambda v: f"{v:.1f}"))
+            cells.append(show(grew, lambda v: f"{v / 1e6:,.0f} MB"))
+        lines.append(row(cells))
+    return lines
+
+
+def introduction(measurements: Measurements, machine: dict[str, Any], command: str) -> str:
+    repetitions: dict[int, set[int]] = {}
+    for m in measurements:
+        repetitions.setdefault(m["size"], set()).add(m["repetition"])
+    runs = ", ".join(f"{len(r)} of {size:,}" for size, r in sorted(repetitions.items()))
+    return f"""\
+# Benchmarks
+
+Written by `{command}` on {machine["date"]}; medians of the runs ({runs}).
+
+Machine: {machine["cpu"]}, {machine["cores"]} cores, {machine["memory_bytes"] / 2**30:.0f} GiB,
+Linux {machine["kernel"]}; the targets were run by {machine["python"]}.
+
+The heap (`examples/heap.py`) mixes instances with a dict and with slots, dicts, lists, tuples,
+sets, strings, ints and floats.
+"""
+
+
+def document(measurements: Measurements, machine: dict[str, Any], options: list[str]) -> str:
+    sizes = sorted({m["size"] for m in measurements})
+    command = " ".join(["python bench/run.py", *options]) if options else "make bench"
+    parts = [
+        introduction(measurements, machine, command),
+        "## memexplorer report\n",
+        *explorer_table(measurements, sizes),
+        "",
+        AIMS,
+        "## Beside what runs inside the target\n",
+        *comparison_table(measurements, sizes),
+        "",
+        EXPLANATION,
+    ]
+    return "\n".join(parts)
