@@ -1,0 +1,55 @@
+"""The part of memexplorer that is written in C: Doomed, and looking at addresses."""
+
+from typing import Callable, Protocol
+
+class _Writes(Protocol):
+    def write(self, text: str, /) -> object: ...
+
+class Doomed:
+    """An object that says when it comes, when it goes, and why it went.
+
+    >>> v1 = Doomed(name="v1")
+    Doomed('v1') at 0x7fbde3ef1d80 created
+    >>> v1 = None
+    Doomed('v1') at 0x7fbde3ef1d80 finalized: its reference count reached zero
+
+    The other end of a line is "finalized: the cycle collector found it". It is the truth about
+    who called the finalizer, also for objects that are no part of a cycle but hang on one.
+
+    held      objects to hold a reference to, any number of them
+    name      a str to tell it apart by; without one it is called Doomed()
+    stream    anything with a write() method. Default: sys.stdout as it is when there is
+              something to say; nothing is said when that is None or closed
+    callback  called with the text (a str, without newline) instead of writing it
+
+    A subclass speaks under its own name; one with its own __init__ calls super().__init__(),
+    one with its own __del__ calls super().__del__(). Like every finalizer in Python it runs
+    once: an object that was brought back to life goes silently the second time.
+
+    An exception from the stream or callback at creation goes to the caller; at finalization it
+    goes to sys.unraisablehook, or nowhere while the interpreter shuts down.
+    """
+
+    def __init__(
+        self,
+        *held: object,
+        name: str | None = None,
+        stream: _Writes | None = None,
+        callback: Callable[[str], object] | None = None,
+    ) -> None: ...
+    @property
+    def held(self) -> tuple[object, ...]:
+        """The objects it holds, in order; a new tuple each time."""
+    @property
+    def name(self) -> str | None:
+        """The name it was given, or None."""
+    def hold(self, *objects: object) -> None:
+        """Hold a reference to each of these objects, too."""
+    def release(self) -> None:
+        """Let go of everything it holds."""
+
+def refcount(address: int, /) -> int:
+    """The reference count in the header at address; 0: no live object, -1: immortal."""
+
+def look(address: int, /) -> tuple[bool, bool, int, str, int, bool, str]:
+    """Alive, immortal, reference count, type, size, tracked, preview of what is at address."""
