@@ -26,7 +26,7 @@ build-san: build-san/build.ninja ## the same with clang's AddressSanitizer and U
 build-san/build.ninja: | .cache/setup.stamp
 	@CC=clang meson setup $(MESONFLAGS) $(SANITIZE) build-san
 
-PACKAGE_FILES = $(shell find python include src meson.build meson_options.txt pyproject.toml -type f \
+PACKAGE_FILES = $(shell find python include src examples/lessons meson.build meson_options.txt pyproject.toml -type f \
 	-not -name '*.pyc' 2>/dev/null)
 
 package: .cache/package.stamp ## install the Python package into .venv
