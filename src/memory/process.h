@@ -14,7 +14,7 @@
 mx_status process_describe(int pid, struct mx_process *ret, struct mx_error *err);
 
 // Can its memory be read? MX_PERMISSION (with the remedy), MX_NO_PROCESS, MX_UNSUPPORTED (32 bit or
-// another architecture) or MX_OK.
+// another architecture), MX_NOT_PYTHON (a kernel thread) or MX_OK.
 mx_status process_check_access(int pid, struct mx_error *err);
 
 // Bytes readable from addr on, without stopping anything; process_vm_readv, else /proc/PID/mem.
@@ -25,14 +25,17 @@ size_t process_fetch(void *pid, mx_addr addr, void *buffer, size_t nbytes);
 
 struct freeze {
     int pid;
-    struct frozen_thread *threads;
-    size_t count, capacity;
+    size_t thread_count;
     uint64_t began_ns, ended_ns; // CLOCK_MONOTONIC; ended_ns is 0 while the process stands still
+    struct tracer *tracer;       // private: a thread of ours that holds the threads of the process
 };
 
-// Stops every thread. On failure none is left stopped. Must be ended by the same thread.
+// Stops every thread of another process. On failure none is left stopped. MX_TIMEOUT when one does
+// not stop within 5 seconds. The calling process may have any children and wait for them as usual,
+// `pid` among them, but not with waitpid(-1, ...) at the same time.
 mx_status freeze_begin(int pid, struct freeze *ret, struct mx_error *err);
-// Lets the process go on, with every signal that arrived meanwhile. Safe to call twice.
+// Lets the process go on, with every signal that arrived meanwhile. Safe to call twice, from any
+// thread.
 void freeze_end(struct freeze *freeze);
 
 // ---- copying ----
@@ -44,12 +47,16 @@ struct image {
     uint64_t copied_bytes; // bytes of resident or swapped pages that were copied
     uint64_t skipped_bytes; // of pages that should have been copied and could not be read
     int pid;
-    struct image_block *blocks; // the local mappings behind the segments
+    struct image_block *blocks; // private: the local mappings behind the segments, by address
     size_t block_count, block_capacity;
+    struct image_live *live; // private: what `fetch` reads from
 };
 
-// A consistent copy of all private writable memory and of the private read-only file mappings that
-// are not code. Stops the process meanwhile. `progress` may be NULL. image_free releases it.
+// A consistent copy of all private writable memory and of the private read-only mappings that are
+// not code. Stops the process meanwhile. `progress` may be NULL; it is called while the process
+// stands still. image_free releases it. Mappings of files above 64 MiB are copied without their
+// absent pages, above 1 GiB without the pages that the process has not changed.
+// MX_NO_MEMORY when this machine has less memory available than the copy needs.
 mx_status image_capture(int pid, mx_progress_fn *progress, void *progress_data, struct image *ret,
                         struct mx_error *err);
 void image_free(struct image *image);

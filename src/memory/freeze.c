@@ -1,0 +1,329 @@
+// freeze.c - stopping every thread of a process, and letting all of them go on.
+//
+//   freeze_begin --starts--> tracer thread: seize and interrupt all, wait for all, look again
+//   freeze_end   --tells---> tracer thread: detach each with the signal it was stopped by, exit
+//
+// The tracer is a thread of its own because its exit makes the kernel detach whatever is left: a
+// thread in uninterruptible sleep, or one that is dying, cannot be detached in any other way.
+//
+// Stops are looked at with WNOWAIT and never consumed. So the exit status of our own child stays
+// with whoever waits for it, and a signal that stopped a thread is still delivered by the kernel
+// when we are killed before we could pass it on.
+#include <dirent.h>
+#include <errno.h>
+#include <pthread.h>
+#include <semaphore.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/ptrace.h>
+#include <sys/wait.h>
+#include <time.h>
+
+#include "base/cleanup.h"
+#include "base/error.h"
+#include "base/vector.h"
+#include "memory/process.h"
+#include "memory/procfs.h"
+
+#define LIMIT_STOP_NS 5000000000u // a disk or network file system may hold a thread, but not for long
+#define LIMIT_THREADS 1000000     // kernel.threads-max is lower on all but giant machines
+#define LIMIT_TID (1 << 22)       // PID_MAX_LIMIT of the kernel
+#define POLL_MIN_NS 20000
+#define POLL_MAX_NS 1000000
+
+struct frozen_thread {
+    int tid;
+    int signal; // stopped on the way to this one: to be passed on; 0 for most
+    bool stopped, gone;
+};
+
+struct tracer {
+    int pid;
+    pthread_t thread;
+    sem_t begun, ended; // the process stands still, or that has failed; it may go on
+    VECTOR(struct frozen_thread) threads;
+    uint64_t *seized; // a bit for each thread number there can be: in `threads` and not gone
+    uint64_t began_ns, ended_ns;
+    mx_status status;
+    struct mx_error err;
+};
+
+static uint64_t now_ns(void)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
+}
+
+// ---- seizing ----------------------------------------------------------------------------------
+
+static bool is_seized(const struct tracer *tracer, int tid)
+{
+    return tracer->seized[tid / 64] >> (tid % 64) & 1;
+}
+
+static void mark_gone(struct tracer *tracer, struct frozen_thread *thread)
+{
+    thread->gone = true;
+    tracer->seized[thread->tid / 64] &= ~((uint64_t)1 << (thread->tid % 64));
+}
+
+static mx_status fail_seize(int pid, int tid, int error, struct mx_error *err)
+{
+    uint64_t tracer = 0;
+    proc_status_number(tid, "TracerPid", 10, &tracer);
+    if (tracer)
+        return fail(err, MX_PERMISSION,
+                    "pid %d: already traced by pid %d (gdb, strace?); end that first", pid,
+                    (int)tracer);
+    mx_status status = process_check_access(pid, err);
+    return status ? status : proc_fail(pid, "mem", error, err);
+}
+
+// Seizes and interrupts one thread. *ret_seized is false for one that is exiting.
+static mx_status thread_seize(int pid, int tid, bool *ret_seized, struct mx_error *err)
+{
+    *ret_seized = false;
+    if (ptrace(PTRACE_SEIZE, tid, NULL, NULL) != 0) {
+        int error = errno;
+        struct proc_stat stat;
+        if (error == ESRCH || !proc_stat_read(tid, &stat) || stat.state == 'Z' ||
+            stat.state == 'X')
+            return MX_OK;
+        uint64_t tracer = 0;
+        proc_status_number(tid, "TracerPid", 10, &tracer);
+        // Ours under another number: execve gives the thread that called it the number of the main
+        // thread.
+        if ((pid_t)tracer != gettid())
+            return fail_seize(pid, tid, error, err);
+    }
+    *ret_seized = ptrace(PTRACE_INTERRUPT, tid, NULL, NULL) == 0;
+    return MX_OK;
+}
+
+static mx_status thread_add(struct tracer *tracer, int tid, size_t *count, struct mx_error *err)
+{
+    if (tracer->threads.count == LIMIT_THREADS)
+        return fail(err, MX_LIMIT, "pid %d: more than %d threads", tracer->pid, LIMIT_THREADS);
+    if (!vector_reserve(&tracer->threads, tracer->threads.count + 1))
+        return fail_no_memory(err);
+    bool seized;
+    mx_status status = thread_seize(tracer->pid, tid, &seized, err);
+    if (status || !seized)
+        return status;
+    tracer->threads.items[tracer->threads.count++] = (struct frozen_thread){.tid = tid};
+    tracer->seized[tid / 64] |= (uint64_t)1 << (tid % 64);
+    ++*count;
+    return MX_OK;
+}
+
+// Seizes all threads that are listed and not seized yet; how many there were.
+static mx_status seize_new(struct tracer *tracer, size_t *ret_count, struct mx_error *err)
+{
+    char path[64];
+    snprintf(path, sizeof path, "/proc/%d/task", tracer->pid);
+    cleanup(close_dir) DIR *tasks = opendir(path);
+    if (!tasks)
+        return proc_fail(tracer->pid, "task", errno, err);
+    size_t count = 0;
+    for (struct dirent *entry; (entry = readdir(tasks));) {
+        int tid = atoi(entry->d_name);
+        if (tid <= 0 || tid >= LIMIT_TID || is_seized(tracer, tid))
+            continue;
+        mx_status status = thread_add(tracer, tid, &count, err);
+        if (status)
+            return status;
+    }
+    *ret_count = count;
+    return MX_OK;
+}
+
+// ---- waiting ----------------------------------------------------------------------------------
+
+// Sees whether a thread has stopped, and by which signal; false when it has not.
+static bool thread_has_stopped(struct frozen_thread *thread)
+{
+    siginfo_t info;
+    if (ptrace(PTRACE_GETSIGINFO, thread->tid, NULL, &info) == 0)
+        thread->signal = info.si_code >> 8 == PTRACE_EVENT_STOP ? 0 : info.si_signo;
+    else if (errno == EINVAL) // a group stop has no siginfo in old kernels
+        thread->signal = 0;
+    else
+        return false;
+    return thread->stopped = true;
+}
+
+static void thread_poll(struct tracer *tracer, struct frozen_thread *thread)
+{
+    if (!thread->stopped && thread_has_stopped(thread))
+        return;
+    siginfo_t info = {0};
+    if (waitid(P_PID, (id_t)thread->tid, &info, WEXITED | WNOHANG | WNOWAIT | __WALL) == 0) {
+        if (info.si_pid != thread->tid)
+            return;
+        // Nobody else may wait for a thread, and an execve does not go on before somebody did.
+        if (thread->tid != tracer->pid)
+            waitid(P_PID, (id_t)thread->tid, &info, WEXITED | WNOHANG | __WALL);
+    }
+    mark_gone(tracer, thread);
+}
+
+// A main thread that has ended before the others reports nothing until they have too.
+static void leader_poll(struct tracer *tracer)
+{
+    struct proc_stat stat;
+    if (proc_stat_read(tracer->pid, &stat) && stat.state != 'Z' && stat.state != 'X')
+        return;
+    for (size_t i = 0; i < tracer->threads.count; i++)
+        if (tracer->threads.items[i].tid == tracer->pid)
+            mark_gone(tracer, &tracer->threads.items[i]);
+}
+
+// One look at all threads; how many have not stopped yet, and one of them.
+static size_t poll_all(struct tracer *tracer, int *ret_tid)
+{
+    size_t running = 0;
+    for (size_t i = 0; i < tracer->threads.count; i++) {
+        struct frozen_thread *thread = &tracer->threads.items[i];
+        if (thread->gone)
+            continue;
+        thread_poll(tracer, thread);
+        if (!thread->stopped && !thread->gone) {
+            running++;
+            *ret_tid = thread->tid;
+        }
+    }
+    return running;
+}
+
+static mx_status wait_for_all(struct tracer *tracer, struct mx_error *err)
+{
+    uint64_t deadline = tracer->began_ns + LIMIT_STOP_NS;
+    struct timespec pause = {0, POLL_MIN_NS};
+    for (int tid; poll_all(tracer, &tid);) {
+        if (now_ns() > deadline)
+            return fail(err, MX_TIMEOUT,
+                        "pid %d: thread %d does not stop (uninterruptible sleep?)", tracer->pid,
+                        tid);
+        nanosleep(&pause, NULL);
+        if (pause.tv_nsec > POLL_MAX_NS / 2)
+            leader_poll(tracer);
+        if (pause.tv_nsec < POLL_MAX_NS)
+            pause.tv_nsec *= 2;
+    }
+    return MX_OK;
+}
+
+// When nothing new is listed while all threads stand still, no thread is left to make another.
+static mx_status stop_all(struct tracer *tracer, struct mx_error *err)
+{
+    for (;;) {
+        size_t count = 0;
+        mx_status status = seize_new(tracer, &count, err);
+        if (status)
+            return status;
+        if (count == 0)
+            break;
+        if ((status = wait_for_all(tracer, err)))
+            return status;
+    }
+    for (size_t i = 0; i < tracer->threads.count; i++)
+        if (!tracer->threads.items[i].gone)
+            return MX_OK;
+    return proc_fail_gone(tracer->pid, err);
+}
+
+// ---- the tracer -------------------------------------------------------------------------------
+
+static void *tracer_run(void *data)
+{
+    struct tracer *tracer = data;
+    tracer->began_ns = now_ns();
+    tracer->status = stop_all(tracer, &tracer->err);
+    if (!tracer->status) {
+        sem_post(&tracer->begun);
+        while (sem_wait(&tracer->ended) != 0)
+            ;
+    }
+    for (size_t i = 0; i < tracer->threads.count; i++) {
+        struct frozen_thread *thread = &tracer->threads.items[i];
+        if (!thread->gone)
+            ptrace(PTRACE_DETACH, thread->tid, NULL, (void *)(intptr_t)thread->signal);
+    }
+    tracer->ended_ns = now_ns();
+    if (tracer->status)
+        sem_post(&tracer->begun);
+    return NULL;
+}
+
+// Starts the tracer with all signals blocked: they are for the threads of the program.
+static mx_status tracer_start(struct tracer *tracer, struct mx_error *err)
+{
+    sigset_t all, before;
+    sigfillset(&all);
+    pthread_sigmask(SIG_SETMASK, &all, &before);
+    int error = pthread_create(&tracer->thread, NULL, tracer_run, tracer);
+    pthread_sigmask(SIG_SETMASK, &before, NULL);
+    if (error)
+        return fail(err, MX_NO_MEMORY, "pid %d: no thread to stop it with can be started",
+                    tracer->pid);
+    while (sem_wait(&tracer->begun) != 0)
+        ;
+    if (!tracer->status)
+        return MX_OK;
+    pthread_join(tracer->thread, NULL);
+    return fail(err, tracer->status, "%s", tracer->err.message);
+}
+
+static void tracer_free(struct tracer *tracer)
+{
+    if (!tracer)
+        return;
+    sem_destroy(&tracer->begun);
+    sem_destroy(&tracer->ended);
+    vector_free(&tracer->threads);
+    free(tracer->seized);
+    free(tracer);
+}
+
+mx_status freeze_begin(int pid, struct freeze *ret, struct mx_error *err)
+{
+    if (pid == getpid())
+        return fail(err, MX_BAD_ARGUMENT, "pid %d: a process cannot stop itself", pid);
+    struct tracer *tracer = calloc(1, sizeof *tracer);
+    uint64_t *seized = calloc(LIMIT_TID / 64, sizeof *seized);
+    if (!tracer || !seized) {
+        free(tracer);
+        free(seized);
+        return fail_no_memory(err);
+    }
+    tracer->pid = pid;
+    tracer->seized = seized;
+    sem_init(&tracer->begun, 0, 0);
+    sem_init(&tracer->ended, 0, 0);
+    mx_status status = tracer_start(tracer, err);
+    if (status) {
+        tracer_free(tracer);
+        return status;
+    }
+    *ret = (struct freeze){
+        .pid = pid,
+        .thread_count = tracer->threads.count,
+        .began_ns = tracer->began_ns,
+        .tracer = tracer,
+    };
+    return MX_OK;
+}
+
+void freeze_end(struct freeze *freeze)
+{
+    struct tracer *tracer = freeze->tracer;
+    if (!tracer)
+        return;
+    sem_post(&tracer->ended);
+    pthread_join(tracer->thread, NULL);
+    freeze->ended_ns = tracer->ended_ns;
+    freeze->tracer = NULL;
+    tracer_free(tracer);
+}
