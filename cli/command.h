@@ -1,0 +1,67 @@
+// command.h - what a command is: one const table row each, collected in main.c.
+//
+// To add a command: write cmd_NAME.c with a `const struct command cmd_NAME`, declare it below, and
+// add it to the table in main.c, to meson.build and to docs/json.md. What it needs before it runs
+// (a PID, an open target, a captured heap) are flags: main.c supplies all of it.
+#ifndef MX_CLI_COMMAND_H
+#define MX_CLI_COMMAND_H
+
+#include <argp.h>
+
+#include "memexplorer.h"
+
+enum needs {
+    NEEDS_PID = 1 << 0,       // first argument
+    NEEDS_ADDRESS = 1 << 1,   // one argument
+    NEEDS_ADDRESSES = 1 << 2, // one or more arguments
+    NEEDS_WORD = 1 << 3,      // one argument, for the command to judge
+    NEEDS_TARGET = 1 << 4,    // the PID opened
+    NEEDS_HEAP = 1 << 5,      // and its heap captured
+};
+
+struct request {
+    const struct command *command;
+    int pid;
+    mx_addr *addresses;
+    size_t address_count;
+    const char *word;
+    bool json, help;
+    mx_target *target;
+    mx_heap *heap;
+    int exit_code; // that of a program which the command ran
+};
+
+struct command {
+    const char *name;
+    const char *arguments; // "PID ADDRESS..."
+    const char *summary;   // one line, for the overview
+    const char *help;      // with an example
+    unsigned needs;
+    const struct argp_option *options; // ended by COMMON_OPTIONS
+    // An option of the command's own; NULL where it has none.
+    mx_status (*option)(int key, const char *text, struct mx_error *err);
+    // Options that do not go together; called before anything is opened. NULL where all do.
+    mx_status (*check)(const struct request *request, struct mx_error *err);
+    mx_status (*run)(struct request *request, struct mx_error *err);
+};
+
+#define OPTION_JSON 0x100
+#define OPTION_OWN 0x200 // first key for the options that have no letter
+#define COMMON_OPTIONS                                                                             \
+    {"json", OPTION_JSON, NULL, 0, "Print JSON (docs/json.md)", -1},                               \
+        {"help", 'h', NULL, 0, "Show this help", -1},                                              \
+    {                                                                                              \
+        0                                                                                          \
+    }
+
+extern const struct command cmd_ps, cmd_refs, cmd_show, cmd_objects, cmd_report, cmd_lesson;
+
+// Fills err and returns status: `return cli_fail(err, MX_BAD_ARGUMENT, "...")`. One line, naming
+// what failed and the remedy.
+__attribute__((format(printf, 3, 4))) mx_status cli_fail(struct mx_error *err, mx_status status,
+                                                         const char *format, ...);
+
+// The pointer, or the end of the program with one line when memory ran out.
+void *must(void *pointer);
+
+#endif

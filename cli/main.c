@@ -1,0 +1,162 @@
+// main.c - the table of commands, and what each needs before it runs.
+#include <locale.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "arguments.h"
+#include "command.h"
+#include "output.h"
+#include "suggest.h"
+
+static const struct command *const commands[] = {
+    &cmd_ps, &cmd_report, &cmd_objects, &cmd_show, &cmd_refs, &cmd_lesson,
+};
+#define COMMAND_COUNT (sizeof commands / sizeof *commands)
+
+// ---- failures ---------------------------------------------------------------------------------
+
+mx_status cli_fail(struct mx_error *err, mx_status status, const char *format, ...)
+{
+    va_list arguments;
+    va_start(arguments, format);
+    vsnprintf(err->message, sizeof err->message, format, arguments);
+    va_end(arguments);
+    return err->status = status;
+}
+
+void *must(void *pointer)
+{
+    if (pointer)
+        return pointer;
+    fputs("memexplorer: out of memory\n", stderr);
+    exit(mx_status_exit_code(MX_NO_MEMORY));
+}
+
+// ---- what it can do ---------------------------------------------------------------------------
+
+static mx_status print_overview(void)
+{
+    printf("memexplorer explores the memory of running CPython programs, from outside.\n"
+           "Nothing runs in the program looked at, and nothing is installed there.\n\n"
+           "Usage: memexplorer COMMAND [OPTION...] [ARGUMENT...]\n\n"
+           "Commands:\n");
+    for (size_t i = 0; i < COMMAND_COUNT; i++)
+        printf("  %-8s %-16s %s\n", commands[i]->name, commands[i]->arguments,
+               commands[i]->summary);
+    printf("\n"
+           "Three to try:\n"
+           "  memexplorer ps                   which Python processes there are\n"
+           "  memexplorer report PID           one of them in one screen\n"
+           "  memexplorer lesson refcounting   what a reference count is, on real objects\n\n"
+           "Every command takes --json, and --help shows an example.\n");
+    return MX_OK;
+}
+
+static mx_status unknown_command(const char *word, struct mx_error *err)
+{
+    const char *names[COMMAND_COUNT + 2] = {[COMMAND_COUNT] = "--version", "--help"};
+    for (size_t i = 0; i < COMMAND_COUNT; i++)
+        names[i] = commands[i]->name;
+    const char *kind = *word == '-' ? "option" : "command";
+    if (*word && word[strspn(word, "0123456789")] == '\0')
+        return cli_fail(err, MX_BAD_ARGUMENT,
+                        "'%.20s' is not a command; write: memexplorer report %.20s", word, word);
+    const char *nearest = suggest_nearest(word, names, COMMAND_COUNT + 2);
+    if (nearest)
+        return cli_fail(err, MX_BAD_ARGUMENT,
+                        "there is no %s '%.80s'; did you mean '%s'? 'memexplorer --help' lists "
+                        "the commands",
+                        kind, word, nearest);
+    return cli_fail(err, MX_BAD_ARGUMENT,
+                    "there is no %s '%.80s'; 'memexplorer --help' lists the commands", kind, word);
+}
+
+static const struct command *find_command(const char *name)
+{
+    for (size_t i = 0; i < COMMAND_COUNT; i++)
+        if (strcmp(commands[i]->name, name) == 0)
+            return commands[i];
+    return NULL;
+}
+
+// ---- running one ------------------------------------------------------------------------------
+
+static mx_status supply_needs(struct request *request, struct mx_error *err)
+{
+    unsigned needs = request->command->needs;
+    if (!(needs & (NEEDS_TARGET | NEEDS_HEAP)))
+        return MX_OK;
+    mx_status status = mx_target_open(request->pid, &request->target, err);
+    if (status || !(needs & NEEDS_HEAP))
+        return status;
+    struct progress progress;
+    progress_init(&progress);
+    struct mx_capture_options options = {.progress = progress_show, .progress_data = &progress};
+    status = mx_heap_capture(request->target, &options, &request->heap, err);
+    progress_clear(&progress);
+    return status;
+}
+
+static mx_status run_command(const struct command *command, int argc, char **argv, int *ret_exit,
+                             struct mx_error *err)
+{
+    struct request request = {0};
+    mx_status status = arguments_parse(command, argc, argv, &request, err);
+    if (!status && request.help) {
+        arguments_print_help(command);
+    } else if (!status) {
+        status = supply_needs(&request, err);
+        if (!status)
+            status = command->run(&request, err);
+    }
+    mx_heap_free(request.heap);
+    mx_target_free(request.target);
+    free(request.addresses);
+    *ret_exit = request.exit_code;
+    return status;
+}
+
+static mx_status run(int argc, char **argv, int *ret_exit, struct mx_error *err)
+{
+    const char *word = argc > 1 ? argv[1] : "--help";
+    if (strcmp(word, "--version") == 0 || strcmp(word, "-V") == 0) {
+        puts("memexplorer " MX_VERSION);
+        return MX_OK;
+    }
+    if (strcmp(word, "help") == 0 && argc > 2) {
+        const struct command *command = find_command(argv[2]);
+        if (!command)
+            return unknown_command(argv[2], err);
+        arguments_print_help(command);
+        return MX_OK;
+    }
+    if (strcmp(word, "--help") == 0 || strcmp(word, "-h") == 0 || strcmp(word, "help") == 0)
+        return print_overview();
+    const struct command *command = find_command(word);
+    if (!command)
+        return unknown_command(word, err);
+    return run_command(command, argc - 1, argv + 1, ret_exit, err);
+}
+
+int main(int argc, char **argv)
+{
+    output_init();
+    setlocale(LC_CTYPE, "C.UTF-8"); // for the width of characters; numbers keep their points
+    struct mx_error err = {0};
+    int exit_code = 0;
+    mx_status status = run(argc, argv, &exit_code, &err);
+    struct mx_error late = {0};
+    mx_status finished = output_finish(&late);
+    if (!status && finished) {
+        status = finished;
+        err = late;
+    }
+    if (!status)
+        return exit_code;
+    if (!err.message[0]) // an expected miss is a bare status
+        cli_fail(&err, status, "%s", mx_status_text(status));
+    output_error(&err);
+    return mx_status_exit_code(status);
+}
