@@ -84,7 +84,7 @@ static uint64_t rank_key(enum sort_order order, const struct mx_object *object, 
     case SORT_SIZE:
         return ~object->size;
     case SORT_REFCOUNT: // immortal is not a number, and comes after all numbers
-        return object->immortal || object->refcount < 0 ? UINT64_MAX : ~(uint64_t)object->refcount;
+        return object->immortal ? UINT64_MAX : UINT64_MAX - 1 - (uint64_t)object->refcount;
     case SORT_TYPE:
         return type_rank;
     }

@@ -129,7 +129,7 @@ char *text_clean(const char *text)
             const char *format = character < 0x100     ? "\\x%02x"
                                  : character < 0x10000 ? "\\u%04x"
                                                        : "\\U%08x";
-            out += sprintf(out, format, (unsigned)character);
+            out += snprintf(out, sizeof "\\U00000000", format, (unsigned)character);
         }
         text += taken;
     }
