@@ -1,6 +1,7 @@
 """Narrates lessons: ordinary Python files whose statements are shown while they run.
 
     python -m memexplorer.lesson refcounting     one of the lessons that come with memexplorer
+    python -m memexplorer.lesson gcing --json    the same for programs: a JSON object a statement
     python refcounting.py                        the same, from a file that you can change
 
 A lesson calls narrate() after its imports. From there on everything in the file is shown:
@@ -19,10 +20,13 @@ The counts are exact: the narrator knows addresses, which are numbers, and nothi
 With MEMEXPLORER_OUTSIDE="R,W" in the environment every count is asked for a second time, outside:
 "refs 0xADDRESS" is written to file descriptor W, and the lesson stands still until R has answered
 "COUNT ALIVE IMMORTAL" (2 1 0, or -1 1 1 for an immortal object) or "error TEXT".
+
+MEMEXPLORER_LESSON_JSON=1 in the environment asks for JSON, as --json does; see docs/json.md.
 """
 
 import ast
 import io
+import json
 import os
 import platform
 import runpy
@@ -31,7 +35,7 @@ import textwrap
 import tokenize
 from pathlib import Path
 from types import FrameType
-from typing import Any, Dict, List, NoReturn, Optional, Tuple
+from typing import Any, Dict, List, NoReturn, Optional, TextIO, Tuple
 
 from . import _memexplorer
 
@@ -115,33 +119,76 @@ def _attach_comments(steps: Dict[int, Step], comments: Dict[int, Tuple[int, str]
 # ---- telling ------------------------------------------------------------------------------------
 
 
+class _Json:
+    """Keeps what would be told, and prints it as one object when its statement has run."""
+
+    to: Optional[TextIO] = None  # standard output, when JSON is wanted
+    printed = io.StringIO()  # by the statement itself, and by the objects that it finalized
+    section = ""
+    said: List[str] = []
+
+    @classmethod
+    def start(cls) -> None:
+        if os.environ.get("MEMEXPLORER_LESSON_JSON") == "1":
+            cls.to, sys.stdout = sys.stdout, cls.printed
+
+    @classmethod
+    def tell(cls, step: Step) -> None:
+        record = {
+            "section": cls.section,
+            "said": cls.said,
+            "code": step.code if step.shown else None,
+            "printed": cls.printed.getvalue(),
+            "did": " ".join(step.did),
+            "counts": [watched.record() for watched in _watched] if step.shown else [],
+        }
+        print(json.dumps(record), file=cls.to, flush=True)
+        cls.said = []
+        cls.printed.seek(0)
+        cls.printed.truncate()
+
+
 def _tell(text: str, indent: str = "") -> None:
     print(textwrap.fill(text, WIDTH, initial_indent=indent, subsequent_indent=indent), flush=True)
 
 
 def say(text: str) -> None:
     """Say something that depends on what is found here."""
+    text = " ".join(text.split())
+    if _Json.to:
+        _Json.said.append(text)
+        return
     print()
-    _tell(" ".join(text.split()))
+    _tell(text)
 
 
 def _tell_before(step: Step) -> None:
     for text in step.before:
-        print()
         if text.startswith(HEADING):
             _watched.clear()
-            title = text[len(HEADING) :].strip()
-            print(title)
-            print("-" * len(title))
+            _tell_heading(text[len(HEADING) :].strip())
         else:
-            _tell(text)
-    if step.shown:
+            say(text)
+    if step.shown and not _Json.to:
         print()
         print(textwrap.indent(step.code, ">>> ", lambda line: not line.startswith((" ", ")"))))
         sys.stdout.flush()
 
 
+def _tell_heading(title: str) -> None:
+    _Json.section = title
+    if not _Json.to:
+        print()
+        print(title)
+        print("-" * len(title))
+
+
 def _tell_after(step: Step) -> None:
+    if _Json.to:
+        _Json.tell(step)
+        return
+    if not step.shown:
+        return
     if step.did:
         _tell(" ".join(step.did), INDENT)
     for watched in _watched:
@@ -168,9 +215,14 @@ class _Watched:
         if self.outside is not None:
             text += f" (from outside: {_words(self.outside)})"
             if self.outside != self.inside:
-                _Outside.mismatches += 1
                 text += " MISMATCH"
         print(INDENT + text, flush=True)
+
+    def record(self) -> Dict[str, Any]:
+        """The same for JSON."""
+        outside = None if self.outside is None else _facts(self.outside)
+        where = {"name": self.name or None, "address": hex(self.address)}
+        return {**where, **_facts(self.inside), "outside": outside}
 
 
 _watched: List[_Watched] = []
@@ -182,6 +234,10 @@ def watch(*addresses: int, **named: int) -> None:
         _watched.append(_Watched("", address))
     for name, address in named.items():
         _watched.append(_Watched(name, address))
+
+
+def _facts(count: int) -> Dict[str, Any]:
+    return {"refcount": None if count < 0 else count, "alive": count != 0, "immortal": count < 0}
 
 
 def _words(count: int) -> str:
@@ -197,6 +253,7 @@ def _read_counts() -> None:
         watched.inside = _memexplorer.refcount(watched.address)
         if _Outside.write_fd >= 0:
             watched.outside = _Outside.refcount(watched.address)
+            _Outside.mismatches += watched.outside != watched.inside
 
 
 class _Outside:
@@ -266,12 +323,16 @@ def narrate() -> None:
         return trace
 
     def leave() -> None:
-        if now is not None and now is not narrating and now.shown:
-            _read_counts()
+        if now is not None and now is not narrating:
+            if now.shown:
+                _read_counts()
             _tell_after(now)
 
     title = (lesson.f_globals.get("__doc__") or Path(lesson.f_code.co_filename).stem).strip()
-    print("{}, on CPython {}".format(title.splitlines()[0].rstrip("."), platform.python_version()))
+    _Json.start()
+    if not _Json.to:
+        name = title.splitlines()[0].rstrip(".")
+        print(f"{name}, on CPython {platform.python_version()}")
     _Outside.connect()
     lesson.f_trace = trace
     sys.settrace(trace)
@@ -279,9 +340,14 @@ def narrate() -> None:
 
 def main(arguments: List[str]) -> int:
     folder = Path(__file__).parent / "lessons"
+    if "--json" in arguments:
+        arguments = [argument for argument in arguments if argument != "--json"]
+        os.environ["MEMEXPLORER_LESSON_JSON"] = (
+            "1"  # the lesson imports another copy of this module
+        )
     if len(arguments) != 1:
         names = "|".join(sorted(path.stem for path in folder.glob("*.py")))
-        print(f"usage: python -m memexplorer.lesson {names}|FILE.py", file=sys.stderr)
+        print(f"usage: python -m memexplorer.lesson [--json] {names}|FILE.py", file=sys.stderr)
         return 2
     name = arguments[0]
     path = Path(name) if name.endswith(".py") else folder / (name + ".py")
