@@ -401,6 +401,18 @@ def test_a_lesson_runs_in_the_python_asked_for_and_gives_its_exit_code(stand_in)
     assert (result.returncode, result.stdout) == (7, "arguments gcing --json\n")
 
 
+def test_a_lesson_in_json_has_the_same_counts_inside_and_outside():
+    pytest.importorskip("memexplorer")
+    lesson = ["lesson", "gcing", "--outside", "--python", sys.executable]
+    records = [json.loads(line) for line in output(*lesson, "--json").splitlines()]
+    counts = [count for record in records for count in record["counts"]]
+    documented = set(re.findall(r"`(\w+)`", (ROOT / "docs" / "json.md").read_text()))
+    assert counts
+    assert keys_of(records) - documented == set()
+    for count in counts:
+        assert {key: count[key] for key in ["refcount", "alive", "immortal"]} == count["outside"]
+
+
 def test_a_lesson_is_answered_from_outside(stand_in):
     result = memexplorer("lesson", "gcing", "--outside", "--python", sys.executable)
     _, two_names, nothing, *errors = result.stdout.splitlines()
