@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import subprocess
 import sys
 import textwrap
@@ -72,6 +73,27 @@ def output(*arguments: Any) -> str:
 
 def document(*arguments: Any) -> Any:
     return json.loads(output(*arguments, "--json"))
+
+
+def error_line(*arguments, **options):
+    """Exit code and the one line on standard error of what failed."""
+    result = memexplorer(*arguments, **options)
+    assert result.returncode != 0
+    assert re.fullmatch(r"memexplorer: [^\n]+\n", result.stderr)
+    return result.returncode, result.stderr
+
+
+def keys_of(value):
+    """The keys of a document, except those that name things of the target."""
+    if isinstance(value, dict):
+        return set(value).union(*map(keys_of, value.values()))
+    if isinstance(value, list):
+        return set().union(*map(keys_of, value))
+    return set()
+
+
+def documented_keys():
+    return set(re.findall(r"`(\w+)`", (ROOT / "docs" / "json.md").read_text()))
 
 
 @pytest.fixture(scope="session")

@@ -8,22 +8,12 @@ import pty
 import re
 import subprocess
 import sys
-import textwrap
-from pathlib import Path
 
 import pytest
-from conftest import PROGRAM, ROOT, document, memexplorer, output
+from conftest import PROGRAM, ROOT, document, documented_keys, error_line, keys_of, output
 
 COMMANDS = ["ps", "report", "objects", "show", "refs", "lesson"]
 NO_SUCH_PID = 2**22 + 1  # over the kernel's limit
-
-
-def error_line(*arguments, **options):
-    """Exit code and the one line on standard error of what failed."""
-    result = memexplorer(*arguments, **options)
-    assert result.returncode != 0
-    assert re.fullmatch(r"memexplorer: [^\n]+\n", result.stderr)
-    return result.returncode, result.stderr
 
 
 # ---- what it says of itself ---------------------------------------------------------------------
@@ -53,6 +43,14 @@ def test_version_is_that_of_the_header():
     header = (ROOT / "include" / "memexplorer.h").read_text()
     version = re.search(r'#define MX_VERSION "(.+)"', header).group(1)
     assert output("--version") == f"memexplorer {version}\n"
+
+
+def test_every_option_and_command_stands_in_the_manual():
+    manual = (ROOT / "docs" / "memexplorer.1").read_text().replace("\\-", "-")
+    for command in COMMANDS:
+        assert f"\n.B {command}" in manual
+        for option in re.findall(r"--[a-z-]+", output(command, "--help")):
+            assert option in manual
 
 
 # ---- bad input ----------------------------------------------------------------------------------
@@ -208,18 +206,7 @@ def test_objects_prints_one_json_object_a_line(target):
     assert len(objects) == document("report", target.pid)["objects"]
 
 
-def keys_of(value):
-    """The keys of a document, except those that name things of the target."""
-    if isinstance(value, dict):
-        return set(value).union(*map(keys_of, value.values()))
-    if isinstance(value, list):
-        return set().union(*map(keys_of, value))
-    return set()
-
-
 def test_every_json_key_stands_in_the_documentation(target):
-    text = (ROOT / "docs" / "json.md").read_text()
-    documented = set(re.findall(r"`(\w+)`", text))
     keys = keys_of(
         [
             document("ps"),
@@ -229,7 +216,7 @@ def test_every_json_key_stands_in_the_documentation(target):
             json.loads(output("objects", target.pid, "--json", "--limit", 1)),
         ]
     )
-    assert keys - documented == set()
+    assert keys - documented_keys() == set()
 
 
 # ---- choosing objects ---------------------------------------------------------------------------
@@ -279,10 +266,11 @@ def test_tables_are_aligned(target):
     lines = output("refs", target.pid, target.facts["held"], 0, target.facts["none"]).splitlines()
     heading, rows = lines[0], lines[1:]
     assert heading.split() == ["ADDRESS", "ALIVE", "REFCOUNT", "TYPE", "SIZE", "PREVIEW"]
-    for row in rows:
+    for line in rows:
+        assert line == line.rstrip()
+        row = line.ljust(len(heading))
         assert row[heading.index("ALIVE") :].startswith(("yes", "no "))
         assert row[heading.index("ALIVE") - 1] == row[heading.index("TYPE") - 1] == " "
-        assert row == row.rstrip()
     assert rows[0][heading.index("TYPE") :].startswith("builtins.list ")
 
 
@@ -362,74 +350,3 @@ def test_a_full_disk_is_one_line_and_exit_code_12(target, arguments):
 def test_a_closed_standard_output_is_an_error():
     result = subprocess.run([f"exec {PROGRAM} --version >&-"], shell=True, capture_output=True)
     assert result.returncode == 12
-
-
-# ---- lessons ------------------------------------------------------------------------------------
-
-STAND_IN = textwrap.dedent(
-    """
-    import os, sys
-    if __name__ == "__main__":
-        print("arguments", *sys.argv[1:], flush=True)
-        if "MEMEXPLORER_OUTSIDE" in os.environ:
-            read_fd, write_fd = map(int, os.environ["MEMEXPLORER_OUTSIDE"].split(","))
-            answers, questions = os.fdopen(read_fd), os.fdopen(write_fd, "w")
-            v1 = ["list"]
-            v2 = v1
-            for question in ["refs 0x%x" % id(v1), "refs 0x10", "refs nonsense", "what"]:
-                print(question, file=questions, flush=True)
-                print(answers.readline().rstrip(), flush=True)
-        sys.exit(7)
-    """
-)
-
-
-@pytest.fixture
-def stand_in(tmp_path, monkeypatch):
-    """A package memexplorer that comes before the installed one."""
-    package = tmp_path / "memexplorer"
-    package.mkdir()
-    (package / "__init__.py").write_text("")
-    (package / "lesson.py").write_text(STAND_IN)
-    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
-    monkeypatch.delenv("MEMEXPLORER_OUTSIDE", raising=False)
-    return package
-
-
-def test_a_lesson_runs_in_the_python_asked_for_and_gives_its_exit_code(stand_in):
-    result = memexplorer("lesson", "gcing", "--python", sys.executable, "--json")
-    assert (result.returncode, result.stdout) == (7, "arguments gcing --json\n")
-
-
-def test_a_lesson_in_json_has_the_same_counts_inside_and_outside():
-    pytest.importorskip("memexplorer")
-    lesson = ["lesson", "gcing", "--outside", "--python", sys.executable]
-    records = [json.loads(line) for line in output(*lesson, "--json").splitlines()]
-    counts = [count for record in records for count in record["counts"]]
-    documented = set(re.findall(r"`(\w+)`", (ROOT / "docs" / "json.md").read_text()))
-    assert counts
-    assert keys_of(records) - documented == set()
-    for count in counts:
-        assert {key: count[key] for key in ["refcount", "alive", "immortal"]} == count["outside"]
-
-
-def test_a_lesson_is_answered_from_outside(stand_in):
-    result = memexplorer("lesson", "gcing", "--outside", "--python", sys.executable)
-    _, two_names, nothing, *errors = result.stdout.splitlines()
-    assert (two_names, nothing) == ("2 1 0", "0 0 0")
-    assert [error.split()[0] for error in errors] == ["error", "error"]
-    assert result.returncode == 7
-
-
-def test_a_python_without_the_package_is_one_line_that_says_how_to_install_it(tmp_path):
-    subprocess.run([sys.executable, "-m", "venv", "--without-pip", tmp_path], check=True)
-    python = tmp_path / "bin" / "python"
-    code, line = error_line("lesson", "gcing", "--python", python, cwd=tmp_path)
-    assert code == 1
-    assert f"{python} -m pip install " in line
-
-
-def test_a_python_that_is_not_there_is_one_line():
-    code, line = error_line("lesson", "gcing", "--python", Path("/nonexistent/python"))
-    assert code == 1
-    assert "/nonexistent/python" in line
