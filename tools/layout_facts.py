@@ -38,6 +38,11 @@ SHAPES: dict[str, list[tuple[Version, str]]] = {
         ((3, 10), "LINES_PEP626"),
         ((3, 8), "LINES_LNOTAB"),
     ],
+    "size_shape": [
+        ((3, 13), "SIZE_BY_OBJECT"),
+        ((3, 11), "SIZE_BY_TYPE"),
+        ((3, 8), "SIZE_GC_HEAD"),
+    ],
     "static_type_shape": [
         ((3, 12), "STATIC_TYPES_PER_INTERP"),
         ((3, 8), "STATIC_TYPES_IN_STRUCT"),
@@ -85,6 +90,8 @@ BORROWED_IN_OBJECTS = [
     r".*weaklist",
     r".*_weakreflist",
     r"wr_(object|prev|next)",  # Objects/weakrefobject.c
+    r"(prev|next)",  # Modules/_functoolsmodule.c, lru_list_elem
+    r"one",  # Objects/enumobject.c, 3.10 on
     r"(.*\b)?_spec_cache\..*",  # Python/specialize.c
     r"f_gen",  # Objects/genobject.c, to 3.10
     r"md_def",  # static, or held by what made it
@@ -104,7 +111,8 @@ SKIPPED = {
         "tracemalloc",  # a packed struct that names an immortal string
     },
     "PyFrameObject": {"f_localsplus", "_f_frame_data"},
-    "PyGenObject": {"gi_iframe"},
+    # Objects/genobject.c, make_gen: gi_origin_or_finalizer is not initialised in a generator.
+    "PyGenObject": {"gi_iframe", "gi_origin_or_finalizer"},
     "PyCoroObject": {"cr_iframe"},
     "PyAsyncGenObject": {"ag_iframe"},
     # Modules/itertoolsmodule.c: slots from numread on are not initialised.
@@ -166,7 +174,7 @@ NAMES: dict[str, str] = {
     "cr_qualname": "__qualname__",
     "ag_name": "__name__",
     "ag_qualname": "__qualname__",
-    "wr_callback": "__callback__",
+    "PyWeakReference.wr_callback": "__callback__",
     "ns_dict": "__dict__",
     "od_inst_dict": "__dict__",
     "dv_dict": "mapping",
