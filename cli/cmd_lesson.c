@@ -198,6 +198,7 @@ static mx_status run(struct request *request, struct mx_error *err)
         NULL};
     pid_t pid;
     struct pipes pipes;
+    unsetenv("MEMEXPLORER_OUTSIDE"); // of a lesson around this one: its descriptors are not ours
     status =
         settings.outside ? start_outside(argv, &pipes, &pid, err) : start(argv, NULL, &pid, err);
     if (status)

@@ -35,7 +35,7 @@ def stand_in(tmp_path, monkeypatch):
     (package / "__init__.py").write_text("")
     (package / "lesson.py").write_text(STAND_IN)
     monkeypatch.setenv("PYTHONPATH", str(tmp_path))
-    monkeypatch.delenv("MEMEXPLORER_OUTSIDE", raising=False)
+    monkeypatch.setenv("MEMEXPLORER_OUTSIDE", "9,9")  # a stale one must not reach the lesson
     return package
 
 
