@@ -115,8 +115,11 @@ class Types:
         count = 1
         for child in array.iter_children():
             if child.tag == "DW_TAG_subrange_type":
-                bound, length = attribute(child, "DW_AT_upper_bound"), attribute(child, "DW_AT_count")
-                count *= length if length is not None else bound + 1 if bound is not None else 0
+                bound = attribute(child, "DW_AT_upper_bound")
+                length = attribute(child, "DW_AT_count")
+                if length is None:
+                    length = 0 if bound is None else bound + 1
+                count *= length
         return count
 
     def members(self, record: DIE) -> list[Member]:
