@@ -13,6 +13,7 @@
 // Threads:   a target or heap may be used by one thread at a time; distinct ones are independent.
 //            Capturing stops a process with ptrace: only the thread that captures may wait for it.
 // Units:     sizes are bytes, times nanoseconds, addresses those of the target.
+// Text:      every string is UTF-8 without control characters, whatever bytes the target holds.
 #ifndef MEMEXPLORER_H
 #define MEMEXPLORER_H
 
@@ -180,7 +181,8 @@ MX_EXPORT const struct mx_target_info *mx_heap_target(const mx_heap *heap);
 MX_EXPORT mx_status mx_heap_object(const mx_heap *heap, uint32_t index, struct mx_object *ret,
                                    struct mx_error *err);
 
-// The same without `preview` and `type`, for loops over millions. `type_index` may be NULL.
+// The same without `preview` and `type`, for loops over millions. *ret_type_index is the type's
+// place in mx_heap_types; ret_type_index may be NULL.
 MX_EXPORT void mx_heap_facts(const mx_heap *heap, uint32_t index, struct mx_object *ret,
                              uint32_t *ret_type_index);
 

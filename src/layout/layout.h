@@ -46,6 +46,7 @@ struct layout {
     enum str_shape str_shape;
     enum line_shape line_shape;
     enum static_type_shape static_type_shape;
+    enum size_shape size_shape;
     uint32_t pool_nbytes; // pymalloc's POOL_SIZE
 
 #define FIELD(name, ...) int32_t name;

@@ -70,4 +70,11 @@ enum static_type_shape {
     STATIC_TYPES_PER_INTERP, // 3.12 on: dict, subclasses and weak list in the interpreter state
 };
 
+// Python/sysmodule.c, _PySys_GetSizeOf; Objects/longobject.c, int___sizeof___impl
+enum size_shape {
+    SIZE_GC_HEAD,   // 3.8 to 3.10: GC head of the objects that have one; 0 has no digit
+    SIZE_BY_TYPE,   // 3.11, 3.12: GC head and pre-header by the type alone; 0 has one digit
+    SIZE_BY_OBJECT, // 3.13 on: the same, none for static types
+};
+
 #endif

@@ -1,0 +1,339 @@
+// decoder.h - PyObject structures -> facts. The one place where bytes and layout meet.
+//
+//   decoder: a memory, a layout, and the table of types met so far
+//   object_header -> type, refcount      object_visit -> references      object_size -> getsizeof
+//
+// Nothing read is believed: pointers are looked up, counts are held against limits, lists are
+// walked a limited number of steps. What makes no sense is left out and counted as undecoded.
+#ifndef MX_DECODE_DECODER_H
+#define MX_DECODE_DECODER_H
+
+#include "layout/layout.h"
+#include "memory/memory.h"
+
+// Type flags, Include/object.h
+#define FLAG_STATIC_BUILTIN (1ull << 1) // 3.12 on
+#define FLAG_INLINE_VALUES (1ull << 2)  // 3.13 on
+#define FLAG_MANAGED_WEAKREF (1ull << 3) // 3.12 on
+#define FLAG_MANAGED_DICT (1ull << 4)   // 3.11 on
+#define FLAG_HEAPTYPE (1ull << 9)
+#define FLAG_READY (1ull << 12)
+#define FLAG_HAVE_GC (1ull << 14)
+#define FLAG_LONG_SUBCLASS (1ull << 24)
+#define FLAG_LIST_SUBCLASS (1ull << 25)
+#define FLAG_TUPLE_SUBCLASS (1ull << 26)
+#define FLAG_BYTES_SUBCLASS (1ull << 27)
+#define FLAG_UNICODE_SUBCLASS (1ull << 28)
+#define FLAG_DICT_SUBCLASS (1ull << 29)
+#define FLAG_BASE_EXC_SUBCLASS (1ull << 30)
+#define FLAG_TYPE_SUBCLASS (1ull << 31)
+
+// Every limit is far above what CPython makes, and low enough to bound work on nonsense.
+#define LIMIT_TYPES (1u << 20)         // a million classes
+#define LIMIT_BASICSIZE (1u << 20)     // the largest known struct of a type is some 10 KiB
+#define LIMIT_ITEMS (1ull << 34)       // items of one container: 128 GiB of pointers
+#define LIMIT_BASES 200                // depth of tp_base
+#define LIMIT_LOCALS (1u << 20)        // locals, cells and stack of one frame
+#define LIMIT_FRAMES 200000            // frames of one thread: deep recursions are real
+#define LIMIT_STATE (1u << 16)         // bytes of a module's C state
+
+// A kind of object, by how it keeps its references and how it prints.
+enum family {
+    FAMILY_GENERIC, // scanned word by word
+    FAMILY_NONE,
+    FAMILY_INT,
+    FAMILY_BOOL,
+    FAMILY_FLOAT,
+    FAMILY_COMPLEX,
+    FAMILY_STR,
+    FAMILY_BYTES,
+    FAMILY_BYTEARRAY,
+    FAMILY_LEAF, // other types that hold no references in their own struct
+    FAMILY_LIST,
+    FAMILY_TUPLE,
+    FAMILY_DICT,
+    FAMILY_ORDERED_DICT,
+    FAMILY_SET,
+    FAMILY_DEQUE,
+    FAMILY_TYPE,
+    FAMILY_MODULE,
+    FAMILY_FUNCTION,
+    FAMILY_METHOD,
+    FAMILY_BUILTIN,
+    FAMILY_CODE,
+    FAMILY_FRAME,
+    FAMILY_GENERATOR,
+    FAMILY_CELL,
+    FAMILY_WEAKREF,
+    FAMILY_EXCEPTION,
+    FAMILY_LRU_CACHE,
+    FAMILY_LRU_LINK,
+    FAMILY_DATETIME,
+    FAMILY_MEMORYVIEW,
+};
+
+// One word of an object's struct that may refer to another object.
+struct scan_word {
+    uint32_t offset;
+    uint8_t hold;                       // enum hold
+    bool certain;                       // known to be a PyObject pointer or NULL
+    const struct layout_member *member; // its name, or NULL
+    mx_addr name;                       // C string in the target (tp_members), or 0
+};
+
+struct type_info {
+    mx_addr addr;
+    mx_addr base, dict, mro, dealloc;
+    uint64_t flags;
+    uint32_t basicsize, itemsize;
+    int32_t dictoffset;
+    int32_t weaklistoffset;
+    enum family family;
+    uint32_t family_nbytes; // what the family's decoder covers; words behind it are in `words`
+    uint32_t hidden_items;  // of a struct sequence: fields behind ob_size
+    uint32_t word_count;
+    struct scan_word *words;
+    mx_addr cached_keys; // ht_cached_keys, for the values of instances
+    int sizer;           // of a type with a __sizeof__ of its own, or NO_SIZER
+    bool gc, preheader, heap;
+    bool leaf;           // no instance refers to anything but its type
+    char *name; // qualified, made by type_qualified_name
+};
+
+#define NO_TYPE UINT32_MAX
+
+struct decoder {
+    struct memory *memory;
+    const struct layout *layout;
+    mx_addr type_type;         // PyType_Type
+    mx_addr interpreter;       // where 3.12+ keeps the dicts of static types
+    struct type_info **types;  // in order of discovery; each stays where it is
+    uint32_t type_count, type_capacity;
+    struct type_slot *slots;   // address -> index, open addressing
+    uint32_t slot_mask, slot_used;
+    mx_addr last_type_addr;
+    uint32_t last_type;
+    uint64_t undecoded;
+};
+
+mx_status decoder_init(struct decoder *decoder, struct memory *memory, const struct layout *layout,
+                       mx_addr type_type, struct mx_error *err);
+void decoder_fini(struct decoder *decoder);
+
+// ---- types ------------------------------------------------------------------------------------
+
+// Number of the type at addr, or NO_TYPE when no type object is there. Amortised O(1).
+uint32_t type_lookup_slow(struct decoder *decoder, mx_addr addr);
+static inline uint32_t type_lookup(struct decoder *decoder, mx_addr addr)
+{
+    if (addr == decoder->last_type_addr)
+        return decoder->last_type;
+    return type_lookup_slow(decoder, addr);
+}
+
+// "module.qualname" of the type; owned by the table, never NULL.
+const char *type_qualified_name(struct decoder *decoder, uint32_t type);
+// The name without "builtins.".
+static inline const char *plain_name(const char *qualified)
+{
+    return strncmp(qualified, "builtins.", 9) == 0 ? qualified + 9 : qualified;
+}
+// Fills family, family_nbytes and words of a type whose struct has been read.
+bool type_classify(struct decoder *decoder, struct type_info *info);
+// The type or one of its bases is called `name` (as tp_name has it).
+bool type_inherits(struct decoder *decoder, uint32_t type, const char *name);
+
+// ---- object headers ---------------------------------------------------------------------------
+
+struct header {
+    mx_addr addr;
+    int64_t refcount; // as stored; a mark when immortal
+    bool immortal;
+    uint32_t type;
+};
+
+// The header at addr: false when it is not that of a live object (unreadable, count not positive,
+// no type). Says nothing of the allocator's opinion.
+bool object_header(struct decoder *decoder, mx_addr addr, struct header *ret);
+bool refcount_decode(const struct layout *layout, const uint8_t *bytes, int64_t *ret,
+                     bool *ret_immortal);
+
+// PyObject_IS_GC: static type objects are not, though `type` is a GC type.
+bool object_is_gc(struct decoder *decoder, mx_addr addr, const struct type_info *type);
+bool object_is_tracked(struct decoder *decoder, mx_addr addr, const struct type_info *type);
+// Bytes of GC head and pre-header in front of the object, in its allocated block.
+uint32_t object_prefix(struct decoder *decoder, mx_addr addr, const struct type_info *type);
+// |ob_size|; 0 for types without items or when it makes no sense.
+uint64_t object_items(struct decoder *decoder, mx_addr addr, const struct type_info *type);
+#define NO_SIZER (-1)
+int type_sizer(const char *type_name);
+// sys.getsizeof, GC header included.
+uint64_t object_size(struct decoder *decoder, mx_addr addr, const struct type_info *type);
+
+// ---- references -------------------------------------------------------------------------------
+
+enum hold {
+    HOLD_OWNED,    // counted in the refcount
+    HOLD_POSSIBLE, // a word of a C struct: counted only where a refcount asks for it
+    HOLD_BORROWED,
+    HOLD_WEAK,
+};
+
+enum edge_kind {
+    EDGE_ITEM,      // [detail]
+    EDGE_SET_ITEM,  // member of a set
+    EDGE_KEY,       // key of a dict: detail is its position
+    EDGE_VALUE,     // ['key']: detail is the key's address
+    EDGE_ATTRIBUTE, // .name: detail is the name's address
+    EDGE_MEMBER,    // detail is a struct scan_word *
+    EDGE_NAMED,     // detail is a const char *
+    EDGE_LOCAL,     // local x: detail is the name's address
+    EDGE_CLOSURE,   // closure x
+    EDGE_STACK,     // value stack, detail is the position
+    EDGE_STATE,     // word of a module's C state, detail is the offset
+    EDGE_STATIC,    // word of a library's data, detail is the address
+};
+
+struct edge {
+    mx_addr to; // never 0
+    uint64_t detail;
+    uint8_t kind;  // enum edge_kind
+    uint8_t hold;  // enum hold
+    bool certain;  // false: the word may be a number that looks like an address
+};
+
+struct visitor {
+    void (*edge)(struct visitor *visitor, struct edge edge);
+    // Called before the keys of a table that instances share: true when this visitor has to be
+    // given its keys as owned, once for each table, by its class when that still has it
+    // (`by_type`), else by the first instance met. NULL: never.
+    bool (*claim_keys)(struct visitor *visitor, mx_addr keys, bool by_type);
+};
+
+static inline void emit(struct visitor *visitor, mx_addr to, enum edge_kind kind, enum hold hold,
+                        uint64_t detail)
+{
+    if (to)
+        visitor->edge(visitor, (struct edge){to, detail, kind, hold, true});
+}
+
+// Calls visitor->edge for every reference that the object keeps, in the order in which it keeps
+// them; false when something in it made no sense (what did was visited).
+bool object_visit(struct decoder *decoder, mx_addr addr, uint32_t type, struct visitor *visitor);
+
+// ---- families: each false when the bytes made no sense --------------------------------------
+
+bool list_visit(struct decoder *decoder, mx_addr addr, struct visitor *visitor);
+bool tuple_visit(struct decoder *decoder, mx_addr addr, const struct type_info *type,
+                 struct visitor *visitor);
+bool deque_visit(struct decoder *decoder, mx_addr addr, struct visitor *visitor);
+bool dict_visit(struct decoder *decoder, mx_addr addr, struct visitor *visitor);
+bool ordered_dict_visit(struct decoder *decoder, mx_addr addr, struct visitor *visitor);
+bool set_visit(struct decoder *decoder, mx_addr addr, struct visitor *visitor);
+bool type_visit(struct decoder *decoder, mx_addr addr, struct visitor *visitor);
+bool module_visit(struct decoder *decoder, mx_addr addr, struct visitor *visitor);
+bool code_visit(struct decoder *decoder, mx_addr addr, struct visitor *visitor);
+bool lru_cache_visit(struct decoder *decoder, mx_addr addr, struct visitor *visitor);
+bool frame_visit(struct decoder *decoder, mx_addr addr, struct visitor *visitor);
+bool generator_visit(struct decoder *decoder, mx_addr addr, struct visitor *visitor);
+bool instance_visit(struct decoder *decoder, mx_addr addr, const struct type_info *type,
+                    struct visitor *visitor);
+
+// ---- dicts ------------------------------------------------------------------------------------
+
+// A dict's table, ready for iteration.
+struct table {
+    mx_addr keys;
+    mx_addr entries;
+    mx_addr values; // 0 for a combined table
+    uint64_t entry_count;
+    uint64_t dk_size;
+    uint32_t entry_nbytes, key_offset; // value follows key
+    bool unicode; // string keys only: tp_traverse does not visit them
+};
+bool table_open(struct decoder *decoder, mx_addr keys, mx_addr values, struct table *ret);
+bool dict_open(struct decoder *decoder, mx_addr dict, struct table *ret);
+// Entry i; false when it is unused or unreadable. Key and value are never 0.
+bool table_entry(struct decoder *decoder, const struct table *table, uint64_t i, mx_addr *ret_key,
+                 mx_addr *ret_value);
+// Value of an ASCII string key; 0 when there is none. O(entries).
+mx_addr dict_get(struct decoder *decoder, mx_addr dict, const char *key);
+uint64_t table_nbytes(struct decoder *decoder, mx_addr keys);
+// __dict__ of an instance, or 0.
+mx_addr instance_dict(struct decoder *decoder, mx_addr addr, const struct type_info *type);
+
+// ---- frames -----------------------------------------------------------------------------------
+
+// The current frame of a thread: a PyFrameObject to 3.10, an _PyInterpreterFrame from 3.11 on.
+mx_addr thread_current_frame(struct decoder *decoder, mx_addr tstate);
+mx_addr frame_previous(struct decoder *decoder, mx_addr frame);
+
+struct frame_facts {
+    mx_addr code; // 0 for the interpreter's own frames
+    int line;     // 0 when not known
+    bool owned_by_thread; // its slots are the thread's, not those of a generator or frame object
+};
+bool frame_describe(struct decoder *decoder, mx_addr frame, struct frame_facts *ret);
+// Of a frame object: the frame it stands for.
+mx_addr frame_of_object(struct decoder *decoder, mx_addr frame_object);
+// What a frame of the thread's own holds. Not for frame objects and generators: those do it.
+bool frame_visit_slots(struct decoder *decoder, mx_addr frame, struct visitor *visitor);
+// Line of the bytecode at `lasti` (byte offset of the instruction); 0 when not known.
+int code_line(struct decoder *decoder, mx_addr code, int64_t lasti);
+
+// ---- text -------------------------------------------------------------------------------------
+
+// Text being built in a fixed buffer: what does not fit is dropped at a character's border and
+// `full` is set. Always ends by NUL.
+struct text {
+    char *buffer;
+    size_t nbytes, used;
+    bool full;
+};
+void text_init(struct text *text, char *buffer, size_t nbytes);
+__attribute__((format(printf, 2, 3))) void text_add(struct text *text, const char *format, ...);
+void text_add_char(struct text *text, uint32_t code_point);
+// Adds UTF-8 from anywhere: control characters and invalid bytes come out as \\n, \\xNN.
+void text_add_escaped(struct text *text, const char *bytes);
+
+// The str object's value as UTF-8 into buffer, cut; false when it is no readable str.
+bool str_value(struct decoder *decoder, mx_addr addr, char *buffer, size_t nbytes);
+bool str_equals(struct decoder *decoder, mx_addr addr, const char *ascii);
+// 0 not interned, 1 mortal, 2 immortal (pycore_unicodeobject.h, SSTATE_*).
+int str_interned(struct decoder *decoder, mx_addr addr);
+uint64_t str_size(struct decoder *decoder, mx_addr addr, const struct type_info *type);
+// repr() of a str, at most `characters` of it.
+void str_repr(struct decoder *decoder, mx_addr addr, uint64_t characters, struct text *text);
+
+// The value as Python prints it, cut to the buffer.
+void object_preview(struct decoder *decoder, mx_addr addr, uint32_t type, char *buffer,
+                    size_t nbytes);
+// "instance", "class", "function f at app.py:12" ...
+void object_kind(struct decoder *decoder, mx_addr addr, uint32_t type, char *buffer, size_t nbytes);
+// `.attr`, `['key']`, `[3]`, `local x` ...
+void edge_label(struct decoder *decoder, const struct edge *edge, char *buffer, size_t nbytes);
+
+// ---- small reads ------------------------------------------------------------------------------
+
+// The word at addr, or 0 when it cannot be read.
+static inline uint64_t word_at(struct decoder *decoder, mx_addr addr)
+{
+    uint64_t word = 0;
+    memory_u64(decoder->memory, addr, &word);
+    return word;
+}
+
+static inline uint64_t field_at(struct decoder *decoder, mx_addr addr, int32_t offset)
+{
+    return offset == ABSENT ? 0 : word_at(decoder, addr + (uint64_t)offset);
+}
+
+static inline uint32_t field32_at(struct decoder *decoder, mx_addr addr, int32_t offset)
+{
+    uint32_t value = 0;
+    if (offset != ABSENT)
+        memory_u32(decoder->memory, addr + (uint64_t)offset, &value);
+    return value;
+}
+
+#endif

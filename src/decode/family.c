@@ -1,0 +1,243 @@
+// family.c - which decoder a type belongs to, and which words of its instances remain to be scanned.
+//
+// A type's family is that of its nearest base with a decoder of its own. The bytes of the base
+// struct are the decoder's; the words behind it (__slots__, a subclass's C fields) are listed in
+// `words`: named by the layout's tables, by tp_members, or not at all.
+#include <stdlib.h>
+
+#include "base/vector.h"
+#include "decode/decoder.h"
+
+// Who finds the references in a family's own struct.
+enum cover {
+    COVER_ALL,   // the family's decoder, all of them
+    COVER_WORDS, // words_add, as for types without a family
+};
+
+// Families by the tp_name of the static type, or of the C type made from a spec.
+static const struct {
+    const char *type_name;
+    enum family family;
+    enum cover cover;
+} FAMILIES[] = {
+    {"list", FAMILY_LIST, COVER_ALL},
+    {"tuple", FAMILY_TUPLE, COVER_ALL},
+    {"dict", FAMILY_DICT, COVER_ALL},
+    {"str", FAMILY_STR, COVER_ALL},
+    {"bytes", FAMILY_BYTES, COVER_ALL},
+    {"int", FAMILY_INT, COVER_ALL},
+    {"type", FAMILY_TYPE, COVER_ALL},
+    {"NoneType", FAMILY_NONE, COVER_ALL},
+    {"bool", FAMILY_BOOL, COVER_ALL},
+    {"float", FAMILY_FLOAT, COVER_ALL},
+    {"complex", FAMILY_COMPLEX, COVER_ALL},
+    {"bytearray", FAMILY_BYTEARRAY, COVER_ALL},
+    {"array.array", FAMILY_LEAF, COVER_ALL},
+    {"mmap.mmap", FAMILY_LEAF, COVER_ALL},
+    {"datetime.date", FAMILY_LEAF, COVER_ALL},
+    {"datetime.timedelta", FAMILY_LEAF, COVER_ALL},
+    {"decimal.Decimal", FAMILY_LEAF, COVER_ALL},
+    {"ellipsis", FAMILY_LEAF, COVER_ALL},
+    {"NotImplementedType", FAMILY_LEAF, COVER_ALL},
+    {"datetime.datetime", FAMILY_DATETIME, COVER_ALL},
+    {"datetime.time", FAMILY_DATETIME, COVER_ALL},
+    {"set", FAMILY_SET, COVER_ALL},
+    {"frozenset", FAMILY_SET, COVER_ALL},
+    {"collections.deque", FAMILY_DEQUE, COVER_ALL},
+    {"collections.OrderedDict", FAMILY_ORDERED_DICT, COVER_ALL},
+    {"module", FAMILY_MODULE, COVER_ALL},
+    {"code", FAMILY_CODE, COVER_WORDS},
+    {"frame", FAMILY_FRAME, COVER_WORDS},
+    {"generator", FAMILY_GENERATOR, COVER_WORDS},
+    {"coroutine", FAMILY_GENERATOR, COVER_WORDS},
+    {"async_generator", FAMILY_GENERATOR, COVER_WORDS},
+    {"function", FAMILY_FUNCTION, COVER_WORDS},
+    {"method", FAMILY_METHOD, COVER_WORDS},
+    {"builtin_function_or_method", FAMILY_BUILTIN, COVER_WORDS},
+    {"cell", FAMILY_CELL, COVER_WORDS},
+    {"weakref", FAMILY_WEAKREF, COVER_WORDS},
+    {"weakref.ReferenceType", FAMILY_WEAKREF, COVER_WORDS},
+    {"weakproxy", FAMILY_WEAKREF, COVER_WORDS},
+    {"weakref.ProxyType", FAMILY_WEAKREF, COVER_WORDS},
+    {"weakcallableproxy", FAMILY_WEAKREF, COVER_WORDS},
+    {"weakref.CallableProxyType", FAMILY_WEAKREF, COVER_WORDS},
+    {"memoryview", FAMILY_MEMORYVIEW, COVER_WORDS},
+    {"functools._lru_cache_wrapper", FAMILY_LRU_CACHE, COVER_WORDS},
+    {"functools._lru_list_elem", FAMILY_LRU_LINK, COVER_WORDS},
+    {"BaseException", FAMILY_EXCEPTION, COVER_WORDS},
+};
+
+// Words of structs that are private to a C file and not owned: offsets from the start of the object,
+// the same in 3.8 to 3.13.
+static const struct {
+    const char *type_name;
+    uint32_t offset;
+} NOT_OWNED[] = {
+    {"functools._lru_list_elem", 16},    // prev: _functoolsmodule.c, lru_list_elem
+    {"functools._lru_list_elem", 24},    // next
+    {"functools._lru_cache_wrapper", 16}, // root.prev
+    {"functools._lru_cache_wrapper", 24}, // root.next: lru_cache_visit
+    {"functools._lru_cache_wrapper", 40}, // root.key, never set
+    {"functools._lru_cache_wrapper", 48}, // root.result, never set
+};
+
+// What is known of a base class while a type is classified.
+struct base {
+    mx_addr addr;
+    uint32_t basicsize;
+    int32_t weaklistoffset;
+    bool heap;
+    char name[128];
+};
+
+static bool base_read(struct decoder *decoder, mx_addr addr, struct base *ret)
+{
+    const struct layout *l = decoder->layout;
+    if (!addr || addr % 8 || !memory_at(decoder->memory, addr, (uint64_t)l->type_size))
+        return false;
+    ret->addr = addr;
+    ret->basicsize = (uint32_t)field_at(decoder, addr, l->type_basicsize);
+    ret->weaklistoffset = (int32_t)field_at(decoder, addr, l->type_weaklistoffset);
+    ret->heap = field_at(decoder, addr, l->type_flags) & FLAG_HEAPTYPE;
+    return memory_string(decoder->memory, field_at(decoder, addr, l->type_name), ret->name,
+                         sizeof ret->name);
+}
+
+// A class made by Python code has a plain name; a C type has a dot in it or is static.
+static bool base_is_from_c(const struct base *base)
+{
+    return !base->heap || strchr(base->name, '.');
+}
+
+static void word_push(struct type_info *info, uint32_t *capacity, struct scan_word word)
+{
+    size_t wanted = *capacity;
+    if (info->word_count == *capacity &&
+        !vector_grow_((void **)&info->words, &wanted, wanted + 1, sizeof *info->words))
+        return;
+    *capacity = (uint32_t)wanted;
+    info->words[info->word_count++] = word;
+}
+
+static bool is_not_owned(const struct base *base, uint32_t offset)
+{
+    for (size_t i = 0; i < sizeof NOT_OWNED / sizeof NOT_OWNED[0]; i++)
+        if (NOT_OWNED[i].offset == offset && strcmp(NOT_OWNED[i].type_name, base->name) == 0)
+            return true;
+    return false;
+}
+
+// Type codes of PyMemberDef that mean a PyObject pointer (Include/descrobject.h).
+enum { MEMBER_OBJECT = 6, MEMBER_OBJECT_EX = 16 };
+#define LIMIT_MEMBERS 4096
+
+// The word's name in tp_members, 0 when it has none.
+static mx_addr member_name(struct decoder *decoder, mx_addr type, uint32_t offset)
+{
+    const struct layout *l = decoder->layout;
+    mx_addr def = field_at(decoder, type, l->type_members);
+    for (int i = 0; def && i < LIMIT_MEMBERS; i++, def += (uint64_t)l->member_def_size) {
+        mx_addr name = field_at(decoder, def, l->member_def_name);
+        if (!name)
+            return 0;
+        uint32_t code = field32_at(decoder, def, l->member_def_type);
+        if ((code == MEMBER_OBJECT || code == MEMBER_OBJECT_EX) &&
+            field_at(decoder, def, l->member_def_offset) == offset)
+            return name;
+    }
+    return 0;
+}
+
+static const struct layout_member *named_member(const struct layout_object *object, uint32_t offset)
+{
+    for (size_t i = 0; object && i < object->member_count; i++)
+        if (object->members[i].offset == offset)
+            return &object->members[i];
+    return NULL;
+}
+
+// Lists the words from `from` on, which `base` added to the struct. Where the layout knows the
+// struct, its named members are all the references there are; elsewhere every word may be one.
+static void words_add(struct decoder *decoder, struct type_info *info, uint32_t *capacity,
+                      const struct base *base, uint32_t from)
+{
+    const struct layout_object *object =
+        base_is_from_c(base) ? layout_object_members(decoder->layout, base->name) : NULL;
+    for (uint32_t offset = (from + 7) & ~7u; offset + 8 <= base->basicsize; offset += 8) {
+        const struct layout_member *member = named_member(object, offset);
+        if ((int32_t)offset == info->weaklistoffset || (int32_t)offset == info->dictoffset ||
+            (int32_t)offset == base->weaklistoffset || is_not_owned(base, offset) ||
+            (object && !member))
+            continue;
+        mx_addr name = member ? 0 : member_name(decoder, base->addr, offset);
+        word_push(info, capacity,
+                  (struct scan_word){.offset = offset,
+                                     .hold = member && !member->owned ? HOLD_BORROWED : HOLD_OWNED,
+                                     .certain = member || (name && !base_is_from_c(base)),
+                                     .member = member,
+                                     .name = name});
+    }
+}
+
+static int family_by_name(const struct base *base)
+{
+    if (base_is_from_c(base))
+        for (size_t i = 0; i < sizeof FAMILIES / sizeof FAMILIES[0]; i++)
+            if (strcmp(FAMILIES[i].type_name, base->name) == 0)
+                return (int)i;
+    return -1;
+}
+
+static int compare_words(const void *a, const void *b)
+{
+    const struct scan_word *x = a, *y = b;
+    return x->offset < y->offset ? -1 : x->offset > y->offset;
+}
+
+// Their items start inside the base struct, so that a subclass has no words of its own.
+static bool items_in_struct(enum family family)
+{
+    return family == FAMILY_TUPLE || family == FAMILY_BYTES || family == FAMILY_INT ||
+           family == FAMILY_BOOL;
+}
+
+static bool is_leaf(enum family family)
+{
+    return family >= FAMILY_NONE && family <= FAMILY_LEAF;
+}
+
+bool type_classify(struct decoder *decoder, struct type_info *info)
+{
+    const struct layout *l = decoder->layout;
+    uint32_t head = (uint32_t)(info->itemsize ? l->var_size + 8 : l->object_size);
+    uint32_t capacity = 0;
+    struct base bases[2];
+    info->sizer = NO_SIZER;
+    if (!base_read(decoder, info->addr, &bases[0]))
+        return false;
+    for (int depth = 0; depth < LIMIT_BASES; depth++) {
+        struct base *base = &bases[depth % 2], *next = &bases[(depth + 1) % 2];
+        int family = family_by_name(base);
+        if (info->sizer == NO_SIZER && base_is_from_c(base))
+            info->sizer = type_sizer(base->name);
+        if (family >= 0) {
+            info->family = FAMILIES[family].family;
+            info->family_nbytes = base->basicsize;
+            if (FAMILIES[family].cover == COVER_WORDS)
+                words_add(decoder, info, &capacity, base, head);
+            break;
+        }
+        bool last = !base_read(decoder, field_at(decoder, base->addr, l->type_base), next);
+        uint32_t from = last ? head : next->basicsize;
+        words_add(decoder, info, &capacity, base, from > head ? from : head);
+        if (last)
+            break;
+    }
+    if (items_in_struct(info->family))
+        info->word_count = 0;
+    if (info->word_count > 1)
+        qsort(info->words, info->word_count, sizeof *info->words, compare_words);
+    info->leaf = is_leaf(info->family) && !info->word_count && !info->dictoffset &&
+                 !info->preheader;
+    return true;
+}

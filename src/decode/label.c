@@ -1,0 +1,150 @@
+// label.c - how a person would name a reference, and what an object is, in words.
+#include <stdio.h>
+
+#include "decode/decoder.h"
+
+#define LABEL_CHARACTERS 60 // of a key
+
+// A name that stands in an str object of the target.
+static void add_name(struct decoder *decoder, const char *before, mx_addr name, struct text *text)
+{
+    char value[160];
+    text_add(text, "%s", before);
+    if (str_value(decoder, name, value, sizeof value))
+        text_add_escaped(text, value);
+    else
+        text_add(text, "?");
+}
+
+// What stands between the brackets: a short preview of the key.
+static void add_key(struct decoder *decoder, mx_addr key, struct text *text)
+{
+    struct header header;
+    char preview[120];
+    if (!object_header(decoder, key, &header)) {
+        text_add(text, "[?]");
+        return;
+    }
+    text_add(text, "[");
+    if (decoder->types[header.type]->family == FAMILY_STR) {
+        str_repr(decoder, key, LABEL_CHARACTERS, text);
+    } else {
+        object_preview(decoder, key, header.type, preview, sizeof preview);
+        text_add(text, "%s", preview);
+    }
+    text_add(text, "]");
+}
+
+static void add_member(struct decoder *decoder, const struct scan_word *word, struct text *text)
+{
+    char name[120];
+    if (word->member) {
+        text_add(text, ".%s", word->member->name);
+    } else if (word->name && memory_string(decoder->memory, word->name, name, sizeof name)) {
+        text_add(text, ".");
+        text_add_escaped(text, name);
+    } else {
+        text_add(text, " word +0x%x", word->offset);
+    }
+}
+
+void edge_label(struct decoder *decoder, const struct edge *edge, char *buffer, size_t nbytes)
+{
+    struct text text;
+    text_init(&text, buffer, nbytes);
+    switch ((enum edge_kind)edge->kind) {
+    case EDGE_ITEM: text_add(&text, "[%llu]", (unsigned long long)edge->detail); break;
+    case EDGE_SET_ITEM: text_add(&text, "{member}"); break;
+    case EDGE_KEY: text_add(&text, "{key %llu}", (unsigned long long)edge->detail); break;
+    case EDGE_VALUE: add_key(decoder, edge->detail, &text); break;
+    case EDGE_ATTRIBUTE: add_name(decoder, ".", edge->detail, &text); break;
+    case EDGE_MEMBER:
+        add_member(decoder, (const struct scan_word *)(uintptr_t)edge->detail, &text);
+        break;
+    case EDGE_NAMED: text_add(&text, "%s", (const char *)(uintptr_t)edge->detail); break;
+    case EDGE_LOCAL: add_name(decoder, "local ", edge->detail, &text); break;
+    case EDGE_CLOSURE: add_name(decoder, "closure ", edge->detail, &text); break;
+    case EDGE_STACK: text_add(&text, "stack %llu", (unsigned long long)edge->detail); break;
+    case EDGE_STATE:
+        text_add(&text, "module state +0x%llx", (unsigned long long)edge->detail);
+        break;
+    case EDGE_STATIC: text_add(&text, "static 0x%llx", (unsigned long long)edge->detail); break;
+    }
+    // Labels that are no attribute or subscript start with a blank inside the tables.
+    if (buffer[0] == ' ')
+        memmove(buffer, buffer + 1, strlen(buffer));
+}
+
+static void add_code_place(struct decoder *decoder, mx_addr code, int line, struct text *text)
+{
+    const struct layout *l = decoder->layout;
+    mx_addr name = field_at(decoder, code, l->code_qualname);
+    add_name(decoder, "", name ? name : field_at(decoder, code, l->code_name), text);
+    add_name(decoder, " at ", field_at(decoder, code, l->code_filename), text);
+    if (line > 0)
+        text_add(text, ":%d", line);
+}
+
+static void frame_kind(struct decoder *decoder, mx_addr addr, struct text *text)
+{
+    struct frame_facts facts;
+    text_add(text, "frame");
+    if (!frame_describe(decoder, frame_of_object(decoder, addr), &facts) || !facts.code)
+        return;
+    text_add(text, " of ");
+    add_code_place(decoder, facts.code, facts.line, text);
+}
+
+void object_kind(struct decoder *decoder, mx_addr addr, uint32_t type, char *buffer, size_t nbytes)
+{
+    const struct layout *l = decoder->layout;
+    const struct type_info *info = decoder->types[type];
+    struct text text;
+    text_init(&text, buffer, nbytes);
+    switch (info->family) {
+    case FAMILY_TYPE: text_add(&text, "class"); return;
+    case FAMILY_MODULE: text_add(&text, "module"); return;
+    case FAMILY_METHOD: text_add(&text, "bound method"); return;
+    case FAMILY_BUILTIN: text_add(&text, "built-in function"); return;
+    case FAMILY_CELL: text_add(&text, "cell of a closure"); return;
+    case FAMILY_WEAKREF: text_add(&text, "weak reference"); return;
+    case FAMILY_EXCEPTION: text_add(&text, "exception"); return;
+    case FAMILY_FRAME: frame_kind(decoder, addr, &text); return;
+    case FAMILY_FUNCTION: {
+        mx_addr code = field_at(decoder, addr, l->function_code);
+        text_add(&text, "function ");
+        add_code_place(decoder, code, (int)field32_at(decoder, code, l->code_firstlineno), &text);
+        return;
+    }
+    case FAMILY_CODE:
+        text_add(&text, "code ");
+        add_code_place(decoder, addr, (int)field32_at(decoder, addr, l->code_firstlineno), &text);
+        return;
+    case FAMILY_GENERATOR: {
+        text_add(&text, "%s ", plain_name(type_qualified_name(decoder, type)));
+        add_name(decoder, "", field_at(decoder, addr, l->generator_qualname), &text);
+        return;
+    }
+    case FAMILY_GENERIC:
+    case FAMILY_NONE:
+    case FAMILY_INT:
+    case FAMILY_BOOL:
+    case FAMILY_FLOAT:
+    case FAMILY_COMPLEX:
+    case FAMILY_STR:
+    case FAMILY_BYTES:
+    case FAMILY_BYTEARRAY:
+    case FAMILY_LEAF:
+    case FAMILY_LIST:
+    case FAMILY_TUPLE:
+    case FAMILY_DICT:
+    case FAMILY_ORDERED_DICT:
+    case FAMILY_SET:
+    case FAMILY_DEQUE:
+    case FAMILY_LRU_CACHE:
+    case FAMILY_LRU_LINK:
+    case FAMILY_DATETIME:
+    case FAMILY_MEMORYVIEW: break;
+    }
+    text_add(&text, type_inherits(decoder, type, "Thread") ? "thread" : "instance");
+}

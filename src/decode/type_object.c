@@ -1,0 +1,89 @@
+// type_object.c - what a type, a module and a code object refer to.
+//
+//   static type: dict, bases, mro, cache in the struct, or (3.12+) in the interpreter's state
+//   heap type:   the same, its base and metatype, names, slots, and the keys its instances share
+//
+// Objects/typeobject.c (type_traverse), Objects/moduleobject.c, Objects/codeobject.c.
+#include "decode/decoder.h"
+
+static void named(struct decoder *decoder, mx_addr addr, int32_t offset, const char *name,
+                  enum hold hold, struct visitor *visitor)
+{
+    emit(visitor, field_at(decoder, addr, offset), EDGE_NAMED, hold, (uint64_t)(uintptr_t)name);
+}
+
+static void heap_type_visit(struct decoder *decoder, mx_addr addr, struct visitor *visitor)
+{
+    const struct layout *l = decoder->layout;
+    named(decoder, addr, l->heaptype_name, ".__name__", HOLD_OWNED, visitor);
+    named(decoder, addr, l->heaptype_qualname, ".__qualname__", HOLD_OWNED, visitor);
+    named(decoder, addr, l->heaptype_slots, ".__slots__", HOLD_OWNED, visitor);
+    named(decoder, addr, l->heaptype_module, ".ht_module", HOLD_OWNED, visitor);
+    mx_addr keys = field_at(decoder, addr, l->heaptype_cached_keys);
+    struct table table;
+    if (!keys || !visitor->claim_keys || !visitor->claim_keys(visitor, keys, true) ||
+        !table_open(decoder, keys, 0, &table))
+        return;
+    for (uint64_t i = 0; i < table.entry_count; i++)
+        emit(visitor, word_at(decoder, table.entries + i * table.entry_nbytes + table.key_offset),
+             EDGE_NAMED, HOLD_OWNED, (uint64_t)(uintptr_t) " shared attribute name");
+}
+
+bool type_visit(struct decoder *decoder, mx_addr addr, struct visitor *visitor)
+{
+    const struct layout *l = decoder->layout;
+    uint64_t flags = field_at(decoder, addr, l->type_flags);
+    bool heap = flags & FLAG_HEAPTYPE;
+    bool in_interpreter = false;
+    switch (l->static_type_shape) {
+    case STATIC_TYPES_IN_STRUCT: break;
+    case STATIC_TYPES_PER_INTERP: in_interpreter = flags & FLAG_STATIC_BUILTIN; break;
+    }
+    // Heap types own their base; static ones only point to it (Objects/typeobject.c, inherit).
+    named(decoder, addr, l->type_base, ".__base__", heap ? HOLD_OWNED : HOLD_BORROWED, visitor);
+    named(decoder, addr, l->type_dict, ".__dict__", HOLD_OWNED, visitor);
+    named(decoder, addr, l->type_bases, ".__bases__", HOLD_OWNED, visitor);
+    named(decoder, addr, l->type_mro, ".__mro__", HOLD_OWNED, visitor);
+    named(decoder, addr, l->type_cache, ".tp_cache", HOLD_OWNED, visitor);
+    if (!in_interpreter) // there tp_subclasses is a number
+        named(decoder, addr, l->type_subclasses, ".__subclasses__", HOLD_OWNED, visitor);
+    if (heap)
+        heap_type_visit(decoder, addr, visitor);
+    return true;
+}
+
+static void module_state_visit(struct decoder *decoder, mx_addr addr, struct visitor *visitor)
+{
+    const struct layout *l = decoder->layout;
+    mx_addr state = field_at(decoder, addr, l->module_state);
+    mx_addr def = field_at(decoder, addr, l->module_def);
+    uint64_t nbytes = def ? field_at(decoder, def, l->module_def_state_size) : 0;
+    if (!state || nbytes > LIMIT_STATE || !memory_at(decoder->memory, state, nbytes))
+        return;
+    for (uint64_t offset = 0; offset + 8 <= nbytes; offset += 8) {
+        mx_addr to = word_at(decoder, state + offset);
+        if (to && to % 8 == 0)
+            visitor->edge(visitor, (struct edge){to, offset, EDGE_STATE, HOLD_POSSIBLE, false});
+    }
+}
+
+bool module_visit(struct decoder *decoder, mx_addr addr, struct visitor *visitor)
+{
+    const struct layout *l = decoder->layout;
+    named(decoder, addr, l->module_dict, ".__dict__", HOLD_OWNED, visitor);
+    named(decoder, addr, l->module_name, ".md_name", HOLD_OWNED, visitor);
+    module_state_visit(decoder, addr, visitor);
+    return true;
+}
+
+// 3.12 on: a malloc'ed block {co_code, co_varnames, co_cellvars, co_freevars}, filled when asked for
+// (Include/cpython/code.h, _PyCoCached). The plain members are in the type's words.
+bool code_visit(struct decoder *decoder, mx_addr addr, struct visitor *visitor)
+{
+    static const char *const NAMES[] = {".co_code", ".co_varnames", ".co_cellvars", ".co_freevars"};
+    mx_addr cached = field_at(decoder, addr, decoder->layout->code_cached);
+    if (cached)
+        for (int i = 0; i < 4; i++)
+            named(decoder, cached, 8 * i, NAMES[i], HOLD_OWNED, visitor);
+    return true;
+}

@@ -1,0 +1,170 @@
+// allocator.c - pools of pymalloc and chunks of glibc's malloc, read as untrusted bytes.
+//
+//   pool: | header 48 | block | block | ... |    header: count, freeblock, szidx, nextoffset
+//   chunk: | prev_size | size+flags | user data ... | next chunk's size has PREV_INUSE
+#include "heap/allocator.h"
+
+#include <stdlib.h>
+
+#include "base/error.h"
+
+// Objects/obmalloc.c, struct pool_header and the constants above it; the same in 3.8 to 3.15.
+enum {
+    POOL_HEADER = 48,
+    POOL_COUNT = 0,
+    POOL_PAD = 4,
+    POOL_FREEBLOCK = 8,
+    POOL_SZIDX = 36,
+    POOL_NEXTOFFSET = 40,
+    POOL_MAXNEXTOFFSET = 44,
+    SIZE_CLASSES = 32,
+    ALIGNMENT = 16,
+    DEBUG_HEAD = 16, // _PyMem_DebugRawAlloc: size, api id, 7 bytes of 0xFD
+};
+
+#define POOL_NBYTES_MAX 16384
+#define FREE_WORDS (POOL_NBYTES_MAX / ALIGNMENT / 64)
+#define POOL_SLOTS 1024 // enough for the pools that a walk meets at about the same time
+
+struct pool {
+    mx_addr addr; // 0: the slot is empty
+    uint32_t block_nbytes, nextoffset; // block_nbytes 0: there is no pool here
+    uint64_t free[FREE_WORDS];         // one bit for 16 bytes
+};
+
+struct pool_cache {
+    struct pool slots[POOL_SLOTS];
+};
+
+mx_status allocator_init(struct allocator *allocator, struct memory *memory, uint32_t pool_nbytes,
+                         struct mx_error *err)
+{
+    *allocator = (struct allocator){.memory = memory, .pool_nbytes = pool_nbytes};
+    allocator->pools = calloc(1, sizeof *allocator->pools);
+    return allocator->pools ? MX_OK : fail_no_memory(err);
+}
+
+void allocator_fini(struct allocator *allocator)
+{
+    free(allocator->pools);
+    *allocator = (struct allocator){0};
+}
+
+static uint32_t u32_of(const uint8_t *bytes, size_t offset)
+{
+    uint32_t value;
+    memcpy(&value, bytes + offset, sizeof value);
+    return value;
+}
+
+static uint64_t u64_of(const uint8_t *bytes, size_t offset)
+{
+    uint64_t value;
+    memcpy(&value, bytes + offset, sizeof value);
+    return value;
+}
+
+// A pool in use proves itself: its numbers agree with each other.
+static bool header_makes_sense(const struct allocator *allocator, const uint8_t *header,
+                               struct pool *pool)
+{
+    uint32_t szidx = u32_of(header, POOL_SZIDX), count = u32_of(header, POOL_COUNT);
+    if (szidx >= SIZE_CLASSES || u32_of(header, POOL_PAD))
+        return false;
+    uint32_t size = (szidx + 1) * ALIGNMENT;
+    uint32_t next = u32_of(header, POOL_NEXTOFFSET);
+    if (count > (allocator->pool_nbytes - POOL_HEADER) / size ||
+        u32_of(header, POOL_MAXNEXTOFFSET) != allocator->pool_nbytes - size || next < POOL_HEADER ||
+        next > allocator->pool_nbytes || (next - POOL_HEADER) % size)
+        return false;
+    pool->block_nbytes = size;
+    pool->nextoffset = next;
+    return true;
+}
+
+static void pool_read(struct allocator *allocator, mx_addr addr, struct pool *pool)
+{
+    memset(pool, 0, sizeof *pool);
+    pool->addr = addr;
+    const uint8_t *bytes = memory_at(allocator->memory, addr, allocator->pool_nbytes);
+    if (!bytes || !header_makes_sense(allocator, bytes, pool))
+        return;
+    uint64_t block = u64_of(bytes, POOL_FREEBLOCK);
+    for (uint32_t steps = allocator->pool_nbytes / ALIGNMENT; block && steps; steps--) {
+        uint64_t offset = block - addr;
+        if (offset < POOL_HEADER || offset + 8 > allocator->pool_nbytes ||
+            (offset - POOL_HEADER) % pool->block_nbytes) {
+            pool->block_nbytes = 0; // the chain leaves the pool: it is none
+            return;
+        }
+        pool->free[offset / ALIGNMENT / 64] |= 1ull << (offset / ALIGNMENT % 64);
+        block = u64_of(bytes, offset);
+    }
+}
+
+static const struct pool *pool_at(struct allocator *allocator, mx_addr addr)
+{
+    mx_addr start = addr & ~(mx_addr)(allocator->pool_nbytes - 1);
+    struct pool *pool = &allocator->pools->slots[start / allocator->pool_nbytes % POOL_SLOTS];
+    if (pool->addr != start || !start)
+        pool_read(allocator, start, pool);
+    return pool;
+}
+
+static enum block_state pool_state(const struct pool *pool, mx_addr addr)
+{
+    uint64_t offset = addr - pool->addr;
+    if (offset < POOL_HEADER || (offset - POOL_HEADER) % pool->block_nbytes)
+        return BLOCK_INSIDE;
+    if (offset >= pool->nextoffset)
+        return BLOCK_FREE; // not handed out yet
+    return pool->free[offset / ALIGNMENT / 64] >> (offset / ALIGNMENT % 64) & 1 ? BLOCK_FREE
+                                                                                : BLOCK_USED;
+}
+
+// Debug hooks put a head in front: size, the letter of the API, seven bytes of 0xFD.
+static bool has_debug_head(struct allocator *allocator, mx_addr addr)
+{
+    static const uint8_t FORBIDDEN[7] = {0xFD, 0xFD, 0xFD, 0xFD, 0xFD, 0xFD, 0xFD};
+    const uint8_t *head = memory_at(allocator->memory, addr - DEBUG_HEAD, DEBUG_HEAD);
+    return head && (head[8] == 'o' || head[8] == 'm' || head[8] == 'r') &&
+           memcmp(head + 9, FORBIDDEN, sizeof FORBIDDEN) == 0;
+}
+
+enum block_state pymalloc_state(struct allocator *allocator, mx_addr addr)
+{
+    const struct pool *pool = pool_at(allocator, addr);
+    if (!pool->block_nbytes)
+        return BLOCK_UNKNOWN;
+    enum block_state state = pool_state(pool, addr);
+    if (state == BLOCK_INSIDE && has_debug_head(allocator, addr))
+        state = pool_state(pool, addr - DEBUG_HEAD);
+    return state;
+}
+
+// glibc malloc/malloc.c, struct malloc_chunk
+enum { PREV_INUSE = 1, IS_MMAPPED = 2, CHUNK_FLAGS = 7, CHUNK_LEAST = 32, CHUNK_HEAD = 16 };
+#define LIMIT_CHUNK (1ull << 46)
+
+static enum block_state chunk_state(struct allocator *allocator, mx_addr addr, uint64_t nbytes)
+{
+    uint64_t word, next;
+    if (addr % ALIGNMENT || !memory_u64(allocator->memory, addr - 8, &word))
+        return BLOCK_UNKNOWN;
+    uint64_t size = word & ~(uint64_t)CHUNK_FLAGS;
+    if (size < CHUNK_LEAST || size % ALIGNMENT || size > LIMIT_CHUNK || size - 8 < nbytes)
+        return BLOCK_UNKNOWN;
+    if (word & IS_MMAPPED)
+        return (addr - CHUNK_HEAD) % 4096 == 0 ? BLOCK_USED : BLOCK_UNKNOWN;
+    if (!memory_u64(allocator->memory, addr - 8 + size, &next) ||
+        (next & ~(uint64_t)CHUNK_FLAGS) > LIMIT_CHUNK)
+        return BLOCK_UNKNOWN;
+    return next & PREV_INUSE ? BLOCK_USED : BLOCK_FREE;
+}
+
+enum block_state malloc_state(struct allocator *allocator, mx_addr addr, uint64_t nbytes)
+{
+    if (has_debug_head(allocator, addr))
+        return chunk_state(allocator, addr - DEBUG_HEAD, nbytes + DEBUG_HEAD);
+    return chunk_state(allocator, addr, nbytes);
+}

@@ -1,0 +1,37 @@
+// allocator.h - the allocators' own opinion: is the block at this address in use?
+//
+// pymalloc keeps a header at the start of each pool and a chain of free blocks in it; glibc's malloc
+// keeps a word in front of each chunk. Both are found without any symbol (Objects/obmalloc.c; glibc
+// malloc/malloc.c). Knows no PyObject.
+#ifndef MX_HEAP_ALLOCATOR_H
+#define MX_HEAP_ALLOCATOR_H
+
+#include "memory/memory.h"
+
+enum block_state {
+    BLOCK_UNKNOWN, // no allocator that is known here has a block around this address
+    BLOCK_USED,    // the block starts exactly here and is in use
+    BLOCK_FREE,    // it starts here and is free
+    BLOCK_INSIDE,  // the address is inside a block or between blocks
+};
+
+struct pool_cache; // pools whose free chains have been read
+
+struct allocator {
+    struct memory *memory;
+    uint32_t pool_nbytes; // POOL_SIZE of the CPython at hand
+    struct pool_cache *pools;
+};
+
+mx_status allocator_init(struct allocator *allocator, struct memory *memory, uint32_t pool_nbytes,
+                         struct mx_error *err);
+void allocator_fini(struct allocator *allocator);
+
+// pymalloc's opinion of the block at addr. Also knows blocks behind debug hooks.
+enum block_state pymalloc_state(struct allocator *allocator, mx_addr addr);
+
+// glibc malloc's opinion of a chunk that has at least nbytes at addr. Chunks in a thread's cache of
+// freed ones look used.
+enum block_state malloc_state(struct allocator *allocator, mx_addr addr, uint64_t nbytes);
+
+#endif

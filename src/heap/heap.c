@@ -1,0 +1,218 @@
+// heap.c - from a stopped process to a finished heap: copy, discover, number, count, judge.
+#include "heap/heap.h"
+
+#include <stdlib.h>
+#include <sys/mman.h>
+#include <time.h>
+
+#include "base/error.h"
+#include "heap/target.h"
+
+// 3.11 gives the objects inside _PyRuntime and in frozen code a count that never falls to zero
+// (Include/internal/pycore_object.h, _PyObject_IMMORTAL_REFCNT).
+#define STATIC_REFCOUNT_311 999999999
+
+static uint64_t now_ns(void)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
+}
+
+// References that nobody is expected to hold: an object that was never allocated starts with some.
+static int64_t unowned_count(const struct mx_heap *heap, const struct header *header)
+{
+    if (!heap_static_range(heap, header->addr))
+        return 0;
+    switch (heap->decoder.layout->refcount_shape) {
+    case REFCOUNT_PLAIN:
+        return header->refcount > STATIC_REFCOUNT_311 / 2 ? STATIC_REFCOUNT_311 : 1;
+    case REFCOUNT_IMMORTAL_32:
+    case REFCOUNT_LOW_32:
+    case REFCOUNT_BIASED: return 1;
+    }
+    return 0;
+}
+
+bool refcount_is_explained(const struct mx_heap *heap, uint32_t index, const struct header *header,
+                           int64_t *ret_missing)
+{
+    int64_t expected = header->refcount - unowned_count(heap, header);
+    int64_t missing = expected - (int64_t)heap->found[index];
+    int64_t possible = missing > 0 ? possible_count(heap, header->addr) : 0;
+    *ret_missing = missing > possible ? missing - possible : missing > 0 ? 0 : missing;
+    return *ret_missing == 0;
+}
+
+static void judge(struct mx_heap *heap)
+{
+    struct mx_heap_summary *summary = &heap->summary;
+    for (uint32_t i = 0; i < heap->count; i++) {
+        struct header header;
+        int64_t missing;
+        if (!object_header(&heap->decoder, heap->addresses[i], &header))
+            continue;
+        if (header.immortal)
+            summary->refcounts.immortal++;
+        else if (refcount_is_explained(heap, i, &header, &missing))
+            summary->refcounts.explained++;
+        else if (missing > 0)
+            summary->refcounts.surplus++;
+        else
+            summary->refcounts.deficit++;
+    }
+}
+
+static mx_status count_types(struct mx_heap *heap, struct mx_error *err)
+{
+    struct decoder *decoder = &heap->decoder;
+    VECTOR(struct mx_type) *stats = (void *)&heap->type_stats;
+    if (!vector_reserve(stats, decoder->type_count + 1))
+        return fail_no_memory(err);
+    struct mx_type *all = stats->items;
+    memset(all, 0, decoder->type_count * sizeof *all);
+    for (uint32_t i = 0; i < heap->count; i++) {
+        struct mx_type *type = &all[heap->types[i]];
+        type->count++;
+        type->bytes +=
+            object_size(decoder, heap->addresses[i], decoder->types[heap->types[i]]);
+    }
+    size_t kept = 0;
+    heap->public_types = calloc(decoder->type_count + 1, sizeof *heap->public_types);
+    if (!heap->public_types)
+        return fail_no_memory(err);
+    for (uint32_t i = 0; i < decoder->type_count; i++) {
+        if (!all[i].count)
+            continue;
+        heap->public_types[i] = (uint32_t)kept;
+        all[kept] = all[i];
+        all[kept].address = decoder->types[i]->addr;
+        all[kept++].name = type_qualified_name(decoder, i);
+    }
+    stats->count = kept;
+    return MX_OK;
+}
+
+static mx_status make_columns(struct mx_heap *heap, struct mx_error *err)
+{
+    mx_status status = regions_number(&heap->regions, &heap->count, err);
+    if (status)
+        return status;
+    size_t count = (size_t)heap->count + 1;
+    heap->addresses = malloc(count * sizeof *heap->addresses);
+    heap->types = calloc(count, sizeof *heap->types);
+    heap->found = calloc(count, sizeof *heap->found);
+    heap->generations = malloc(count);
+    if (!heap->addresses || !heap->types || !heap->found || !heap->generations)
+        return fail_no_memory(err);
+    regions_addresses(&heap->regions, heap->addresses);
+    memset(heap->generations, NO_GENERATION, count);
+    size_t at = 0;
+    for (int generation = 0; generation < 4; generation++)
+        for (; at < heap->generation_ends[generation]; at++) {
+            mx_addr addr = heap->queue.items[at];
+            heap->generations[region_number(regions_find(&heap->regions, addr), addr)] =
+                (uint8_t)generation;
+        }
+    return MX_OK;
+}
+
+static void free_queue(struct mx_heap *heap)
+{
+    if (heap->queue.items)
+        munmap(heap->queue.items, heap->queue.capacity * sizeof *heap->queue.items);
+    heap->queue.items = NULL;
+    heap->queue.count = heap->queue.capacity = 0;
+}
+
+mx_status heap_build(struct mx_heap *heap, struct mx_error *err)
+{
+    uint64_t began = now_ns();
+    mx_status status =
+        decoder_init(&heap->decoder, heap->memory, heap->runtime.layout, heap->runtime.type_type, err);
+    if (!status)
+        status = allocator_init(&heap->allocator, heap->memory, heap->runtime.layout->pool_nbytes,
+                                err);
+    if (!status)
+        status = regions_init(&heap->regions, heap->memory, err);
+    if (!status)
+        status = heap_read_generations(heap, err);
+    if (!status)
+        status = heap_find_roots(heap, err);
+    if (!status)
+        status = heap_discover(heap, err);
+    if (!status)
+        status = make_columns(heap, err);
+    free_queue(heap);
+    if (!status)
+        status = heap_count_references(heap, err);
+    if (status)
+        return status;
+    judge(heap);
+    heap->summary.objects = heap->count;
+    heap->summary.undecoded = heap->decoder.undecoded;
+    heap->summary.skipped_bytes = heap->image.skipped_bytes + heap->regions.skipped_bytes;
+    heap->summary.walk_ns = now_ns() - began;
+    return count_types(heap, err);
+}
+
+mx_status mx_heap_capture(mx_target *target, const struct mx_capture_options *options,
+                          mx_heap **ret, struct mx_error *err)
+{
+    struct mx_heap *heap = calloc(1, sizeof *heap);
+    if (!heap)
+        return fail_no_memory(err);
+    if (options) {
+        heap->progress = options->progress;
+        heap->progress_data = options->progress_data;
+    }
+    heap->info = *mx_target_info(target);
+    heap->runtime = target->runtime;
+    mx_status status = image_capture(target->pid, heap->progress, heap->progress_data, &heap->image,
+                                     err);
+    if (status) {
+        free(heap);
+        return status;
+    }
+    heap->memory = &heap->image.memory;
+    heap->maps = &heap->image.maps;
+    heap->summary.pause_ns = heap->image.pause_ns;
+    heap->summary.copied_bytes = heap->image.copied_bytes;
+    status = heap_build(heap, err);
+    if (status) {
+        mx_heap_free(heap);
+        return status;
+    }
+    *ret = heap;
+    return MX_OK;
+}
+
+void mx_heap_free(mx_heap *heap)
+{
+    if (!heap)
+        return;
+    for (size_t i = 0; i < heap->threads.count; i++)
+        free((void *)(uintptr_t)heap->threads.items[i].frames);
+    for (size_t i = 0; i < heap->strings.count; i++)
+        free(heap->strings.items[i]);
+    vector_free(&heap->threads);
+    vector_free(&heap->strings);
+    vector_free(&heap->roots);
+    vector_free(&heap->root_edges);
+    vector_free(&heap->statics);
+    vector_free(&heap->type_stats);
+    free_queue(heap);
+    free(heap->possible);
+    free(heap->claimed);
+    free(heap->addresses);
+    free(heap->types);
+    free(heap->found);
+    free(heap->generations);
+    free(heap->public_types);
+    regions_fini(&heap->regions);
+    allocator_fini(&heap->allocator);
+    decoder_fini(&heap->decoder);
+    if (heap->memory == &heap->image.memory)
+        image_free(&heap->image);
+    free(heap);
+}

@@ -1,0 +1,92 @@
+// heap.h - a copied process and every object found in it.
+#ifndef MX_HEAP_HEAP_H
+#define MX_HEAP_HEAP_H
+
+#include "base/vector.h"
+#include "decode/decoder.h"
+#include "heap/allocator.h"
+#include "heap/regions.h"
+#include "heap/runtime.h"
+#include "memory/process.h"
+
+// Why something is held from outside the object graph.
+struct root {
+    char name[200]; // "interpreter 0", "thread 812 frame f at app.py:14"
+};
+
+struct root_edge {
+    struct edge edge;
+    uint32_t root;
+    mx_addr place; // where the pointer stands, for static data; else 0
+};
+
+struct static_range {
+    mx_addr start, end;
+    uint32_t root;
+};
+
+struct mx_heap {
+    struct image image;
+    struct memory *memory; // &image.memory, or a fake one in a test
+    const struct maps *maps;
+    struct mx_target_info info;
+    struct runtime runtime;
+    struct decoder decoder;
+    struct allocator allocator;
+    struct regions regions;
+
+    uint32_t count;
+    mx_addr *addresses;   // [count], ascending
+    uint32_t *types;      // [count], index into decoder.types
+    uint32_t *found;      // [count], owned references found
+    uint8_t *generations; // [count], 0 to 3, or NO_GENERATION
+
+    struct {
+        mx_addr *items;
+        size_t count, capacity;
+    } queue; // containers in order of discovery; GC lists first
+    size_t generation_ends[4];
+
+    struct possible *possible; // uncertain references: address -> how many
+    size_t possible_mask, possible_used;
+    mx_addr *claimed; // shared key tables whose keys have an owner
+    size_t claimed_mask, claimed_used;
+
+    VECTOR(struct root) roots;
+    VECTOR(struct root_edge) root_edges;
+    VECTOR(struct static_range) statics; // by start
+    VECTOR(struct mx_thread) threads;
+    VECTOR(char *) strings; // behind the threads' frames
+    VECTOR(struct mx_type) type_stats;
+    uint32_t *public_types; // index into decoder.types -> index into type_stats
+
+    struct mx_heap_summary summary;
+    mx_progress_fn *progress;
+    void *progress_data;
+};
+
+#define NO_GENERATION 0xFF
+
+// heap.c: from bytes to a finished heap. memory, maps, runtime and info are set.
+mx_status heap_build(struct mx_heap *heap, struct mx_error *err);
+// walk.c
+mx_status heap_discover(struct mx_heap *heap, struct mx_error *err);
+mx_status heap_count_references(struct mx_heap *heap, struct mx_error *err);
+// collector.c: puts what the collector tracks on the queue, fills the summary's generations.
+mx_status heap_read_generations(struct mx_heap *heap, struct mx_error *err);
+// roots.c: fills roots, root_edges, statics and threads.
+mx_status heap_find_roots(struct mx_heap *heap, struct mx_error *err);
+// Marks the object and queues it when it refers to others; true when it was not known before.
+bool heap_add_object(struct mx_heap *heap, mx_addr addr, bool certain);
+// The object's header is believable and, where the reference is uncertain, its allocator agrees.
+bool heap_check_object(struct mx_heap *heap, mx_addr addr, bool certain, struct header *ret);
+// In the data of a program or library: an object that was never allocated.
+const struct static_range *heap_static_range(const struct mx_heap *heap, mx_addr addr);
+// The expected count of an object of which `found` owned references are known.
+bool refcount_is_explained(const struct mx_heap *heap, uint32_t index, const struct header *header,
+                           int64_t *ret_missing);
+// A word of static data that belongs to a static object: that object tells of it.
+bool heap_is_inside_object(struct mx_heap *heap, mx_addr place);
+uint32_t possible_count(const struct mx_heap *heap, mx_addr addr);
+
+#endif

@@ -1,0 +1,164 @@
+// inspect.c - the public questions about a finished heap: objects, types, references, threads.
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "base/error.h"
+#include "heap/heap.h"
+
+// Looking decodes on demand, which fills the decoder's tables: no change that a caller can see.
+static struct mx_heap *mutable_heap(const mx_heap *heap)
+{
+    return (struct mx_heap *)(uintptr_t)heap;
+}
+
+const struct mx_heap_summary *mx_heap_summary(const mx_heap *heap)
+{
+    return &heap->summary;
+}
+
+const struct mx_target_info *mx_heap_target(const mx_heap *heap)
+{
+    return &heap->info;
+}
+
+size_t mx_heap_types(const mx_heap *heap, const struct mx_type **ret)
+{
+    *ret = heap->type_stats.items;
+    return heap->type_stats.count;
+}
+
+size_t mx_heap_threads(const mx_heap *heap, const struct mx_thread **ret)
+{
+    *ret = heap->threads.items;
+    return heap->threads.count;
+}
+
+void mx_heap_facts(const mx_heap *heap, uint32_t index, struct mx_object *ret,
+                   uint32_t *ret_type_index)
+{
+    struct decoder *decoder = &mutable_heap(heap)->decoder;
+    mx_addr addr = heap->addresses[index];
+    const struct type_info *type = decoder->types[heap->types[index]];
+    struct header header = {0};
+    object_header(decoder, addr, &header);
+    ret->address = addr;
+    ret->alive = true;
+    ret->immortal = header.immortal;
+    ret->refcount = header.immortal ? -1 : header.refcount;
+    ret->size = object_size(decoder, addr, type);
+    ret->tracked = object_is_tracked(decoder, addr, type);
+    ret->generation = heap->generations[index] == NO_GENERATION ? MX_NO_GENERATION
+                                                                : heap->generations[index];
+    ret->type_address = type->addr;
+    ret->type[0] = ret->preview[0] = '\0';
+    if (ret_type_index)
+        *ret_type_index = heap->public_types[heap->types[index]];
+}
+
+mx_status mx_heap_object(const mx_heap *heap, uint32_t index, struct mx_object *ret,
+                         struct mx_error *err)
+{
+    struct decoder *decoder = &mutable_heap(heap)->decoder;
+    if (index >= heap->count)
+        return fail(err, MX_BAD_ARGUMENT, "object %u: there are only %u", index, heap->count);
+    mx_heap_facts(heap, index, ret, NULL);
+    snprintf(ret->type, sizeof ret->type, "%s", type_qualified_name(decoder, heap->types[index]));
+    object_preview(decoder, ret->address, heap->types[index], ret->preview, sizeof ret->preview);
+    return MX_OK;
+}
+
+bool mx_heap_find(const mx_heap *heap, mx_addr address, uint32_t *ret_index)
+{
+    struct region *region = regions_find(&mutable_heap(heap)->regions, address);
+    if (!region || address % 8 || !region_is_marked(region, address))
+        return false;
+    *ret_index = region_number(region, address);
+    return true;
+}
+
+uint32_t mx_heap_found_count(const mx_heap *heap, uint32_t index)
+{
+    struct header header;
+    int64_t missing;
+    struct mx_heap *self = mutable_heap(heap);
+    if (!object_header(&self->decoder, heap->addresses[index], &header) || header.immortal)
+        return heap->found[index];
+    refcount_is_explained(heap, index, &header, &missing);
+    return missing >= 0 ? (uint32_t)(header.refcount - missing) : heap->found[index];
+}
+
+void mx_heap_kind(const mx_heap *heap, uint32_t index, char *buffer, size_t nbytes)
+{
+    object_kind(&mutable_heap(heap)->decoder, heap->addresses[index], heap->types[index], buffer,
+                nbytes);
+}
+
+// ---- references -------------------------------------------------------------------------------
+
+struct teller {
+    struct visitor visitor;
+    struct mx_heap *heap;
+    mx_reference_fn *fn;
+    void *data;
+    uint32_t from;   // the object being visited
+    mx_addr only;    // tell references to this address alone; 0: all
+    const char *root;
+    bool stopped;
+};
+
+static mx_ownership public_ownership(enum hold hold)
+{
+    switch (hold) {
+    case HOLD_OWNED:
+    case HOLD_POSSIBLE: return MX_OWNED;
+    case HOLD_BORROWED: return MX_BORROWED;
+    case HOLD_WEAK: return MX_WEAK;
+    }
+    return MX_BORROWED;
+}
+
+static void tell(struct visitor *visitor, struct edge edge)
+{
+    struct teller *teller = (struct teller *)visitor;
+    struct mx_reference reference = {.from = teller->from};
+    if (teller->stopped || (teller->only && edge.to != teller->only) ||
+        !mx_heap_find(teller->heap, edge.to, &reference.to))
+        return;
+    reference.ownership = public_ownership((enum hold)edge.hold);
+    edge_label(&teller->heap->decoder, &edge, reference.label, sizeof reference.label);
+    snprintf(reference.root, sizeof reference.root, "%s", teller->root);
+    teller->stopped = !teller->fn(&reference, teller->data);
+}
+
+mx_status mx_heap_references(const mx_heap *heap, uint32_t index, mx_reference_fn *fn, void *data,
+                             struct mx_error *err)
+{
+    struct mx_heap *self = mutable_heap(heap);
+    if (index >= heap->count)
+        return fail(err, MX_BAD_ARGUMENT, "object %u: there are only %u", index, heap->count);
+    struct teller teller = {{tell, NULL}, self, fn, data, index, 0, "", false};
+    object_visit(&self->decoder, heap->addresses[index], heap->types[index], &teller.visitor);
+    return MX_OK;
+}
+
+// Cheap test before a label is made: does the object refer to the one looked for at all?
+mx_status mx_heap_referrers(const mx_heap *heap, uint32_t index, mx_reference_fn *fn, void *data,
+                            struct mx_error *err)
+{
+    struct mx_heap *self = mutable_heap(heap);
+    if (index >= heap->count)
+        return fail(err, MX_BAD_ARGUMENT, "object %u: there are only %u", index, heap->count);
+    struct teller teller = {{tell, NULL}, self, fn, data, 0, heap->addresses[index], "", false};
+    for (uint32_t i = 0; i < heap->count && !teller.stopped; i++) {
+        teller.from = i;
+        object_visit(&self->decoder, heap->addresses[i], heap->types[i], &teller.visitor);
+    }
+    teller.from = MX_NO_OBJECT;
+    for (size_t i = 0; i < heap->root_edges.count && !teller.stopped; i++) {
+        const struct root_edge *edge = &heap->root_edges.items[i];
+        teller.root = heap->roots.items[edge->root].name;
+        if (!heap_is_inside_object(self, edge->place))
+            tell(&teller.visitor, edge->edge);
+    }
+    return MX_OK;
+}

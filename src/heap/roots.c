@@ -1,0 +1,288 @@
+// roots.c - what holds objects from outside the object graph.
+//
+//   interpreter and thread states: the members that the layout lists, owned or borrowed
+//   frames:                        their slots (3.11 on), the running frame objects (to 3.10)
+//   static data of libraries:      every aligned word, as a possible reference
+#include "heap/heap.h"
+
+#include <stdio.h>
+
+#include "base/error.h"
+
+#define LIMIT_ROOTS (1u << 20)        // frames, threads and libraries together
+#define LIMIT_ROOT_EDGES (1u << 26)   // words of static data that look like objects
+#define LIMIT_STATIC (256u << 20)     // bytes of one library's data
+#define LIMIT_THREADS 100000
+#define LIMIT_INTERPRETERS 10000
+#define SHOWN_FRAMES 1000             // of one thread, in what the public interface tells
+
+struct collector {
+    struct visitor visitor;
+    struct mx_heap *heap;
+    uint32_t root;
+};
+
+static void collect_edge(struct visitor *visitor, struct edge edge)
+{
+    struct collector *collector = (struct collector *)visitor;
+    struct mx_heap *heap = collector->heap;
+    if (heap->root_edges.count < LIMIT_ROOT_EDGES)
+        (void)vector_push(&heap->root_edges, ((struct root_edge){edge, collector->root, 0}));
+}
+
+static bool add_root(struct mx_heap *heap, struct collector *collector)
+{
+    if (heap->roots.count >= LIMIT_ROOTS || !vector_push(&heap->roots, (struct root){""}))
+        return false;
+    collector->root = (uint32_t)heap->roots.count - 1;
+    return true;
+}
+
+static struct text root_name(struct mx_heap *heap, const struct collector *collector)
+{
+    struct root *root = &heap->roots.items[collector->root];
+    struct text text;
+    text_init(&text, root->name, sizeof root->name);
+    return text;
+}
+
+// The interned strings' dict is kept by the interpreter, which its count knows; what is in it, the
+// strings' counts do not: dict.c.
+static void members_visit(struct mx_heap *heap, mx_addr base, const struct layout_member *members,
+                          size_t count, struct visitor *visitor)
+{
+    for (size_t i = 0; i < count; i++)
+        for (uint32_t k = 0; k < members[i].count; k++) {
+            mx_addr place = base + members[i].offset + (uint64_t)k * members[i].stride;
+            mx_addr to = word_at(&heap->decoder, place);
+            if (members[i].owned && to && to % 8 == 0)
+                visitor->edge(visitor, (struct edge){to, (uint64_t)(uintptr_t)members[i].name,
+                                                     EDGE_NAMED, HOLD_OWNED, false});
+        }
+}
+
+// ---- threads ----------------------------------------------------------------------------------
+
+static char *keep_string(struct mx_heap *heap, mx_addr str)
+{
+    char value[500], escaped[600];
+    struct text text;
+    text_init(&text, escaped, sizeof escaped);
+    if (!str_value(&heap->decoder, str, value, sizeof value))
+        strcpy(value, "?");
+    text_add_escaped(&text, value);
+    char *kept = strdup(escaped);
+    if (kept && !vector_push(&heap->strings, kept)) {
+        free(kept);
+        return NULL;
+    }
+    return kept;
+}
+
+static void describe_frame(struct mx_heap *heap, const struct frame_facts *facts,
+                           struct mx_frame *ret)
+{
+    const struct layout *l = heap->decoder.layout;
+    mx_addr qualname = field_at(&heap->decoder, facts->code, l->code_qualname);
+    mx_addr name = field_at(&heap->decoder, facts->code, l->code_name);
+    ret->function = keep_string(heap, qualname ? qualname : name);
+    ret->file = keep_string(heap, field_at(&heap->decoder, facts->code, l->code_filename));
+    ret->line = facts->line;
+}
+
+static void name_frame_root(struct mx_heap *heap, const struct collector *collector,
+                            int64_t thread, const struct mx_frame *frame)
+{
+    struct text text = root_name(heap, collector);
+    const char *slash = frame->file ? strrchr(frame->file, '/') : NULL;
+    text_add(&text, "thread %lld frame %.80s at %.60s:%d", (long long)thread,
+             frame->function ? frame->function : "?",
+             slash ? slash + 1 : (frame->file ? frame->file : "?"), frame->line);
+}
+
+// To 3.10 a running frame object is held by the C function that runs it, unless a generator does
+// (Python/ceval.c, _PyEval_EvalCode; Objects/genobject.c, gen_send_ex).
+static void running_frame_edge(struct mx_heap *heap, mx_addr frame, struct visitor *visitor)
+{
+    const struct layout *l = heap->decoder.layout;
+    bool by_generator = l->frame_gen != ABSENT && field_at(&heap->decoder, frame, l->frame_gen);
+    visitor->edge(visitor, (struct edge){frame, (uint64_t)(uintptr_t) "running", EDGE_NAMED,
+                                         by_generator ? HOLD_BORROWED : HOLD_OWNED, true});
+}
+
+static void read_frames(struct mx_heap *heap, mx_addr tstate, struct mx_thread *thread)
+{
+    struct decoder *decoder = &heap->decoder;
+    struct collector collector = {{collect_edge, NULL}, heap, 0};
+    VECTOR(struct mx_frame) frames = {0};
+    mx_addr frame = thread_current_frame(decoder, tstate);
+    for (int depth = 0; frame && depth < LIMIT_FRAMES; depth++) {
+        struct frame_facts facts;
+        struct mx_frame shown;
+        if (!frame_describe(decoder, frame, &facts))
+            break;
+        if (facts.code && frames.count < SHOWN_FRAMES) {
+            describe_frame(heap, &facts, &shown);
+            if (vector_push(&frames, shown) && facts.owned_by_thread && add_root(heap, &collector))
+                name_frame_root(heap, &collector, thread->native_id, &shown);
+        }
+        if (facts.owned_by_thread) { // past SHOWN_FRAMES they share the last root's name
+            if (decoder->layout->frame_localsplus != ABSENT)
+                running_frame_edge(heap, frame, &collector.visitor);
+            else
+                frame_visit_slots(decoder, frame, &collector.visitor);
+        }
+        frame = frame_previous(decoder, frame);
+    }
+    thread->frames = frames.items;
+    thread->frame_count = frames.count;
+}
+
+// To 3.10 only pthread_self is kept. glibc's struct pthread has the tid at +720 (nptl/descr.h),
+// which holds when the number there is a thread of the process.
+enum { GLIBC_PTHREAD_TID = 720 };
+
+static int64_t native_id(struct mx_heap *heap, mx_addr tstate, uint64_t ident)
+{
+    const struct layout *l = heap->decoder.layout;
+    if (l->tstate_native_id != ABSENT)
+        return (int64_t)field_at(&heap->decoder, tstate, l->tstate_native_id);
+    int32_t tid = (int32_t)field32_at(&heap->decoder, ident, GLIBC_PTHREAD_TID);
+    return tid > 0 && tid < 1 << 22 ? tid : 0;
+}
+
+static void read_thread(struct mx_heap *heap, mx_addr tstate)
+{
+    const struct layout *l = heap->decoder.layout;
+    struct collector collector = {{collect_edge, NULL}, heap, 0};
+    struct mx_thread thread = {
+        .ident = field_at(&heap->decoder, tstate, l->tstate_thread_id),
+    };
+    thread.native_id = native_id(heap, tstate, thread.ident);
+    if (add_root(heap, &collector)) {
+        struct text text = root_name(heap, &collector);
+        text_add(&text, "thread %lld state", (long long)thread.native_id);
+        members_visit(heap, tstate, l->tstate_members, l->tstate_member_count,
+                      &collector.visitor);
+    }
+    read_frames(heap, tstate, &thread);
+    if (!vector_push(&heap->threads, thread))
+        free((void *)(uintptr_t)thread.frames);
+}
+
+// ---- interpreters -----------------------------------------------------------------------------
+
+static void read_interpreter(struct mx_heap *heap, mx_addr interp)
+{
+    const struct layout *l = heap->decoder.layout;
+    struct collector collector = {{collect_edge, NULL}, heap, 0};
+    if (add_root(heap, &collector)) {
+        struct text text = root_name(heap, &collector);
+        text_add(&text, "interpreter %lld",
+                 (long long)field_at(&heap->decoder, interp, l->interp_id));
+        members_visit(heap, interp, l->interp_members, l->interp_member_count,
+                      &collector.visitor);
+    }
+    mx_addr tstate = field_at(&heap->decoder, interp, l->interp_threads_head);
+    for (int i = 0; tstate && i < LIMIT_THREADS; i++) {
+        if (field_at(&heap->decoder, tstate, l->tstate_interp) != interp)
+            return;
+        read_thread(heap, tstate);
+        tstate = field_at(&heap->decoder, tstate, l->tstate_next);
+    }
+}
+
+// ---- static data ------------------------------------------------------------------------------
+
+// A file's writable mapping, and the anonymous one right behind it, where its .bss goes on.
+static void find_statics(struct mx_heap *heap)
+{
+    struct collector collector = {{collect_edge, NULL}, heap, 0};
+    const struct mapping *before = NULL;
+    for (size_t i = 0; i < heap->maps->count; i++) {
+        const struct mapping *m = &heap->maps->items[i];
+        bool data = m->inode && !m->shared;
+        bool bss = before && !m->inode && !m->path[0] && m->start == before->end && m->writable;
+        before = NULL;
+        if (!data && !bss)
+            continue;
+        before = m;
+        if (!m->writable || m->end - m->start > LIMIT_STATIC)
+            continue;
+        if (data || !collector.root) {
+            if (!add_root(heap, &collector))
+                return;
+            const char *slash = strrchr(m->path, '/');
+            struct text text = root_name(heap, &collector);
+            text_add_escaped(&text, slash ? slash + 1 : "data");
+            text_add(&text, " static data");
+        }
+        (void)vector_push(&heap->statics, ((struct static_range){m->start, m->end, collector.root}));
+    }
+}
+
+const struct static_range *heap_static_range(const struct mx_heap *heap, mx_addr addr)
+{
+    size_t low = 0, high = heap->statics.count;
+    while (low < high) {
+        size_t middle = (low + high) / 2;
+        if (heap->statics.items[middle].start <= addr)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return low && addr < heap->statics.items[low - 1].end ? &heap->statics.items[low - 1] : NULL;
+}
+
+// The runtime's and the main interpreter's state have their members listed.
+static bool is_state(const struct mx_heap *heap, mx_addr place)
+{
+    return place - heap->runtime.addr < (uint64_t)heap->decoder.layout->runtime_size;
+}
+
+// To 3.9 the type attribute cache is static: {u32 version, name, value}; the name is counted, the
+// value is not (Objects/typeobject.c, struct method_cache_entry).
+static bool is_cached_attribute(struct mx_heap *heap, mx_addr place)
+{
+    struct header header;
+    uint64_t version = word_at(&heap->decoder, place - 16);
+    return heap->decoder.layout->interp_type_cache == ABSENT && version && version <= UINT32_MAX &&
+           object_header(&heap->decoder, word_at(&heap->decoder, place - 8), &header) &&
+           heap->decoder.types[header.type]->family == FAMILY_STR;
+}
+
+static void scan_static(struct mx_heap *heap, const struct static_range *range)
+{
+    for (mx_addr place = range->start; place + 8 <= range->end; place += 8) {
+        mx_addr to = word_at(&heap->decoder, place);
+        struct header header;
+        if (!to || to % 8 || is_state(heap, place) || !regions_find(&heap->regions, to) ||
+            !heap_check_object(heap, to, false, &header) || is_cached_attribute(heap, place))
+            continue;
+        struct edge edge = {to, place, EDGE_STATIC, HOLD_POSSIBLE, false};
+        if (heap->root_edges.count >= LIMIT_ROOT_EDGES ||
+            !vector_push(&heap->root_edges, ((struct root_edge){edge, range->root, place})))
+            return;
+    }
+}
+
+mx_status heap_find_roots(struct mx_heap *heap, struct mx_error *err)
+{
+    const struct layout *l = heap->decoder.layout;
+    struct collector collector = {{collect_edge, NULL}, heap, 0};
+    mx_addr interp = field_at(&heap->decoder, heap->runtime.addr, l->runtime_interpreters_head);
+    find_statics(heap);
+    for (int i = 0; interp && i < LIMIT_INTERPRETERS; i++) {
+        read_interpreter(heap, interp);
+        interp = field_at(&heap->decoder, interp, l->interp_next);
+    }
+    if (add_root(heap, &collector)) {
+        struct text text = root_name(heap, &collector);
+        text_add(&text, "runtime");
+        members_visit(heap, heap->runtime.addr, l->runtime_members, l->runtime_member_count,
+                      &collector.visitor);
+    }
+    for (size_t i = 0; i < heap->statics.count; i++)
+        scan_static(heap, &heap->statics.items[i]);
+    return heap->roots.count ? MX_OK : fail_no_memory(err);
+}

@@ -1,0 +1,163 @@
+// runtime.c - from the mapped files of a process to a CPython version and its layout.
+#include "heap/runtime.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "base/error.h"
+#include "decode/decoder.h"
+#include "memory/elf_symbols.h"
+
+#define LIMIT_FILES 2000 // mapped files looked at in one process
+
+struct candidate {
+    mx_addr runtime, type_type, version;
+};
+
+static bool candidate_read(struct memory *memory, mx_addr base, struct candidate *ret)
+{
+    struct elf_image image;
+    *ret = (struct candidate){0};
+    if (elf_image_open(memory, base, &image, NULL) != MX_OK ||
+        !elf_image_symbol(memory, &image, "PyType_Type", &ret->type_type, NULL))
+        return false;
+    elf_image_symbol(memory, &image, "_PyRuntime", &ret->runtime, NULL);
+    elf_image_symbol(memory, &image, "Py_Version", &ret->version, NULL);
+    return true;
+}
+
+// The interpreter's list, its first thread and the modules are where this layout says.
+static bool layout_fits(struct memory *memory, const struct layout *layout,
+                        const struct candidate *candidate, uint32_t *ret_hex)
+{
+    struct decoder decoder;
+    struct header header;
+    bool fits = false;
+    if (decoder_init(&decoder, memory, layout, candidate->type_type, NULL) != MX_OK)
+        return false;
+    mx_addr interp = field_at(&decoder, candidate->runtime, layout->runtime_interpreters_main);
+    mx_addr thread = field_at(&decoder, interp, layout->interp_threads_head);
+    mx_addr sys = field_at(&decoder, interp, layout->interp_sysdict);
+    if (interp && thread && field_at(&decoder, thread, layout->tstate_interp) == interp &&
+        object_header(&decoder, sys, &header) &&
+        decoder.types[header.type]->family == FAMILY_DICT) {
+        mx_addr hex = dict_get(&decoder, sys, "hexversion");
+        *ret_hex = hex ? field32_at(&decoder, hex, layout->long_digits) : 0;
+        fits = *ret_hex >> 24 == 3; // one digit of 30 bits holds any 3.x
+    }
+    decoder_fini(&decoder);
+    return fits;
+}
+
+static void version_text(uint32_t hex, char *buffer, size_t nbytes)
+{
+    unsigned level = hex >> 4 & 15, serial = hex & 15;
+    int used = snprintf(buffer, nbytes, "%u.%u.%u", hex >> 24, hex >> 16 & 255, hex >> 8 & 255);
+    if (level != 15 && used > 0 && (size_t)used < nbytes) // sys.version_info.releaselevel
+        snprintf(buffer + used, nbytes - (size_t)used, "%s%u",
+                 level == 10   ? "a"
+                 : level == 11 ? "b"
+                               : "rc",
+                 serial);
+}
+
+static bool choose_layout(struct memory *memory, const struct candidate *candidate,
+                          struct runtime *ret)
+{
+    uint64_t published = 0;
+    uint32_t hex = 0;
+    if (candidate->version && memory_u64(memory, candidate->version, &published) &&
+        published >> 32 == 0)
+        ret->version_hex = (uint32_t)published; // 3.11 on
+    for (size_t i = 0; i < layout_count(); i++) {
+        const struct layout *layout = layout_at(i);
+        if (published && layout_for(ret->version_hex, false) != layout)
+            continue;
+        if (!layout_fits(memory, layout, candidate, &hex) ||
+            hex >> 16 != layout->version_hex >> 16)
+            continue;
+        ret->layout = layout_for(hex, false);
+        ret->version_hex = hex;
+        ret->verified = true;
+        return ret->layout != NULL;
+    }
+    return false;
+}
+
+static bool names_python(const char *path)
+{
+    const char *name = strrchr(path, '/');
+    return strstr(name ? name + 1 : path, "python") != NULL;
+}
+
+// "3.7" out of "/usr/lib/libpython3.7m.so.1.0"; "" when the path does not tell.
+static void version_in_path(const char *path, char buffer[16])
+{
+    const char *at = strstr(path, "python");
+    buffer[0] = '\0';
+    while (at && !(at[6] >= '2' && at[6] <= '4' && at[7] == '.'))
+        at = strstr(at + 1, "python");
+    if (at)
+        snprintf(buffer, 16, "%.*s", (int)(2 + strspn(at + 8, "0123456789")), at + 6);
+}
+
+static mx_status fail_unsupported(int pid, const char *implementation, const char *version,
+                                  struct mx_error *err)
+{
+    return fail(err, MX_UNSUPPORTED, "pid %d: %s%s%s is not supported; " SUPPORTED_VERSIONS " are",
+                pid, implementation, *version ? " " : "", version);
+}
+
+static mx_status fail_unknown(int pid, const struct maps *maps, const struct runtime *found,
+                              struct mx_error *err)
+{
+    char version[32] = "";
+    if (found->version_hex)
+        version_text(found->version_hex, version, sizeof version);
+    for (size_t i = 0; i < maps->count && !*version; i++)
+        version_in_path(maps->items[i].path, version);
+    int minor = *version == '3' && version[1] == '.' ? (int)strtol(version + 2, NULL, 10) : -1;
+    if (minor >= 8 && minor <= 13)
+        return fail(err, MX_NOT_PYTHON,
+                    "pid %d: its CPython %s is not initialized (starting up or shutting down); try "
+                    "again",
+                    pid, version);
+    return fail_unsupported(pid, "CPython", version, err);
+}
+
+mx_status runtime_find(struct memory *memory, const struct maps *maps, int pid,
+                       const char *executable, bool thorough, struct runtime *ret,
+                       struct mx_error *err)
+{
+    bool python_without_layout = false;
+    int files = 0;
+    *ret = (struct runtime){0};
+    for (size_t i = 0; i < maps->count && files < LIMIT_FILES; i++) {
+        const struct mapping *mapping = &maps->items[i];
+        struct candidate candidate;
+        if (mapping->file_offset || !mapping->readable || !mapping->path[0] ||
+            mapping->path[0] == '[')
+            continue;
+        if (strstr(mapping->path, "libpypy"))
+            return fail_unsupported(pid, "PyPy", "", err);
+        if (!thorough && !names_python(mapping->path) && strcmp(mapping->path, executable) != 0)
+            continue;
+        files++;
+        if (!candidate_read(memory, mapping->start, &candidate))
+            continue;
+        if (candidate.runtime && choose_layout(memory, &candidate, ret)) {
+            ret->addr = candidate.runtime;
+            ret->type_type = candidate.type_type;
+            version_text(ret->version_hex, ret->python, sizeof ret->python);
+            return MX_OK;
+        }
+        python_without_layout = true;
+    }
+    const char *name = strrchr(executable, '/');
+    if (strncmp(name ? name + 1 : executable, "pypy", 4) == 0)
+        return fail_unsupported(pid, "PyPy", "", err);
+    if (python_without_layout)
+        return fail_unknown(pid, maps, ret, err);
+    return fail(err, MX_NOT_PYTHON, "pid %d: %s is not a Python process; memexplorer ps lists them",
+                pid, name ? name + 1 : executable);
+}

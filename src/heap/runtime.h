@@ -1,0 +1,30 @@
+// runtime.h - which CPython a process runs, and where its state is.
+//
+// Found through dynamic symbols alone (_PyRuntime, PyType_Type, Py_Version), so that a stripped
+// static interpreter is as good as a shared library. A layout is believed only after the interpreter,
+// its first thread and sys.hexversion agree with it.
+#ifndef MX_HEAP_RUNTIME_H
+#define MX_HEAP_RUNTIME_H
+
+#include "layout/layout.h"
+#include "memory/maps.h"
+#include "memory/memory.h"
+
+struct runtime {
+    const struct layout *layout;
+    mx_addr addr;      // _PyRuntime
+    mx_addr type_type; // PyType_Type
+    uint32_t version_hex;
+    bool verified;    // the layout was made from this very version's headers, or proved itself
+    char python[32];  // "3.11.7"
+};
+
+// `thorough`: look at every mapped file, not only the executable and those named python.
+// MX_NOT_PYTHON, or MX_UNSUPPORTED with the version where it can be told.
+mx_status runtime_find(struct memory *memory, const struct maps *maps, int pid,
+                       const char *executable, bool thorough, struct runtime *ret,
+                       struct mx_error *err);
+
+#define SUPPORTED_VERSIONS "CPython 3.8 to 3.13"
+
+#endif

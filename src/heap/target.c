@@ -1,0 +1,167 @@
+// target.c - opening a process, and looking at a few addresses in it.
+#include "heap/target.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "base/error.h"
+#include "decode/decoder.h"
+
+static mx_status target_identify(struct mx_target *target, struct mx_error *err)
+{
+    struct mx_target_info *info = &target->info;
+    mx_status status = process_describe(target->pid, &info->process, err);
+    if (!status && !target->self)
+        status = process_check_access(target->pid, err);
+    if (!status)
+        status = maps_read(target->pid, &target->maps, err);
+    if (status)
+        return status;
+    memory_init(&target->memory, process_fetch, &target->pid);
+    status = runtime_find(&target->memory, &target->maps, target->pid, info->process.executable,
+                          true, &target->runtime, err);
+    memory_forget(&target->memory);
+    if (status)
+        return status;
+    snprintf(info->process.python, sizeof info->process.python, "%s", target->runtime.python);
+    snprintf(info->implementation, sizeof info->implementation, "cpython");
+    info->version_hex = target->runtime.version_hex;
+    info->free_threaded = target->runtime.layout->free_threaded;
+    info->layout_verified = target->runtime.verified;
+    return MX_OK;
+}
+
+static mx_status target_open(int pid, bool self, mx_target **ret, struct mx_error *err)
+{
+    struct mx_target *target = calloc(1, sizeof *target);
+    if (!target)
+        return fail_no_memory(err);
+    target->pid = pid;
+    target->self = self;
+    mx_status status = target_identify(target, err);
+    if (status) {
+        mx_target_free(target);
+        return status;
+    }
+    *ret = target;
+    return MX_OK;
+}
+
+mx_status mx_target_open(int pid, mx_target **ret, struct mx_error *err)
+{
+    if (pid <= 0)
+        return fail(err, MX_BAD_ARGUMENT, "pid %d: a process id is a positive number", pid);
+    return target_open(pid, pid == getpid(), ret, err);
+}
+
+mx_status mx_target_open_self(mx_target **ret, struct mx_error *err)
+{
+    return target_open(getpid(), true, ret, err);
+}
+
+const struct mx_target_info *mx_target_info(const mx_target *target)
+{
+    return &target->info;
+}
+
+void mx_target_free(mx_target *target)
+{
+    if (!target)
+        return;
+    memory_fini(&target->memory);
+    maps_free(&target->maps);
+    free(target);
+}
+
+// ---- looking at addresses ---------------------------------------------------------------------
+
+struct look {
+    struct mx_target *target;
+    struct decoder decoder;
+    struct allocator allocator;
+};
+
+// In a file's writable mapping or the .bss behind it: never allocated, so no allocator is asked.
+static bool is_static(struct mx_target *target, mx_addr addr)
+{
+    const struct mapping *mapping = maps_find(&target->maps, addr);
+    if (!mapping || !mapping->writable)
+        return false;
+    if (mapping->inode)
+        return !mapping->shared;
+    return mapping > target->maps.items && !mapping->path[0] && mapping[-1].inode &&
+           mapping[-1].end == mapping->start;
+}
+
+// Its neighbours in the collector's list point back at it.
+static bool is_linked(struct decoder *decoder, mx_addr addr)
+{
+    mx_addr node = addr - (uint64_t)decoder->layout->gc_head_size;
+    mx_addr next = word_at(decoder, node) & ~3ull, previous = word_at(decoder, node + 8) & ~3ull;
+    return next && previous && (word_at(decoder, next + 8) & ~3ull) == node &&
+           (word_at(decoder, previous) & ~3ull) == node;
+}
+
+// The allocator has the last word where it has one: a freed object's header may look alive.
+static bool allocator_agrees(struct look *look, mx_addr addr, const struct type_info *type)
+{
+    struct decoder *decoder = &look->decoder;
+    mx_addr block = addr - object_prefix(decoder, addr, type);
+    enum block_state state = pymalloc_state(&look->allocator, block);
+    if (state != BLOCK_UNKNOWN)
+        return state == BLOCK_USED;
+    if (object_is_tracked(decoder, addr, type) && is_linked(decoder, addr))
+        return true;
+    if (is_static(look->target, addr))
+        return true;
+    return malloc_state(&look->allocator, block, addr - block + type->basicsize) == BLOCK_USED;
+}
+
+static void look_at(struct look *look, mx_addr addr, struct mx_object *ret)
+{
+    struct decoder *decoder = &look->decoder;
+    struct header header;
+    *ret = (struct mx_object){.address = addr, .generation = MX_NO_GENERATION};
+    if (!object_header(decoder, addr, &header))
+        return;
+    const struct type_info *type = decoder->types[header.type];
+    if (!allocator_agrees(look, addr, type))
+        return;
+    ret->alive = true;
+    ret->immortal = header.immortal;
+    ret->refcount = header.immortal ? -1 : header.refcount;
+    ret->size = object_size(decoder, addr, type);
+    ret->tracked = object_is_tracked(decoder, addr, type);
+    ret->type_address = type->addr;
+    snprintf(ret->type, sizeof ret->type, "%s", type_qualified_name(decoder, header.type));
+    object_preview(decoder, addr, header.type, ret->preview, sizeof ret->preview);
+}
+
+mx_status mx_refs(mx_target *target, const mx_addr *addresses, size_t count, struct mx_object *ret,
+                  struct mx_error *err)
+{
+    struct look look = {.target = target};
+    const struct layout *layout = target->runtime.layout;
+    mx_status status =
+        decoder_init(&look.decoder, &target->memory, layout, target->runtime.type_type, err);
+    if (!status)
+        status = allocator_init(&look.allocator, &target->memory, layout->pool_nbytes, err);
+    struct freeze freeze = {0};
+    if (!status && !target->self) {
+        maps_free(&target->maps); // libraries come and go
+        status = maps_read(target->pid, &target->maps, err);
+        if (!status)
+            status = freeze_begin(target->pid, &freeze, err);
+    }
+    if (!status) {
+        for (size_t i = 0; i < count; i++)
+            look_at(&look, addresses[i], &ret[i]);
+        if (!target->self)
+            freeze_end(&freeze);
+    }
+    memory_forget(&target->memory);
+    allocator_fini(&look.allocator);
+    decoder_fini(&look.decoder);
+    return status;
+}

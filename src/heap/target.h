@@ -1,0 +1,18 @@
+// target.h - an identified CPython process, before anything is copied.
+#ifndef MX_HEAP_TARGET_H
+#define MX_HEAP_TARGET_H
+
+#include "heap/allocator.h"
+#include "heap/runtime.h"
+#include "memory/process.h"
+
+struct mx_target {
+    int pid;
+    bool self; // this process: read without stopping
+    struct mx_target_info info;
+    struct maps maps;
+    struct memory memory; // windows into the process as it runs
+    struct runtime runtime;
+};
+
+#endif

@@ -1,0 +1,331 @@
+// walk.c - finds every object from the roots, then counts the owned references to each.
+//
+//   discover: GC lists, roots -> queue -> object_visit -> mark what is met, queue what has references
+//   count:    every object in order of address -> object_visit -> found[number of the target]++
+//
+// Memory is the bottleneck: an address met waits in a short ring while its cache line is fetched.
+#include <stdlib.h>
+#include <sys/mman.h>
+#include <time.h>
+
+#include "base/error.h"
+#include "heap/heap.h"
+
+#define RING 16       // addresses on their way from memory; a power of two
+#define QUEUE_AHEAD 8 // queued objects fetched before their turn
+#define PROGRESS_EVERY (1u << 18)
+
+// A process cannot hold more: an object takes 16 bytes at least.
+#define LIMIT_QUEUE (1ull << 36)
+
+bool heap_check_object(struct mx_heap *heap, mx_addr addr, bool certain, struct header *ret)
+{
+    struct decoder *decoder = &heap->decoder;
+    if (!object_header(decoder, addr, ret))
+        return false;
+    if (certain || heap_static_range(heap, addr))
+        return true;
+    const struct type_info *type = decoder->types[ret->type];
+    mx_addr block = addr - object_prefix(decoder, addr, type);
+    enum block_state state = pymalloc_state(&heap->allocator, block);
+    if (state == BLOCK_UNKNOWN)
+        state = malloc_state(&heap->allocator, block, addr - block + type->basicsize);
+    return state == BLOCK_USED;
+}
+
+static bool queue_push(struct mx_heap *heap, mx_addr addr)
+{
+    if (heap->queue.count == heap->queue.capacity) {
+        size_t capacity = heap->queue.capacity ? heap->queue.capacity * 2 : 1 << 16;
+        void *moved =
+            heap->queue.items
+                ? mremap(heap->queue.items, heap->queue.capacity * sizeof addr,
+                         capacity * sizeof addr, MREMAP_MAYMOVE)
+                : mmap(NULL, capacity * sizeof addr, PROT_READ | PROT_WRITE,
+                       MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+        if (moved == MAP_FAILED || capacity > LIMIT_QUEUE)
+            return false;
+        heap->queue.items = moved;
+        heap->queue.capacity = capacity;
+    }
+    heap->queue.items[heap->queue.count++] = addr;
+    return true;
+}
+
+bool heap_add_object(struct mx_heap *heap, mx_addr addr, bool certain)
+{
+    struct region *region = regions_find(&heap->regions, addr);
+    struct header header;
+    if (!region || addr % 8 || region_is_marked(region, addr) ||
+        !heap_check_object(heap, addr, certain, &header))
+        return false;
+    region_mark(region, addr);
+    if (!heap->decoder.types[header.type]->leaf)
+        queue_push(heap, addr);
+    return true;
+}
+
+// ---- shared key tables ------------------------------------------------------------------------
+
+static mx_addr *claim_slot(mx_addr *claimed, size_t mask, mx_addr keys)
+{
+    size_t i = (size_t)((keys >> 4) * 0x9E3779B97F4A7C15ull >> 32) & mask;
+    while (claimed[i] && claimed[i] != keys)
+        i = (i + 1) & mask;
+    return &claimed[i];
+}
+
+// True when nobody had claimed the table before.
+static bool claim(struct mx_heap *heap, mx_addr keys)
+{
+    if ((heap->claimed_used + 1) * 2 > heap->claimed_mask) {
+        size_t mask = heap->claimed_mask ? heap->claimed_mask * 2 + 1 : 1023;
+        mx_addr *grown = calloc(mask + 1, sizeof *grown);
+        if (!grown)
+            return false;
+        for (size_t i = 0; heap->claimed && i <= heap->claimed_mask; i++)
+            if (heap->claimed[i])
+                *claim_slot(grown, mask, heap->claimed[i]) = heap->claimed[i];
+        free(heap->claimed);
+        heap->claimed = grown;
+        heap->claimed_mask = mask;
+    }
+    mx_addr *slot = claim_slot(heap->claimed, heap->claimed_mask, keys);
+    if (*slot)
+        return false;
+    *slot = keys;
+    heap->claimed_used++;
+    return true;
+}
+
+static void claims_clear(struct mx_heap *heap)
+{
+    free(heap->claimed);
+    heap->claimed = NULL;
+    heap->claimed_mask = heap->claimed_used = 0;
+}
+
+// ---- discovery --------------------------------------------------------------------------------
+
+struct discoverer {
+    struct visitor visitor;
+    struct mx_heap *heap;
+    struct {
+        mx_addr addr;
+        bool certain;
+    } ring[RING];
+    uint32_t at;
+};
+
+static void ring_put(struct discoverer *discoverer, mx_addr addr, bool certain)
+{
+    uint32_t i = discoverer->at++ % RING;
+    mx_addr ready = discoverer->ring[i].addr;
+    bool ready_certain = discoverer->ring[i].certain;
+    discoverer->ring[i].addr = addr;
+    discoverer->ring[i].certain = certain;
+    if (ready)
+        heap_add_object(discoverer->heap, ready, ready_certain);
+}
+
+static void discover_edge(struct visitor *visitor, struct edge edge)
+{
+    struct discoverer *discoverer = (struct discoverer *)visitor;
+    struct region *region = regions_find(&discoverer->heap->regions, edge.to);
+    if (!region || edge.hold == HOLD_WEAK || edge.to % 8 || region_is_marked(region, edge.to))
+        return;
+    __builtin_prefetch(region->bytes + (edge.to - region->start));
+    ring_put(discoverer, edge.to, edge.certain);
+}
+
+static bool discover_keys(struct visitor *visitor, mx_addr keys, bool by_type)
+{
+    return by_type || claim(((struct discoverer *)visitor)->heap, keys);
+}
+
+static void prefetch_object(struct mx_heap *heap, mx_addr addr)
+{
+    struct region *region = regions_find(&heap->regions, addr);
+    if (region)
+        __builtin_prefetch(region->bytes + (addr - region->start));
+}
+
+static void progress(struct mx_heap *heap, const char *phase, uint64_t done, uint64_t total)
+{
+    if (heap->progress && done % PROGRESS_EVERY == 0)
+        heap->progress(phase, done, total, heap->progress_data);
+}
+
+static void drain(struct mx_heap *heap, struct discoverer *discoverer, size_t *next)
+{
+    struct decoder *decoder = &heap->decoder;
+    for (;;) {
+        if (*next == heap->queue.count) { // nothing left but what is in the ring
+            for (int i = 0; i < RING; i++)
+                ring_put(discoverer, 0, false);
+            if (*next == heap->queue.count)
+                return;
+        }
+        if (*next + QUEUE_AHEAD < heap->queue.count)
+            prefetch_object(heap, heap->queue.items[*next + QUEUE_AHEAD]);
+        mx_addr addr = heap->queue.items[(*next)++];
+        struct header header;
+        progress(heap, "finding objects", *next, heap->queue.count);
+        if (object_header(decoder, addr, &header) &&
+            !object_visit(decoder, addr, header.type, &discoverer->visitor))
+            decoder->undecoded++;
+    }
+}
+
+mx_status heap_discover(struct mx_heap *heap, struct mx_error *err)
+{
+    struct discoverer discoverer = {{discover_edge, discover_keys}, heap, {{0, false}}, 0};
+    size_t next = 0;
+    uint32_t types = 0;
+    for (size_t i = 0; i < heap->root_edges.count; i++)
+        discover_edge(&discoverer.visitor, heap->root_edges.items[i].edge);
+    do { // leaves are not queued, so a type met only through them is queued here
+        drain(heap, &discoverer, &next);
+        for (; types < heap->decoder.type_count; types++)
+            heap_add_object(heap, heap->decoder.types[types]->addr, true);
+    } while (next < heap->queue.count);
+    claims_clear(heap);
+    return heap->queue.count < LIMIT_QUEUE ? MX_OK : fail_no_memory(err);
+}
+
+// ---- uncertain references ---------------------------------------------------------------------
+
+struct possible {
+    mx_addr addr;
+    uint32_t count;
+};
+
+static struct possible *possible_slot(struct possible *table, size_t mask, mx_addr addr)
+{
+    size_t i = (size_t)((addr >> 3) * 0x9E3779B97F4A7C15ull >> 32) & mask;
+    while (table[i].addr && table[i].addr != addr)
+        i = (i + 1) & mask;
+    return &table[i];
+}
+
+static void possible_add(struct mx_heap *heap, mx_addr addr)
+{
+    if ((heap->possible_used + 1) * 2 > heap->possible_mask) {
+        size_t mask = heap->possible_mask ? heap->possible_mask * 2 + 1 : 4095;
+        struct possible *grown = calloc(mask + 1, sizeof *grown);
+        if (!grown)
+            return;
+        for (size_t i = 0; heap->possible && i <= heap->possible_mask; i++)
+            if (heap->possible[i].addr)
+                *possible_slot(grown, mask, heap->possible[i].addr) = heap->possible[i];
+        free(heap->possible);
+        heap->possible = grown;
+        heap->possible_mask = mask;
+    }
+    struct possible *slot = possible_slot(heap->possible, heap->possible_mask, addr);
+    heap->possible_used += !slot->addr;
+    slot->addr = addr;
+    slot->count++;
+}
+
+uint32_t possible_count(const struct mx_heap *heap, mx_addr addr)
+{
+    return heap->possible ? possible_slot(heap->possible, heap->possible_mask, addr)->count : 0;
+}
+
+// ---- counting ---------------------------------------------------------------------------------
+
+struct counter {
+    struct visitor visitor;
+    struct mx_heap *heap;
+    struct region *ring_regions[RING];
+    mx_addr ring[RING];
+    uint32_t at;
+};
+
+static void count_ready(struct counter *counter, mx_addr addr, struct region *region)
+{
+    struct mx_heap *heap = counter->heap;
+    if (addr && heap->found[region_number(region, addr)] != UINT32_MAX)
+        heap->found[region_number(region, addr)]++;
+}
+
+static void count_edge(struct visitor *visitor, struct edge edge)
+{
+    struct counter *counter = (struct counter *)visitor;
+    struct mx_heap *heap = counter->heap;
+    struct region *region = regions_find(&heap->regions, edge.to);
+    if (!region || edge.to % 8 || !region_is_marked(region, edge.to))
+        return;
+    heap->summary.references++;
+    if (edge.hold == HOLD_POSSIBLE)
+        possible_add(heap, edge.to);
+    if (edge.hold != HOLD_OWNED)
+        return;
+    uint32_t i = counter->at++ % RING;
+    mx_addr ready = counter->ring[i];
+    struct region *ready_region = counter->ring_regions[i];
+    counter->ring[i] = edge.to;
+    counter->ring_regions[i] = region;
+    __builtin_prefetch(&heap->found[region_number(region, edge.to)], 1);
+    count_ready(counter, ready, ready_region);
+}
+
+static bool count_keys(struct visitor *visitor, mx_addr keys, bool by_type)
+{
+    return by_type || claim(((struct counter *)visitor)->heap, keys);
+}
+
+// Words inside static objects are those objects' own business.
+bool heap_is_inside_object(struct mx_heap *heap, mx_addr place)
+{
+    struct region *region = place ? regions_find(&heap->regions, place) : NULL;
+    mx_addr before;
+    struct header header;
+    // PyTypeObject is the largest static object by far
+    if (!region ||
+        !region_mark_before(region, place, (uint64_t)heap->decoder.layout->heaptype_size, &before))
+        return false;
+    return object_header(&heap->decoder, before, &header) &&
+           place - before < object_size(&heap->decoder, before, heap->decoder.types[header.type]);
+}
+
+static void count_object(struct mx_heap *heap, struct counter *counter, uint32_t index)
+{
+    struct decoder *decoder = &heap->decoder;
+    mx_addr addr = heap->addresses[index];
+    struct header header;
+    if (!object_header(decoder, addr, &header))
+        return; // it was one when it was marked: a table that changed its mind is full
+    heap->types[index] = header.type;
+    const struct type_info *type = decoder->types[header.type];
+    if (!type->leaf)
+        object_visit(decoder, addr, header.type, &counter->visitor);
+    else
+        count_edge(&counter->visitor,
+                   (struct edge){.to = type->addr,
+                                 .hold = type->heap ? HOLD_OWNED : HOLD_BORROWED});
+    heap->summary.bytes += object_size(decoder, addr, type);
+}
+
+mx_status heap_count_references(struct mx_heap *heap, struct mx_error *err)
+{
+    struct counter counter = {.visitor = {count_edge, count_keys}, .heap = heap};
+    (void)err;
+    for (uint32_t i = 0; i < heap->decoder.type_count; i++) {
+        mx_addr keys = heap->decoder.types[i]->cached_keys;
+        if (keys)
+            claim(heap, keys); // type_visit gives them to the class
+    }
+    for (uint32_t i = 0; i < heap->count; i++) {
+        progress(heap, "counting references", i, heap->count);
+        count_object(heap, &counter, i);
+    }
+    for (size_t i = 0; i < heap->root_edges.count; i++)
+        if (!heap_is_inside_object(heap, heap->root_edges.items[i].place))
+            count_edge(&counter.visitor, heap->root_edges.items[i].edge);
+    for (int i = 0; i < RING; i++)
+        count_ready(&counter, counter.ring[i], counter.ring_regions[i]);
+    claims_clear(heap);
+    return MX_OK;
+}
