@@ -26,9 +26,10 @@ if memutil.is_immortal(id(v1)):
     references than variables.)""")
 else:
     say("""There are more references than variables: the code of this file keeps the literal among
-    its constants, to have it each time the line runs. A literal that looks like a name is also
-    interned: all of the program shares one object, and whoever else has it counts here, too.
-    (From CPython 3.12 on such a string is immortal, and not counted at all.)""")
+    its constants, to have it each time the line runs (and the parser, when this file is what
+    python was started with, until it has run). A literal that looks like a name is also interned:
+    all of the program shares one object, and whoever else has it counts here, too. (From CPython
+    3.12 on such a string is immortal, and not counted at all.)""")
 
 v1 = v2 = None  # no variable is left, and still it is alive
 

@@ -171,8 +171,7 @@ def _tell_before(step: Step) -> None:
             say(text)
     if step.shown and not _Json.to:
         print()
-        print(textwrap.indent(step.code, ">>> ", lambda line: not line.startswith((" ", ")"))))
-        sys.stdout.flush()
+        print(">>> " + step.code.replace("\n", "\n... "), flush=True)
 
 
 def _tell_heading(title: str) -> None:
