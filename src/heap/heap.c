@@ -22,7 +22,7 @@ static uint64_t now_ns(void)
 // References that nobody is expected to hold: an object that was never allocated starts with some.
 static int64_t unowned_count(const struct mx_heap *heap, const struct header *header)
 {
-    if (!heap_static_range(heap, header->addr))
+    if (!statics_find(&heap->statics, header->addr))
         return 0;
     switch (heap->decoder.layout->refcount_shape) {
     case REFCOUNT_PLAIN:
@@ -136,6 +136,8 @@ mx_status heap_build(struct mx_heap *heap, struct mx_error *err)
     if (!status)
         status = regions_init(&heap->regions, heap->memory, err);
     if (!status)
+        status = statics_read(heap->memory, heap->maps, &heap->statics, err);
+    if (!status)
         status = heap_read_generations(heap, err);
     if (!status)
         status = heap_find_roots(heap, err);
@@ -199,7 +201,7 @@ void mx_heap_free(mx_heap *heap)
     vector_free(&heap->strings);
     vector_free(&heap->roots);
     vector_free(&heap->root_edges);
-    vector_free(&heap->statics);
+    statics_free(&heap->statics);
     vector_free(&heap->type_stats);
     free_queue(heap);
     free(heap->possible);

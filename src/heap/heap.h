@@ -7,6 +7,7 @@
 #include "heap/allocator.h"
 #include "heap/regions.h"
 #include "heap/runtime.h"
+#include "heap/statics.h"
 #include "memory/process.h"
 
 // Why something is held from outside the object graph.
@@ -18,11 +19,6 @@ struct root_edge {
     struct edge edge;
     uint32_t root;
     mx_addr place; // where the pointer stands, for static data; else 0
-};
-
-struct static_range {
-    mx_addr start, end;
-    uint32_t root;
 };
 
 struct mx_heap {
@@ -54,7 +50,7 @@ struct mx_heap {
 
     VECTOR(struct root) roots;
     VECTOR(struct root_edge) root_edges;
-    VECTOR(struct static_range) statics; // by start
+    struct statics statics;
     VECTOR(struct mx_thread) threads;
     VECTOR(char *) strings; // behind the threads' frames
     VECTOR(struct mx_type) type_stats;
@@ -74,14 +70,12 @@ mx_status heap_discover(struct mx_heap *heap, struct mx_error *err);
 mx_status heap_count_references(struct mx_heap *heap, struct mx_error *err);
 // collector.c: puts what the collector tracks on the queue, fills the summary's generations.
 mx_status heap_read_generations(struct mx_heap *heap, struct mx_error *err);
-// roots.c: fills roots, root_edges, statics and threads.
+// roots.c: fills roots, root_edges and threads.
 mx_status heap_find_roots(struct mx_heap *heap, struct mx_error *err);
 // Marks the object and queues it when it refers to others; true when it was not known before.
 bool heap_add_object(struct mx_heap *heap, mx_addr addr, bool certain);
 // The object's header is believable and, where the reference is uncertain, its allocator agrees.
 bool heap_check_object(struct mx_heap *heap, mx_addr addr, bool certain, struct header *ret);
-// In the data of a program or library: an object that was never allocated.
-const struct static_range *heap_static_range(const struct mx_heap *heap, mx_addr addr);
 // The expected count of an object of which `found` owned references are known.
 bool refcount_is_explained(const struct mx_heap *heap, uint32_t index, const struct header *header,
                            int64_t *ret_missing);

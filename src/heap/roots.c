@@ -194,46 +194,6 @@ static void read_interpreter(struct mx_heap *heap, mx_addr interp)
 
 // ---- static data ------------------------------------------------------------------------------
 
-// A file's writable mapping, and the anonymous one right behind it, where its .bss goes on.
-static void find_statics(struct mx_heap *heap)
-{
-    struct collector collector = {{collect_edge, NULL}, heap, 0};
-    const struct mapping *before = NULL;
-    for (size_t i = 0; i < heap->maps->count; i++) {
-        const struct mapping *m = &heap->maps->items[i];
-        bool data = m->inode && !m->shared;
-        bool bss = before && !m->inode && !m->path[0] && m->start == before->end && m->writable;
-        before = NULL;
-        if (!data && !bss)
-            continue;
-        before = m;
-        if (!m->writable || m->end - m->start > LIMIT_STATIC)
-            continue;
-        if (data || !collector.root) {
-            if (!add_root(heap, &collector))
-                return;
-            const char *slash = strrchr(m->path, '/');
-            struct text text = root_name(heap, &collector);
-            text_add_escaped(&text, slash ? slash + 1 : "data");
-            text_add(&text, " static data");
-        }
-        (void)vector_push(&heap->statics, ((struct static_range){m->start, m->end, collector.root}));
-    }
-}
-
-const struct static_range *heap_static_range(const struct mx_heap *heap, mx_addr addr)
-{
-    size_t low = 0, high = heap->statics.count;
-    while (low < high) {
-        size_t middle = (low + high) / 2;
-        if (heap->statics.items[middle].start <= addr)
-            low = middle + 1;
-        else
-            high = middle;
-    }
-    return low && addr < heap->statics.items[low - 1].end ? &heap->statics.items[low - 1] : NULL;
-}
-
 // The runtime's and the main interpreter's state have their members listed.
 static bool is_state(const struct mx_heap *heap, mx_addr place)
 {
@@ -251,9 +211,9 @@ static bool is_cached_attribute(struct mx_heap *heap, mx_addr place)
            heap->decoder.types[header.type]->family == FAMILY_STR;
 }
 
-static void scan_static(struct mx_heap *heap, const struct static_range *range)
+static void scan_words(struct mx_heap *heap, uint32_t root, mx_addr start, mx_addr end)
 {
-    for (mx_addr place = range->start; place + 8 <= range->end; place += 8) {
+    for (mx_addr place = start; place + 8 <= end; place += 8) {
         mx_addr to = word_at(&heap->decoder, place);
         struct header header;
         if (!to || to % 8 || is_state(heap, place) || !regions_find(&heap->regions, to) ||
@@ -261,8 +221,27 @@ static void scan_static(struct mx_heap *heap, const struct static_range *range)
             continue;
         struct edge edge = {to, place, EDGE_STATIC, HOLD_POSSIBLE, false};
         if (heap->root_edges.count >= LIMIT_ROOT_EDGES ||
-            !vector_push(&heap->root_edges, ((struct root_edge){edge, range->root, place})))
+            !vector_push(&heap->root_edges, ((struct root_edge){edge, root, place})))
             return;
+    }
+}
+
+// What was made read-only after loading (.got, .data.rel.ro) refers to nothing that is counted.
+static void scan_static(struct mx_heap *heap, const struct static_range *range)
+{
+    struct collector collector = {{collect_edge, NULL}, heap, 0};
+    if (range->end - range->start > LIMIT_STATIC || !add_root(heap, &collector))
+        return;
+    const char *slash = strrchr(range->path, '/');
+    struct text text = root_name(heap, &collector);
+    text_add_escaped(&text, slash ? slash + 1 : range->path);
+    text_add(&text, " static data");
+    for (mx_addr at = (range->start + 7) & ~7ull; at < range->end;) {
+        const struct mapping *mapping = maps_find(heap->maps, at);
+        mx_addr end = mapping && mapping->end < range->end ? mapping->end : range->end;
+        if (mapping && mapping->writable)
+            scan_words(heap, collector.root, at, end);
+        at = mapping ? end : at + 4096;
     }
 }
 
@@ -271,7 +250,6 @@ mx_status heap_find_roots(struct mx_heap *heap, struct mx_error *err)
     const struct layout *l = heap->decoder.layout;
     struct collector collector = {{collect_edge, NULL}, heap, 0};
     mx_addr interp = field_at(&heap->decoder, heap->runtime.addr, l->runtime_interpreters_head);
-    find_statics(heap);
     for (int i = 0; interp && i < LIMIT_INTERPRETERS; i++) {
         read_interpreter(heap, interp);
         interp = field_at(&heap->decoder, interp, l->interp_next);
@@ -282,7 +260,7 @@ mx_status heap_find_roots(struct mx_heap *heap, struct mx_error *err)
         members_visit(heap, heap->runtime.addr, l->runtime_members, l->runtime_member_count,
                       &collector.visitor);
     }
-    for (size_t i = 0; i < heap->statics.count; i++)
-        scan_static(heap, &heap->statics.items[i]);
+    for (size_t i = 0; i < heap->statics.ranges.count; i++)
+        scan_static(heap, &heap->statics.ranges.items[i]);
     return heap->roots.count ? MX_OK : fail_no_memory(err);
 }

@@ -21,6 +21,8 @@ static mx_status target_identify(struct mx_target *target, struct mx_error *err)
     memory_init(&target->memory, process_fetch, &target->pid);
     status = runtime_find(&target->memory, &target->maps, target->pid, info->process.executable,
                           true, &target->runtime, err);
+    if (!status)
+        status = statics_read(&target->memory, &target->maps, &target->statics, err);
     memory_forget(&target->memory);
     if (status)
         return status;
@@ -70,6 +72,7 @@ void mx_target_free(mx_target *target)
     if (!target)
         return;
     memory_fini(&target->memory);
+    statics_free(&target->statics);
     maps_free(&target->maps);
     free(target);
 }
@@ -81,18 +84,6 @@ struct look {
     struct decoder decoder;
     struct allocator allocator;
 };
-
-// In a file's writable mapping or the .bss behind it: never allocated, so no allocator is asked.
-static bool is_static(struct mx_target *target, mx_addr addr)
-{
-    const struct mapping *mapping = maps_find(&target->maps, addr);
-    if (!mapping || !mapping->writable)
-        return false;
-    if (mapping->inode)
-        return !mapping->shared;
-    return mapping > target->maps.items && !mapping->path[0] && mapping[-1].inode &&
-           mapping[-1].end == mapping->start;
-}
 
 // Its neighbours in the collector's list point back at it.
 static bool is_linked(struct decoder *decoder, mx_addr addr)
@@ -113,8 +104,8 @@ static bool allocator_agrees(struct look *look, mx_addr addr, const struct type_
         return state == BLOCK_USED;
     if (object_is_tracked(decoder, addr, type) && is_linked(decoder, addr))
         return true;
-    if (is_static(look->target, addr))
-        return true;
+    if (statics_find(&look->target->statics, addr))
+        return true; // never allocated: no allocator to ask
     return malloc_state(&look->allocator, block, addr - block + type->basicsize) == BLOCK_USED;
 }
 
@@ -148,12 +139,8 @@ mx_status mx_refs(mx_target *target, const mx_addr *addresses, size_t count, str
     if (!status)
         status = allocator_init(&look.allocator, &target->memory, layout->pool_nbytes, err);
     struct freeze freeze = {0};
-    if (!status && !target->self) {
-        maps_free(&target->maps); // libraries come and go
-        status = maps_read(target->pid, &target->maps, err);
-        if (!status)
-            status = freeze_begin(target->pid, &freeze, err);
-    }
+    if (!status && !target->self)
+        status = freeze_begin(target->pid, &freeze, err);
     if (!status) {
         for (size_t i = 0; i < count; i++)
             look_at(&look, addresses[i], &ret[i]);

@@ -4,6 +4,7 @@
 
 #include "heap/allocator.h"
 #include "heap/runtime.h"
+#include "heap/statics.h"
 #include "memory/process.h"
 
 struct mx_target {
@@ -11,6 +12,7 @@ struct mx_target {
     bool self; // this process: read without stopping
     struct mx_target_info info;
     struct maps maps;
+    struct statics statics;
     struct memory memory; // windows into the process as it runs
     struct runtime runtime;
 };

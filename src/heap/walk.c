@@ -23,7 +23,7 @@ bool heap_check_object(struct mx_heap *heap, mx_addr addr, bool certain, struct 
     struct decoder *decoder = &heap->decoder;
     if (!object_header(decoder, addr, ret))
         return false;
-    if (certain || heap_static_range(heap, addr))
+    if (certain || statics_find(&heap->statics, addr))
         return true;
     const struct type_info *type = decoder->types[ret->type];
     mx_addr block = addr - object_prefix(decoder, addr, type);

@@ -43,22 +43,36 @@ static mx_status header_read(struct memory *memory, mx_addr base, Elf64_Ehdr *re
     return MX_OK;
 }
 
-// Finds the first PT_LOAD, which says how far the image was moved, and PT_DYNAMIC.
-static bool segments_find(struct memory *memory, mx_addr base, const Elf64_Ehdr *header,
-                          mx_addr *ret_bias, Elf64_Phdr *ret_dynamic)
+// Writable segments follow each other; what is between them belongs to nobody else.
+static void data_extend(struct elf_image *image, const Elf64_Phdr *segment)
+{
+    mx_addr start = image->bias + segment->p_vaddr, end = start + segment->p_memsz;
+    if (!(segment->p_flags & PF_W) || end < start)
+        return;
+    if (!image->data_start)
+        image->data_start = start;
+    if (end > image->data_end)
+        image->data_end = end;
+}
+
+// Finds the first PT_LOAD, which says how far the image was moved, the data, and PT_DYNAMIC.
+static bool segments_find(struct memory *memory, const Elf64_Ehdr *header,
+                          struct elf_image *image, Elf64_Phdr *ret_dynamic)
 {
     if (header->e_phentsize != sizeof(Elf64_Phdr) || header->e_phnum > LIMIT_HEADERS)
         return false;
     bool loaded = false, dynamic = false;
     for (unsigned i = 0; i < header->e_phnum; i++) {
         Elf64_Phdr segment;
-        if (!read_bytes(memory, base + header->e_phoff + i * sizeof segment, &segment,
+        if (!read_bytes(memory, image->base + header->e_phoff + i * sizeof segment, &segment,
                         sizeof segment))
             return false;
         if (segment.p_type == PT_LOAD && !loaded) {
-            *ret_bias = base - (segment.p_vaddr & ~(mx_addr)(PAGE_NBYTES - 1));
+            image->bias = image->base - (segment.p_vaddr & ~(mx_addr)(PAGE_NBYTES - 1));
             loaded = true;
         }
+        if (segment.p_type == PT_LOAD)
+            data_extend(image, &segment);
         if (segment.p_type == PT_DYNAMIC) {
             *ret_dynamic = segment;
             dynamic = true;
@@ -97,7 +111,7 @@ mx_status elf_image_open(struct memory *memory, mx_addr base, struct elf_image *
     mx_status status = header_read(memory, base, &header, err);
     if (status)
         return status;
-    if (!segments_find(memory, base, &header, &image.bias, &dynamic))
+    if (!segments_find(memory, &header, &image, &dynamic))
         return fail(err, MX_NOT_FOUND, "ELF file at 0x%llx: no dynamic section",
                     (unsigned long long)base);
     size_t count = dynamic.p_memsz / sizeof(Elf64_Dyn);

@@ -1,0 +1,44 @@
+// statics.c - data segments of the mapped ELF files, out of their own headers in memory.
+#include "heap/statics.h"
+
+#include "base/error.h"
+#include "memory/elf_symbols.h"
+
+mx_status statics_read(struct memory *memory, const struct maps *maps, struct statics *ret,
+                       struct mx_error *err)
+{
+    mx_addr end_before = 0;
+    *ret = (struct statics){0};
+    for (size_t i = 0; i < maps->count; i++) {
+        const struct mapping *mapping = &maps->items[i];
+        struct elf_image image;
+        if (mapping->file_offset || !mapping->inode || !mapping->readable ||
+            elf_image_open(memory, mapping->start, &image, NULL) != MX_OK ||
+            image.data_start < end_before || image.data_end <= image.data_start)
+            continue;
+        end_before = image.data_end;
+        if (!vector_push(&ret->ranges, ((struct static_range){image.data_start, image.data_end,
+                                                              mapping->path})))
+            return fail_no_memory(err);
+    }
+    return MX_OK;
+}
+
+void statics_free(struct statics *statics)
+{
+    vector_free(&statics->ranges);
+}
+
+const struct static_range *statics_find(const struct statics *statics, mx_addr addr)
+{
+    size_t low = 0, high = statics->ranges.count;
+    while (low < high) {
+        size_t middle = (low + high) / 2;
+        if (statics->ranges.items[middle].start <= addr)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return low && addr < statics->ranges.items[low - 1].end ? &statics->ranges.items[low - 1]
+                                                            : NULL;
+}
