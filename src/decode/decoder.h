@@ -36,6 +36,7 @@
 #define LIMIT_LOCALS (1u << 20)        // locals, cells and stack of one frame
 #define LIMIT_FRAMES 200000            // frames of one thread: deep recursions are real
 #define LIMIT_STATE (1u << 16)         // bytes of a module's C state
+#define LIMIT_INTERNED 64              // interpreters with interned strings of their own
 
 // A kind of object, by how it keeps its references and how it prints.
 enum family {
@@ -106,7 +107,6 @@ struct decoder {
     struct memory *memory;
     const struct layout *layout;
     mx_addr type_type;         // PyType_Type
-    mx_addr interpreter;       // where 3.12+ keeps the dicts of static types
     struct type_info **types;  // in order of discovery; each stays where it is
     uint32_t type_count, type_capacity;
     struct type_slot *slots;   // address -> index, open addressing
@@ -114,6 +114,8 @@ struct decoder {
     mx_addr last_type_addr;
     uint32_t last_type;
     uint64_t undecoded;
+    mx_addr interned[LIMIT_INTERNED]; // the dicts of interned strings, one for each heap
+    int interned_count;
 };
 
 mx_status decoder_init(struct decoder *decoder, struct memory *memory, const struct layout *layout,
@@ -259,6 +261,9 @@ bool table_entry(struct decoder *decoder, const struct table *table, uint64_t i,
 // Value of an ASCII string key; 0 when there is none. O(entries).
 mx_addr dict_get(struct decoder *decoder, mx_addr dict, const char *key);
 uint64_t table_nbytes(struct decoder *decoder, mx_addr keys);
+// Many entries, and each an interned string under itself: to 3.11 nothing else tells the dict of
+// interned strings. O(1).
+bool looks_like_interned(struct decoder *decoder, mx_addr dict);
 // __dict__ of an instance, or 0.
 mx_addr instance_dict(struct decoder *decoder, mx_addr addr, const struct type_info *type);
 

@@ -8,6 +8,7 @@
 #include "decode/decoder.h"
 
 #define LIMIT_LOG2_SIZE 36 // entries of one dict
+#define LEAST_INTERNED 200 // a bare interpreter has interned thousands
 
 enum { KEYS_GENERAL = 0, KEYS_UNICODE = 1, KEYS_SPLIT = 2 }; // DictKeysKind, pycore_dict.h
 
@@ -108,6 +109,42 @@ static void interned_entry(struct decoder *decoder, mx_addr key, uint64_t i,
     emit(visitor, key, EDGE_VALUE, state == 1 ? HOLD_BORROWED : HOLD_OWNED, key);
 }
 
+static bool is_interned_dict(const struct decoder *decoder, mx_addr dict)
+{
+    for (int i = 0; i < decoder->interned_count; i++)
+        if (decoder->interned[i] == dict)
+            return true;
+    return false;
+}
+
+bool looks_like_interned(struct decoder *decoder, mx_addr dict)
+{
+    struct table table;
+    uint64_t seen = 0;
+    if (!dict_open(decoder, dict, &table) || table.values ||
+        table.entry_count < LEAST_INTERNED)
+        return false;
+    for (uint64_t i = 0; i < table.entry_count && seen < LEAST_INTERNED; i++) {
+        mx_addr key, value;
+        if (!table_entry(decoder, &table, i, &key, &value))
+            continue;
+        if (key != value || !str_interned(decoder, key))
+            return false;
+        seen++;
+    }
+    return seen == LEAST_INTERNED;
+}
+
+static void interned_visit(struct decoder *decoder, const struct table *table,
+                           struct visitor *visitor)
+{
+    for (uint64_t i = 0; i < table->entry_count; i++) {
+        mx_addr key, value;
+        if (table_entry(decoder, table, i, &key, &value))
+            interned_entry(decoder, key, i, visitor);
+    }
+}
+
 static void table_visit(struct decoder *decoder, const struct table *table, bool own_keys,
                         struct visitor *visitor)
 {
@@ -115,10 +152,6 @@ static void table_visit(struct decoder *decoder, const struct table *table, bool
         mx_addr key, value;
         if (!table_entry(decoder, table, i, &key, &value))
             continue;
-        if (key == value) {
-            interned_entry(decoder, key, i, visitor);
-            continue;
-        }
         emit(visitor, key, EDGE_KEY, own_keys ? HOLD_OWNED : HOLD_BORROWED, i);
         emit(visitor, value, EDGE_VALUE, HOLD_OWNED, key);
     }
@@ -141,6 +174,10 @@ bool dict_visit(struct decoder *decoder, mx_addr addr, struct visitor *visitor)
     struct table table;
     if (!dict_open(decoder, addr, &table))
         return false;
+    if (is_interned_dict(decoder, addr)) {
+        interned_visit(decoder, &table, visitor);
+        return true;
+    }
     if (table.values)
         shared_keys_visit(decoder, &table, visitor);
     table_visit(decoder, &table, !table.values, visitor);
@@ -260,7 +297,7 @@ bool instance_visit(struct decoder *decoder, mx_addr addr, const struct type_inf
                     struct visitor *visitor)
 {
     if (type->family == FAMILY_TYPE || type->family == FAMILY_MODULE ||
-        type->family == FAMILY_FUNCTION || type->family == FAMILY_ORDERED_DICT)
+        type->family == FAMILY_ORDERED_DICT)
         return true; // their decoders do their __dict__
     mx_addr dict = instance_dict(decoder, addr, type);
     emit(visitor, dict, EDGE_NAMED, HOLD_OWNED, (uint64_t)(uintptr_t) ".__dict__");

@@ -79,6 +79,7 @@ static const struct {
     {"functools._lru_cache_wrapper", 24}, // root.next: lru_cache_visit
     {"functools._lru_cache_wrapper", 40}, // root.key, never set
     {"functools._lru_cache_wrapper", 48}, // root.result, never set
+    {"_thread._localdummy", 16},          // localdict: _threadmodule.c says "Borrowed!"
 };
 
 // What is known of a base class while a type is classified.

@@ -52,12 +52,34 @@ bool type_visit(struct decoder *decoder, mx_addr addr, struct visitor *visitor)
     return true;
 }
 
+// 3.8, 3.9: what atexit calls is kept in the module's state {callbacks, ncallbacks, callback_len},
+// each {func, args, kwargs} (Modules/atexitmodule.c, atexitmodule_state).
+static void atexit_visit(struct decoder *decoder, mx_addr def, mx_addr state,
+                         struct visitor *visitor)
+{
+    char name[8] = "";
+    mx_addr callbacks = word_at(decoder, state);
+    uint32_t count = field32_at(decoder, state, 8);
+    if (decoder->layout->interp_atexit_callbacks != ABSENT ||
+        !memory_string(decoder->memory, field_at(decoder, def, decoder->layout->module_def_name),
+                       name, sizeof name) ||
+        strcmp(name, "atexit") != 0)
+        return;
+    for (uint32_t i = 0; i < count && i < LIMIT_STATE; i++) {
+        mx_addr callback = word_at(decoder, callbacks + 8 * i);
+        for (int word = 0; callback && word < 3; word++)
+            named(decoder, callback, 8 * word, " atexit callback", HOLD_OWNED, visitor);
+    }
+}
+
 static void module_state_visit(struct decoder *decoder, mx_addr addr, struct visitor *visitor)
 {
     const struct layout *l = decoder->layout;
     mx_addr state = field_at(decoder, addr, l->module_state);
     mx_addr def = field_at(decoder, addr, l->module_def);
     uint64_t nbytes = def ? field_at(decoder, def, l->module_def_state_size) : 0;
+    if (state && nbytes == sizeof(uint64_t) * 2)
+        atexit_visit(decoder, def, state, visitor);
     if (!state || nbytes > LIMIT_STATE || !memory_at(decoder->memory, state, nbytes))
         return;
     for (uint64_t offset = 0; offset + 8 <= nbytes; offset += 8) {

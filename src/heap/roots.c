@@ -13,6 +13,7 @@
 #define LIMIT_ROOT_EDGES (1u << 26)   // words of static data that look like objects
 #define LIMIT_STATIC (256u << 20)     // bytes of one library's data
 #define LIMIT_THREADS 100000
+#define LIMIT_ARRAY (1u << 20)        // identifiers, callbacks
 #define LIMIT_INTERPRETERS 10000
 #define SHOWN_FRAMES 1000             // of one thread, in what the public interface tells
 
@@ -172,6 +173,35 @@ static void read_thread(struct mx_heap *heap, mx_addr tstate)
 
 // ---- interpreters -----------------------------------------------------------------------------
 
+static void add_interned(struct mx_heap *heap, mx_addr dict)
+{
+    struct decoder *decoder = &heap->decoder;
+    if (dict && decoder->interned_count < LIMIT_INTERNED)
+        decoder->interned[decoder->interned_count++] = dict;
+}
+
+// 3.10 to 3.13: the strings of static identifiers in extension modules (Objects/unicodeobject.c,
+// unicode_ids), and what atexit calls: pointers to {func, args, kwargs} (Modules/atexitmodule.c).
+static void read_arrays(struct mx_heap *heap, mx_addr interp, struct visitor *visitor)
+{
+    const struct layout *l = heap->decoder.layout;
+    struct decoder *decoder = &heap->decoder;
+    mx_addr ids = field_at(decoder, interp, l->interp_ids);
+    uint64_t id_count = ids ? field_at(decoder, interp, l->interp_ids_count) : 0;
+    for (uint64_t i = 0; i < id_count && i < LIMIT_ARRAY; i++)
+        emit(visitor, word_at(decoder, ids + 8 * i), EDGE_NAMED, HOLD_OWNED,
+             (uint64_t)(uintptr_t) "identifier");
+    mx_addr callbacks = field_at(decoder, interp, l->interp_atexit_callbacks);
+    uint64_t callback_count =
+        callbacks ? field32_at(decoder, interp, l->interp_atexit_count) : 0;
+    for (uint64_t i = 0; i < callback_count && i < LIMIT_ARRAY; i++) {
+        mx_addr callback = word_at(decoder, callbacks + 8 * i);
+        for (uint64_t word = 0; callback && word < 3; word++)
+            emit(visitor, word_at(decoder, callback + 8 * word), EDGE_NAMED, HOLD_OWNED,
+                 (uint64_t)(uintptr_t) "atexit callback");
+    }
+}
+
 static void read_interpreter(struct mx_heap *heap, mx_addr interp)
 {
     const struct layout *l = heap->decoder.layout;
@@ -182,7 +212,9 @@ static void read_interpreter(struct mx_heap *heap, mx_addr interp)
                  (long long)field_at(&heap->decoder, interp, l->interp_id));
         members_visit(heap, interp, l->interp_members, l->interp_member_count,
                       &collector.visitor);
+        read_arrays(heap, interp, &collector.visitor);
     }
+    add_interned(heap, field_at(&heap->decoder, interp, l->interp_interned));
     mx_addr tstate = field_at(&heap->decoder, interp, l->interp_threads_head);
     for (int i = 0; tstate && i < LIMIT_THREADS; i++) {
         if (field_at(&heap->decoder, tstate, l->tstate_interp) != interp)
@@ -220,6 +252,10 @@ static void scan_words(struct mx_heap *heap, uint32_t root, mx_addr start, mx_ad
             !heap_check_object(heap, to, false, &header) || is_cached_attribute(heap, place))
             continue;
         struct edge edge = {to, place, EDGE_STATIC, HOLD_POSSIBLE, false};
+        if (heap->decoder.layout->interp_interned == ABSENT &&
+            heap->decoder.types[header.type]->family == FAMILY_DICT &&
+            looks_like_interned(&heap->decoder, to))
+            add_interned(heap, to); // to 3.11: static PyObject *interned
         if (heap->root_edges.count >= LIMIT_ROOT_EDGES ||
             !vector_push(&heap->root_edges, ((struct root_edge){edge, root, place})))
             return;

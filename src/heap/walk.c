@@ -18,14 +18,24 @@
 // A process cannot hold more: an object takes 16 bytes at least.
 #define LIMIT_QUEUE (1ull << 36)
 
+// What has a GC head is allocated, but for types, tuples of frozen code, and the empty HAMT. Else a
+// pair of words in a C struct may pass for an object.
+static bool may_be_static(const struct type_info *type)
+{
+    return !type->gc || type->family == FAMILY_TYPE || type->family == FAMILY_TUPLE ||
+           type->family == FAMILY_GENERIC;
+}
+
 bool heap_check_object(struct mx_heap *heap, mx_addr addr, bool certain, struct header *ret)
 {
     struct decoder *decoder = &heap->decoder;
     if (!object_header(decoder, addr, ret))
         return false;
-    if (certain || statics_find(&heap->statics, addr))
+    if (certain)
         return true;
     const struct type_info *type = decoder->types[ret->type];
+    if (statics_find(&heap->statics, addr))
+        return may_be_static(type);
     mx_addr block = addr - object_prefix(decoder, addr, type);
     enum block_state state = pymalloc_state(&heap->allocator, block);
     if (state == BLOCK_UNKNOWN)
@@ -241,6 +251,7 @@ struct counter {
     struct region *ring_regions[RING];
     mx_addr ring[RING];
     uint32_t at;
+    bool from_frozen; // the object being visited was laid out by the C compiler
 };
 
 static void count_ready(struct counter *counter, mx_addr addr, struct region *region)
@@ -260,7 +271,8 @@ static void count_edge(struct visitor *visitor, struct edge edge)
     heap->summary.references++;
     if (edge.hold == HOLD_POSSIBLE)
         possible_add(heap, edge.to);
-    if (edge.hold != HOLD_OWNED)
+    if (edge.hold != HOLD_OWNED ||
+        (counter->from_frozen && statics_find(&heap->statics, edge.to)))
         return;
     uint32_t i = counter->at++ % RING;
     mx_addr ready = counter->ring[i];
@@ -290,6 +302,13 @@ bool heap_is_inside_object(struct mx_heap *heap, mx_addr place)
            place - before < object_size(&heap->decoder, before, heap->decoder.types[header.type]);
 }
 
+// Frozen code and its constants refer to each other without counting (Tools/build/deepfreeze.py).
+static bool is_frozen(const struct mx_heap *heap, mx_addr addr, const struct type_info *type)
+{
+    return (type->family == FAMILY_CODE || type->family == FAMILY_TUPLE) &&
+           statics_find(&heap->statics, addr);
+}
+
 static void count_object(struct mx_heap *heap, struct counter *counter, uint32_t index)
 {
     struct decoder *decoder = &heap->decoder;
@@ -299,6 +318,7 @@ static void count_object(struct mx_heap *heap, struct counter *counter, uint32_t
         return; // it was one when it was marked: a table that changed its mind is full
     heap->types[index] = header.type;
     const struct type_info *type = decoder->types[header.type];
+    counter->from_frozen = is_frozen(heap, addr, type);
     if (!type->leaf)
         object_visit(decoder, addr, header.type, &counter->visitor);
     else
@@ -321,6 +341,7 @@ mx_status heap_count_references(struct mx_heap *heap, struct mx_error *err)
         progress(heap, "counting references", i, heap->count);
         count_object(heap, &counter, i);
     }
+    counter.from_frozen = false;
     for (size_t i = 0; i < heap->root_edges.count; i++)
         if (!heap_is_inside_object(heap, heap->root_edges.items[i].place))
             count_edge(&counter.visitor, heap->root_edges.items[i].edge);
