@@ -287,6 +287,27 @@ def test_an_outside_that_goes_away_ends_the_lesson():
     assert "stopped answering" in errors
 
 
+PROGRAM = Path(
+    os.environ.get("MEMEXPLORER")
+    or Path(__file__).resolve().parent.parent.parent / "build" / "cli" / "memexplorer"
+)
+
+
+@pytest.mark.skipif(not PROGRAM.exists(), reason=f"{PROGRAM} is not built")
+@pytest.mark.parametrize("name", ["refcounting", "gcing"])
+def test_the_program_outside_counts_the_same(name):
+    command = [str(PROGRAM), "lesson", name, "--outside", "--python", sys.executable]
+    status, lines, errors = run_command(command)
+    assert (status, errors) == (0, "")
+    counted = [line for line in lines if line.startswith("    count")]
+    assert len(counted) > 10
+    for line in counted:
+        inside, outside = re.fullmatch(
+            r"    count (?:of \w+: )?(.*) \(from outside: (.*)\)", line
+        ).groups()
+        assert inside == outside
+
+
 # ---- what a teacher may write -------------------------------------------------------------------
 
 OWN = '''"""My lesson."""
