@@ -63,33 +63,21 @@ static void judge(struct mx_heap *heap)
     }
 }
 
-static mx_status count_types(struct mx_heap *heap, struct mx_error *err)
+// The counts by type are kept by the decoder's numbers; the public ones leave out unused types.
+static mx_status name_types(struct mx_heap *heap, struct mx_error *err)
 {
     struct decoder *decoder = &heap->decoder;
-    VECTOR(struct mx_type) *stats = (void *)&heap->type_stats;
-    if (!vector_reserve(stats, decoder->type_count + 1))
-        return fail_no_memory(err);
-    struct mx_type *all = stats->items;
-    memset(all, 0, decoder->type_count * sizeof *all);
-    for (uint32_t i = 0; i < heap->count; i++) {
-        struct mx_type *type = &all[heap->types[i]];
-        type->count++;
-        type->bytes +=
-            object_size(decoder, heap->addresses[i], decoder->types[heap->types[i]]);
-    }
-    size_t kept = 0;
+    struct mx_type *all = heap->type_stats.items;
     heap->public_types = calloc(decoder->type_count + 1, sizeof *heap->public_types);
     if (!heap->public_types)
         return fail_no_memory(err);
-    for (uint32_t i = 0; i < decoder->type_count; i++) {
+    for (uint32_t i = 0; i < decoder->type_count && i < heap->type_stats.capacity; i++) {
         if (!all[i].count)
             continue;
-        heap->public_types[i] = (uint32_t)kept;
-        all[kept] = all[i];
-        all[kept].address = decoder->types[i]->addr;
-        all[kept++].name = type_qualified_name(decoder, i);
+        heap->public_types[i] = (uint32_t)heap->type_stats.count;
+        all[heap->type_stats.count++] = (struct mx_type){
+            decoder->types[i]->addr, type_qualified_name(decoder, i), all[i].count, all[i].bytes};
     }
-    stats->count = kept;
     return MX_OK;
 }
 
@@ -154,8 +142,9 @@ mx_status heap_build(struct mx_heap *heap, struct mx_error *err)
     heap->summary.objects = heap->count;
     heap->summary.undecoded = heap->decoder.undecoded;
     heap->summary.skipped_bytes = heap->image.skipped_bytes + heap->regions.skipped_bytes;
+    status = name_types(heap, err);
     heap->summary.walk_ns = now_ns() - began;
-    return count_types(heap, err);
+    return status;
 }
 
 mx_status mx_heap_capture(mx_target *target, const struct mx_capture_options *options,

@@ -28,6 +28,11 @@ static uint64_t marks_nbytes(const struct region *region)
     return region->block_count * (BLOCK_BITS / 8);
 }
 
+static uint64_t ranks_nbytes(const struct region *region)
+{
+    return region->block_count * (BLOCK_BITS / 64) * sizeof *region->ranks;
+}
+
 mx_status regions_init(struct regions *regions, const struct memory *memory, struct mx_error *err)
 {
     *regions = (struct regions){0};
@@ -47,7 +52,7 @@ mx_status regions_init(struct regions *regions, const struct memory *memory, str
                                   .block_count = segment->nbytes / 8 / BLOCK_BITS + 1};
         region->marks = lazy_alloc(marks_nbytes(region));
         region->touched = lazy_alloc(region->block_count);
-        region->ranks = lazy_alloc(region->block_count * sizeof *region->ranks);
+        region->ranks = lazy_alloc(ranks_nbytes(region));
         if (!region->marks || !region->touched || !region->ranks) {
             regions_fini(regions);
             return fail_no_memory(err);
@@ -62,7 +67,7 @@ void regions_fini(struct regions *regions)
         struct region *region = &regions->items[i];
         lazy_free(region->marks, marks_nbytes(region));
         lazy_free(region->touched, region->block_count);
-        lazy_free(region->ranks, region->block_count * sizeof *region->ranks);
+        lazy_free(region->ranks, ranks_nbytes(region));
     }
     free(regions->items);
     *regions = (struct regions){0};
@@ -93,10 +98,11 @@ mx_status regions_number(struct regions *regions, uint32_t *ret_count, struct mx
         for (uint64_t block = 0; block < region->block_count; block++) {
             if (!region->touched[block])
                 continue;
-            region->ranks[block] = (uint32_t)(total - before);
-            for (int word = 0; word < BLOCK_BITS / 64; word++)
-                total += (uint64_t)__builtin_popcountll(
-                    region->marks[block * (BLOCK_BITS / 64) + (uint64_t)word]);
+            for (uint64_t word = block * (BLOCK_BITS / 64);
+                 word < (block + 1) * (BLOCK_BITS / 64); word++) {
+                region->ranks[word] = (uint32_t)(total - before);
+                total += bits_count(region->marks[word]);
+            }
         }
     }
     if (total >= UINT32_MAX)

@@ -1,7 +1,7 @@
 // regions.h - which addresses hold an object, and the number of the object at an address.
 //
 //   region: a segment of memory, one mark bit for every 8 bytes of it
-//   number of an object = marks before its region + marks before its block + marks before its bit
+//   number of an object = marks before its region + marks before its word + marks before its bit
 //
 // Exact, and two cache lines a look-up: no hash table. Knows no CPython.
 #ifndef MX_HEAP_REGIONS_H
@@ -9,7 +9,7 @@
 
 #include "memory/memory.h"
 
-#define BLOCK_BITS 512 // marks that share one rank: 4 KiB of the target
+#define BLOCK_BITS 512 // marks that are looked through at once: 4 KiB of the target
 
 struct region {
     mx_addr start;
@@ -17,7 +17,7 @@ struct region {
     const uint8_t *bytes;
     uint64_t *marks;    // one bit for 8 bytes
     uint8_t *touched;   // one byte for a block of marks: has it any?
-    uint32_t *ranks;    // marks of the region before the block
+    uint32_t *ranks;    // marks of the region before each word of 64
     uint32_t first;     // number of the first object of the region
     uint64_t block_count;
 };
@@ -60,16 +60,21 @@ mx_status regions_number(struct regions *regions, uint32_t *ret_count, struct mx
 // Writes the address of every mark, in order; room for all of them.
 void regions_addresses(const struct regions *regions, mx_addr *ret);
 
+// Without the popcnt instruction, which the oldest x86-64 does not have; a call would cost more.
+static inline uint32_t bits_count(uint64_t bits)
+{
+    bits -= bits >> 1 & 0x5555555555555555ull;
+    bits = (bits & 0x3333333333333333ull) + (bits >> 2 & 0x3333333333333333ull);
+    bits = (bits + (bits >> 4)) & 0x0F0F0F0F0F0F0F0Full;
+    return (uint32_t)(bits * 0x0101010101010101ull >> 56);
+}
+
 // Number of the marked address. Only for marked ones, and after regions_number.
 static inline uint32_t region_number(const struct region *region, mx_addr addr)
 {
-    uint64_t bit = (addr - region->start) >> 3, block = bit / BLOCK_BITS;
-    const uint64_t *words = region->marks + block * (BLOCK_BITS / 64);
-    uint32_t number = region->first + region->ranks[block];
-    uint64_t last = (bit % BLOCK_BITS) >> 6;
-    for (uint64_t i = 0; i < last; i++)
-        number += (uint32_t)__builtin_popcountll(words[i]);
-    return number + (uint32_t)__builtin_popcountll(words[last] & ((1ull << (bit & 63)) - 1));
+    uint64_t bit = (addr - region->start) >> 3;
+    uint64_t before = region->marks[bit >> 6] & ((1ull << (bit & 63)) - 1);
+    return region->first + region->ranks[bit >> 6] + bits_count(before);
 }
 
 // The nearest mark at or before addr, at most `reach` bytes away; false when there is none.

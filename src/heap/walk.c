@@ -248,17 +248,15 @@ uint32_t possible_count(const struct mx_heap *heap, mx_addr addr)
 struct counter {
     struct visitor visitor;
     struct mx_heap *heap;
-    struct region *ring_regions[RING];
-    mx_addr ring[RING];
+    uint32_t ring[RING]; // numbers of the objects whose counters are on their way
     uint32_t at;
     bool from_frozen; // the object being visited was laid out by the C compiler
 };
 
-static void count_ready(struct counter *counter, mx_addr addr, struct region *region)
+static void count_ready(struct mx_heap *heap, uint32_t number)
 {
-    struct mx_heap *heap = counter->heap;
-    if (addr && heap->found[region_number(region, addr)] != UINT32_MAX)
-        heap->found[region_number(region, addr)]++;
+    if (number < heap->count && heap->found[number] != UINT32_MAX)
+        heap->found[number]++;
 }
 
 static void count_edge(struct visitor *visitor, struct edge edge)
@@ -274,13 +272,10 @@ static void count_edge(struct visitor *visitor, struct edge edge)
     if (edge.hold != HOLD_OWNED ||
         (counter->from_frozen && statics_find(&heap->statics, edge.to)))
         return;
-    uint32_t i = counter->at++ % RING;
-    mx_addr ready = counter->ring[i];
-    struct region *ready_region = counter->ring_regions[i];
-    counter->ring[i] = edge.to;
-    counter->ring_regions[i] = region;
-    __builtin_prefetch(&heap->found[region_number(region, edge.to)], 1);
-    count_ready(counter, ready, ready_region);
+    uint32_t *slot = &counter->ring[counter->at++ % RING], ready = *slot;
+    *slot = region_number(region, edge.to);
+    __builtin_prefetch(&heap->found[*slot], 1);
+    count_ready(heap, ready);
 }
 
 static bool count_keys(struct visitor *visitor, mx_addr keys, bool by_type)
@@ -325,13 +320,22 @@ static void count_object(struct mx_heap *heap, struct counter *counter, uint32_t
         count_edge(&counter->visitor,
                    (struct edge){.to = type->addr,
                                  .hold = type->heap ? HOLD_OWNED : HOLD_BORROWED});
-    heap->summary.bytes += object_size(decoder, addr, type);
+    uint64_t size = object_size(decoder, addr, type);
+    heap->summary.bytes += size;
+    if (header.type < heap->type_stats.capacity) { // a type met this late is not counted by type
+        heap->type_stats.items[header.type].count++;
+        heap->type_stats.items[header.type].bytes += size;
+    }
 }
 
 mx_status heap_count_references(struct mx_heap *heap, struct mx_error *err)
 {
     struct counter counter = {.visitor = {count_edge, count_keys}, .heap = heap};
-    (void)err;
+    memset(counter.ring, 0xFF, sizeof counter.ring);
+    if (!vector_reserve(&heap->type_stats, heap->decoder.type_count + 1))
+        return fail_no_memory(err);
+    memset(heap->type_stats.items, 0,
+           heap->type_stats.capacity * sizeof *heap->type_stats.items);
     for (uint32_t i = 0; i < heap->decoder.type_count; i++) {
         mx_addr keys = heap->decoder.types[i]->cached_keys;
         if (keys)
@@ -346,7 +350,7 @@ mx_status heap_count_references(struct mx_heap *heap, struct mx_error *err)
         if (!heap_is_inside_object(heap, heap->root_edges.items[i].place))
             count_edge(&counter.visitor, heap->root_edges.items[i].edge);
     for (int i = 0; i < RING; i++)
-        count_ready(&counter, counter.ring[i], counter.ring_regions[i]);
+        count_ready(heap, counter.ring[i]);
     claims_clear(heap);
     return MX_OK;
 }
