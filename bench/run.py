@@ -14,6 +14,7 @@ import argparse
 import contextlib
 import json
 import os
+import resource
 import subprocess
 import sys
 import tempfile
@@ -73,8 +74,8 @@ def resident_bytes(pid: int) -> int:
     return next(int(s.split()[1]) * 1024 for s in status.splitlines() if s.startswith("VmRSS"))
 
 
-def run_with_usage(command: list[Any]) -> tuple[str, float, int]:
-    """What the command printed, its wall time in seconds, and its peak resident bytes."""
+def run_with_usage(command: list[Any]) -> tuple[str, float, resource.struct_rusage]:
+    """What the command printed, its wall time in seconds, and what it used."""
     with tempfile.TemporaryFile("w+") as output:
         began = time.perf_counter()
         process = subprocess.Popen(command, stdout=output)
@@ -84,7 +85,7 @@ def run_with_usage(command: list[Any]) -> tuple[str, float, int]:
         if status != 0:
             sys.exit(f"bench: {' '.join(map(str, command))}: wait status {status}")
         output.seek(0)
-        return output.read(), seconds, usage.ru_maxrss * 1024
+        return output.read(), seconds, usage
 
 
 def measure_memexplorer(memexplorer: str, python: Path, size: int) -> dict[str, Any]:
@@ -92,7 +93,8 @@ def measure_memexplorer(memexplorer: str, python: Path, size: int) -> dict[str, 
     with heap_process(python, size) as target:
         rss = resident_bytes(target.pid)
         command = [memexplorer, "report", "--json", str(target.pid)]
-        text, seconds, peak_bytes = run_with_usage(command)
+        text, seconds, usage = run_with_usage(command)
+    peak_bytes = usage.ru_maxrss * 1024
     report = json.loads(text)
     pause_ms, copied = report["pause_ms"], report.get("copied_bytes")
     walk_ms, objects = report.get("walk_ms"), report["objects"]
@@ -104,6 +106,7 @@ def measure_memexplorer(memexplorer: str, python: Path, size: int) -> dict[str, 
         "target_rss_bytes": rss,
         "copied_bytes": copied,
         "seconds": seconds,
+        "cpu_seconds": usage.ru_utime + usage.ru_stime,
         "pause_ms": pause_ms,
         "pause_seconds_per_gb": pause_ms / 1e3 / (copied / 1e9) if copied else None,
         "walk_ms": walk_ms,

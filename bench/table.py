@@ -25,6 +25,7 @@ EXPLANATION = """\
 - **pause**: how long the target stood still, as `report` says it; per GB (10^9 bytes) of copied
   memory. objgraph and pympler run inside the target, which stands still for as long as they take.
 - **time**: wall time to the finished answer; for memexplorer from starting the program to its end.
+- **CPU time**: user and system time of the explorer.
 - **walk**: finding the objects and counting the references, on one core.
 - **memory**: for memexplorer the peak resident memory of its own process beyond the copied bytes;
   for the others, by how much the peak of the *target* grew.
@@ -54,6 +55,7 @@ def machine(python: Path) -> dict[str, Any]:
         "memory_bytes": os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES"),
         "kernel": platform.release(),
         "python": version,
+        "load": os.getloadavg()[0],
         "date": time.strftime("%Y-%m-%d"),
     }
 
@@ -83,6 +85,7 @@ def explorer_table(measurements: Measurements, sizes: list[int]) -> list[str]:
         ("pause", "pause_ms", lambda v: f"{v:,.1f} ms"),
         ("pause per GB", "pause_seconds_per_gb", lambda v: f"{v:.2f} s"),
         ("time", "seconds", lambda v: f"{v:.2f} s"),
+        ("CPU time", "cpu_seconds", lambda v: f"{v:.2f} s"),
         ("walk", "objects_per_second", lambda v: f"{v / 1e6:.1f} million/s"),
         ("memory", "beyond_copy_bytes_per_object", lambda v: f"{v:.0f} B/object"),
     ]
@@ -123,7 +126,8 @@ def introduction(measurements: Measurements, machine: dict[str, Any], command: s
 Written by `{command}` on {machine["date"]}; medians of the runs ({runs}).
 
 Machine: {machine["cpu"]}, {machine["cores"]} cores, {machine["memory_bytes"] / 2**30:.0f} GiB,
-Linux {machine["kernel"]}; the targets were run by {machine["python"]}.
+Linux {machine["kernel"]}; the targets were run by {machine["python"]}. Load average
+before the first measurement: {machine["load"]:.1f}; other work makes all times longer.
 
 The heap (`examples/heap.py`) mixes instances with a dict and with slots, dicts, lists, tuples,
 sets, strings, ints and floats.
