@@ -12,6 +12,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <pthread.h>
+#include <sched.h>
 #include <semaphore.h>
 #include <signal.h>
 #include <stdio.h>
@@ -29,6 +30,8 @@
 #define LIMIT_STOP_NS 5000000000u // a disk or network file system may hold a thread, but not for long
 #define LIMIT_THREADS 1000000     // kernel.threads-max is lower on all but giant machines
 #define LIMIT_TID (1 << 22)       // PID_MAX_LIMIT of the kernel
+#define TRIES_SEIZE 10
+#define REAP_NS 10000000
 #define POLL_MIN_NS 20000
 #define POLL_MAX_NS 1000000
 
@@ -44,6 +47,7 @@ struct tracer {
     sem_t begun, ended; // the process stands still, or that has failed; it may go on
     VECTOR(struct frozen_thread) threads;
     uint64_t *seized; // a bit for each thread number there can be: in `threads` and not gone
+    size_t alive; // of them, while the process stands still
     uint64_t began_ns, ended_ns;
     mx_status status;
     struct mx_error err;
@@ -69,10 +73,21 @@ static void mark_gone(struct tracer *tracer, struct frozen_thread *thread)
     tracer->seized[thread->tid / 64] &= ~((uint64_t)1 << (thread->tid % 64));
 }
 
-static mx_status fail_seize(int pid, int tid, int error, struct mx_error *err)
+static uint64_t tracer_of(int tid)
 {
     uint64_t tracer = 0;
     proc_status_number(tid, "TracerPid", 10, &tracer);
+    return tracer;
+}
+
+static bool is_dead(int tid)
+{
+    struct proc_stat stat;
+    return !proc_stat_read(tid, &stat) || stat.state == 'Z' || stat.state == 'X';
+}
+
+static mx_status fail_seize(int pid, uint64_t tracer, int error, struct mx_error *err)
+{
     if (tracer)
         return fail(err, MX_PERMISSION,
                     "pid %d: already traced by pid %d (gdb, strace?); end that first", pid,
@@ -85,18 +100,18 @@ static mx_status fail_seize(int pid, int tid, int error, struct mx_error *err)
 static mx_status thread_seize(int pid, int tid, bool *ret_seized, struct mx_error *err)
 {
     *ret_seized = false;
-    if (ptrace(PTRACE_SEIZE, tid, NULL, NULL) != 0) {
+    for (unsigned tries = 1; ptrace(PTRACE_SEIZE, tid, NULL, NULL) != 0; tries++) {
         int error = errno;
-        struct proc_stat stat;
-        if (error == ESRCH || !proc_stat_read(tid, &stat) || stat.state == 'Z' ||
-            stat.state == 'X')
+        if (error == ESRCH || is_dead(tid))
             return MX_OK;
-        uint64_t tracer = 0;
-        proc_status_number(tid, "TracerPid", 10, &tracer);
         // Ours under another number: execve gives the thread that called it the number of the main
-        // thread.
-        if ((pid_t)tracer != gettid())
-            return fail_seize(pid, tid, error, err);
+        // thread. In the middle of that there is a moment when seizing fails for no other reason.
+        uint64_t tracer = tracer_of(tid);
+        if ((pid_t)tracer == gettid())
+            break;
+        if (tracer || tries == TRIES_SEIZE)
+            return fail_seize(pid, tracer, error, err);
+        sched_yield();
     }
     *ret_seized = ptrace(PTRACE_INTERRUPT, tid, NULL, NULL) == 0;
     return MX_OK;
@@ -154,17 +169,25 @@ static bool thread_has_stopped(struct frozen_thread *thread)
     return thread->stopped = true;
 }
 
+// Nobody else may wait for a dead thread, and execve in another one does not go on before somebody
+// did. The main thread is for its parent to wait for.
+static void thread_reap(int pid, int tid)
+{
+    siginfo_t info;
+    if (tid != pid)
+        waitid(P_PID, (id_t)tid, &info, WEXITED | WNOHANG | __WALL);
+}
+
 static void thread_poll(struct tracer *tracer, struct frozen_thread *thread)
 {
     if (!thread->stopped && thread_has_stopped(thread))
         return;
     siginfo_t info = {0};
     if (waitid(P_PID, (id_t)thread->tid, &info, WEXITED | WNOHANG | WNOWAIT | __WALL) == 0) {
-        if (info.si_pid != thread->tid)
+        // Of a traced thread stops are reported too, asked for or not.
+        if (!info.si_pid || info.si_code == CLD_TRAPPED || info.si_code == CLD_STOPPED)
             return;
-        // Nobody else may wait for a thread, and an execve does not go on before somebody did.
-        if (thread->tid != tracer->pid)
-            waitid(P_PID, (id_t)thread->tid, &info, WEXITED | WNOHANG | __WALL);
+        thread_reap(tracer->pid, thread->tid);
     }
     mark_gone(tracer, thread);
 }
@@ -172,8 +195,7 @@ static void thread_poll(struct tracer *tracer, struct frozen_thread *thread)
 // A main thread that has ended before the others reports nothing until they have too.
 static void leader_poll(struct tracer *tracer)
 {
-    struct proc_stat stat;
-    if (proc_stat_read(tracer->pid, &stat) && stat.state != 'Z' && stat.state != 'X')
+    if (!is_dead(tracer->pid))
         return;
     for (size_t i = 0; i < tracer->threads.count; i++)
         if (tracer->threads.items[i].tid == tracer->pid)
@@ -229,9 +251,8 @@ static mx_status stop_all(struct tracer *tracer, struct mx_error *err)
             return status;
     }
     for (size_t i = 0; i < tracer->threads.count; i++)
-        if (!tracer->threads.items[i].gone)
-            return MX_OK;
-    return proc_fail_gone(tracer->pid, err);
+        tracer->alive += !tracer->threads.items[i].gone;
+    return tracer->alive ? MX_OK : proc_fail_gone(tracer->pid, err);
 }
 
 // ---- the tracer -------------------------------------------------------------------------------
@@ -257,6 +278,35 @@ static void *tracer_run(void *data)
     return NULL;
 }
 
+// While execve waits for somebody to reap a thread, it keeps a lock that seizing another needs: then
+// the tracer sleeps, and cannot do it itself.
+static void reap_dead(int pid)
+{
+    char path[64];
+    snprintf(path, sizeof path, "/proc/%d/task", pid);
+    cleanup(close_dir) DIR *tasks = opendir(path);
+    for (struct dirent *entry; tasks && (entry = readdir(tasks));) {
+        int tid = atoi(entry->d_name);
+        if (tid > 0 && is_dead(tid))
+            thread_reap(pid, tid);
+    }
+}
+
+static void tracer_await(struct tracer *tracer)
+{
+    struct timespec until;
+    for (;;) {
+        clock_gettime(CLOCK_REALTIME, &until);
+        until.tv_nsec += REAP_NS;
+        until.tv_sec += until.tv_nsec / 1000000000;
+        until.tv_nsec %= 1000000000;
+        if (sem_timedwait(&tracer->begun, &until) == 0)
+            return;
+        if (errno == ETIMEDOUT)
+            reap_dead(tracer->pid);
+    }
+}
+
 // Starts the tracer with all signals blocked: they are for the threads of the program.
 static mx_status tracer_start(struct tracer *tracer, struct mx_error *err)
 {
@@ -268,8 +318,7 @@ static mx_status tracer_start(struct tracer *tracer, struct mx_error *err)
     if (error)
         return fail(err, MX_NO_MEMORY, "pid %d: no thread to stop it with can be started",
                     tracer->pid);
-    while (sem_wait(&tracer->begun) != 0)
-        ;
+    tracer_await(tracer);
     if (!tracer->status)
         return MX_OK;
     pthread_join(tracer->thread, NULL);
@@ -309,7 +358,7 @@ mx_status freeze_begin(int pid, struct freeze *ret, struct mx_error *err)
     }
     *ret = (struct freeze){
         .pid = pid,
-        .thread_count = tracer->threads.count,
+        .thread_count = tracer->alive,
         .began_ns = tracer->began_ns,
         .tracer = tracer,
     };

@@ -1,0 +1,515 @@
+// test_freeze.c - stopping a process and letting it go on, whatever happens to either.
+//
+// Targets are forked children. Shared pages show from outside whether they go on: a target counts
+// there, so that a test waits for what happens and never for a time.
+#include <pthread.h>
+#include <sched.h>
+#include <setjmp.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/ptrace.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "memory/process.h"
+
+enum { THREADS = 4, LIMIT_SECONDS = 60 };
+
+struct shared {
+    atomic_ulong counts[THREADS];
+    atomic_ulong signals;
+    atomic_ulong turns; // of a target that does things over and over
+};
+
+static struct shared *shared;
+static int shared_fd; // of its memory: also for a target that has called execve
+
+static double now(void)
+{
+    struct timespec time;
+    clock_gettime(CLOCK_MONOTONIC, &time);
+    return (double)time.tv_sec + (double)time.tv_nsec / 1e9;
+}
+
+// Forks a target that runs body and is killed when we are; it is ready when it has written a byte.
+static pid_t target_start(void (*body)(int ready))
+{
+    int pipes[2];
+    assert_int_equal(pipe(pipes), 0);
+    memset(shared, 0, sizeof *shared);
+    pid_t pid = fork();
+    if (pid == 0) {
+        prctl(PR_SET_PDEATHSIG, SIGKILL);
+        close(pipes[0]);
+        body(pipes[1]);
+        _exit(0);
+    }
+    char byte;
+    close(pipes[1]);
+    assert_int_equal(read(pipes[0], &byte, 1), 1);
+    close(pipes[0]);
+    return pid;
+}
+
+static void target_kill(pid_t pid)
+{
+    int status;
+    kill(pid, SIGKILL);
+    assert_int_equal(waitpid(pid, &status, 0), pid);
+    assert_true(WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL);
+}
+
+static void say_ready(int ready)
+{
+    assert_int_equal(write(ready, "r", 1), 1);
+}
+
+static char task_state(pid_t pid)
+{
+    char path[64], text[512], state = '?';
+    snprintf(path, sizeof path, "/proc/%d/stat", pid);
+    FILE *file = fopen(path, "r");
+    if (!file)
+        return '?';
+    if (fgets(text, sizeof text, file) && strrchr(text, ')'))
+        state = strrchr(text, ')')[2];
+    fclose(file);
+    return state;
+}
+
+// Waits until a counter passes what it is now; false after a long time.
+static bool goes_on(atomic_ulong *counter)
+{
+    unsigned long before = *counter;
+    for (double end = now() + LIMIT_SECONDS; now() < end; sched_yield())
+        if (*counter != before)
+            return true;
+    return false;
+}
+
+static bool reaches_state(pid_t pid, char state)
+{
+    for (double end = now() + LIMIT_SECONDS; now() < end; sched_yield())
+        if (task_state(pid) == state)
+            return true;
+    return false;
+}
+
+static void begin(pid_t pid, struct freeze *ret)
+{
+    struct mx_error err = {.message = ""};
+    if (freeze_begin(pid, ret, &err) != MX_OK)
+        fail_msg("%s", err.message);
+}
+
+// ---- targets ----------------------------------------------------------------------------------
+
+static void *count_forever(void *counter)
+{
+    for (;;)
+        atomic_fetch_add((atomic_ulong *)counter, 1);
+    return NULL;
+}
+
+static void body_threads(int ready)
+{
+    pthread_t thread;
+    for (unsigned i = 1; i < THREADS; i++)
+        pthread_create(&thread, NULL, count_forever, &shared->counts[i]);
+    for (unsigned i = 1; i < THREADS; i++)
+        while (!shared->counts[i])
+            sched_yield();
+    say_ready(ready);
+    count_forever(&shared->counts[0]);
+}
+
+static void body_pause(int ready)
+{
+    say_ready(ready);
+    for (;;)
+        pause();
+}
+
+static void count_signal(int signal)
+{
+    (void)signal;
+    atomic_fetch_add(&shared->signals, 1);
+}
+
+static void body_signals(int ready)
+{
+    signal(SIGUSR1, count_signal);
+    say_ready(ready);
+    count_forever(&shared->counts[0]);
+}
+
+static void *count_once(void *counter)
+{
+    atomic_fetch_add((atomic_ulong *)counter, 1);
+    return NULL;
+}
+
+// Threads come and go all the time.
+static void body_new_threads(int ready)
+{
+    say_ready(ready);
+    for (;;) {
+        pthread_t threads[4];
+        for (unsigned i = 0; i < 4; i++)
+            pthread_create(&threads[i], NULL, count_once, &shared->counts[i]);
+        for (unsigned i = 0; i < 4; i++)
+            pthread_join(threads[i], NULL);
+        shared->turns++;
+    }
+}
+
+static void *exec_from_thread(void *number)
+{
+    char *const arguments[] = {"test_freeze", "--exec", number, NULL};
+    execv("/proc/self/exe", arguments);
+    abort();
+}
+
+// Replaces itself over and over, from another thread than the main one.
+static void exec_again(void)
+{
+    static char number[16];
+    snprintf(number, sizeof number, "%d", shared_fd);
+    pthread_t threads[3];
+    for (unsigned i = 0; i < 2; i++)
+        pthread_create(&threads[i], NULL, count_forever, &shared->counts[i]);
+    pthread_create(&threads[2], NULL, exec_from_thread, number);
+    for (;;)
+        pause();
+}
+
+static void body_exec(int ready)
+{
+    say_ready(ready);
+    exec_again();
+}
+
+// ---- tests ------------------------------------------------------------------------------------
+
+static void test_no_thread_runs_between_begin_and_end(void **state)
+{
+    (void)state;
+    pid_t pid = target_start(body_threads);
+    struct freeze freeze;
+    begin(pid, &freeze);
+    assert_int_equal(freeze.thread_count, THREADS);
+    unsigned long before[THREADS];
+    for (unsigned i = 0; i < THREADS; i++)
+        before[i] = shared->counts[i];
+    for (double end = now() + 0.05; now() < end;)
+        for (unsigned i = 0; i < THREADS; i++)
+            assert_int_equal(shared->counts[i], before[i]);
+    freeze_end(&freeze);
+    assert_true(freeze.ended_ns - freeze.began_ns >= 50000000);
+    for (unsigned i = 0; i < THREADS; i++)
+        assert_true(goes_on(&shared->counts[i]));
+    uint64_t ended = freeze.ended_ns;
+    freeze_end(&freeze);
+    assert_int_equal(freeze.ended_ns, ended);
+    target_kill(pid);
+}
+
+// A child of a child of ours.
+static void test_process_that_is_not_our_child(void **state)
+{
+    (void)state;
+    int pipes[2];
+    pid_t pid;
+    assert_int_equal(pipe(pipes), 0);
+    pid_t parent = fork();
+    if (parent == 0) {
+        prctl(PR_SET_PDEATHSIG, SIGKILL);
+        pid = target_start(body_threads);
+        if (write(pipes[1], &pid, sizeof pid) != sizeof pid)
+            _exit(1);
+        int status; // says by its own end whether it saw that of its child
+        _exit(waitpid(pid, &status, 0) == pid && WIFSIGNALED(status) ? 42 : 1);
+    }
+    assert_int_equal(read(pipes[0], &pid, sizeof pid), sizeof pid);
+    close(pipes[0]);
+    close(pipes[1]);
+    struct freeze freeze;
+    begin(pid, &freeze);
+    freeze_end(&freeze);
+    for (unsigned i = 0; i < THREADS; i++)
+        assert_true(goes_on(&shared->counts[i]));
+    begin(pid, &freeze);
+    kill(pid, SIGKILL);
+    freeze_end(&freeze);
+    int status;
+    assert_int_equal(waitpid(parent, &status, 0), parent);
+    assert_true(WIFEXITED(status) && WEXITSTATUS(status) == 42);
+}
+
+static void test_signals_are_neither_lost_nor_invented(void **state)
+{
+    (void)state;
+    pid_t pid = target_start(body_signals);
+    for (unsigned long sent = 1; sent <= 1000; sent++) {
+        struct freeze freeze;
+        bool before = sent % 2;
+        if (before)
+            kill(pid, SIGUSR1);
+        begin(pid, &freeze);
+        if (!before)
+            kill(pid, SIGUSR1);
+        freeze_end(&freeze);
+        for (double end = now() + LIMIT_SECONDS; shared->signals < sent && now() < end;)
+            sched_yield();
+        assert_int_equal(shared->signals, sent);
+    }
+    assert_true(goes_on(&shared->counts[0]));
+    assert_int_equal(shared->signals, 1000);
+    target_kill(pid);
+}
+
+static void test_stopped_process_stays_stopped(void **state)
+{
+    (void)state;
+    pid_t pid = target_start(body_threads);
+    kill(pid, SIGSTOP);
+    assert_true(reaches_state(pid, 'T'));
+    for (unsigned i = 0; i < 10; i++) {
+        struct freeze freeze;
+        begin(pid, &freeze);
+        assert_int_equal(freeze.thread_count, THREADS);
+        freeze_end(&freeze);
+        assert_true(reaches_state(pid, 'T'));
+    }
+    unsigned long before = shared->counts[0];
+    assert_int_equal(shared->counts[0], before);
+    kill(pid, SIGCONT);
+    for (unsigned i = 0; i < THREADS; i++)
+        assert_true(goes_on(&shared->counts[i]));
+    target_kill(pid);
+}
+
+static void test_threads_that_come_and_go_are_all_stopped(void **state)
+{
+    (void)state;
+    pid_t pid = target_start(body_new_threads);
+    for (unsigned i = 0; i < 200; i++) {
+        struct freeze freeze;
+        begin(pid, &freeze);
+        unsigned long counts = 0, again = 0;
+        for (unsigned k = 0; k < 4; k++)
+            counts += shared->counts[k];
+        sched_yield();
+        for (unsigned k = 0; k < 4; k++)
+            again += shared->counts[k];
+        assert_int_equal(counts, again);
+        freeze_end(&freeze);
+        assert_true(goes_on(&shared->turns));
+    }
+    target_kill(pid);
+}
+
+static void test_process_that_replaces_itself(void **state)
+{
+    (void)state;
+    pid_t pid = target_start(body_exec);
+    for (unsigned i = 0; i < 200; i++) {
+        struct freeze freeze;
+        struct mx_error err = {.message = ""};
+        if (freeze_begin(pid, &freeze, &err) != MX_OK)
+            fail_msg("%s", err.message);
+        unsigned long turns = shared->turns;
+        sched_yield();
+        assert_int_equal(shared->turns, turns);
+        freeze_end(&freeze);
+        assert_true(goes_on(&shared->turns));
+    }
+    target_kill(pid);
+}
+
+static void test_process_that_is_killed_while_it_stands_still(void **state)
+{
+    (void)state;
+    pid_t pid = target_start(body_threads);
+    struct freeze freeze;
+    begin(pid, &freeze);
+    kill(pid, SIGKILL);
+    freeze_end(&freeze);
+    int status; // is ours to wait for, and nobody took it
+    assert_int_equal(waitpid(pid, &status, 0), pid);
+    assert_int_equal(WTERMSIG(status), SIGKILL);
+}
+
+static void test_process_that_ends_meanwhile(void **state)
+{
+    (void)state;
+    for (unsigned i = 0; i < 200; i++) {
+        pid_t pid = target_start(body_threads);
+        struct freeze freeze = {0};
+        struct mx_error err;
+        pid_t killer = fork();
+        if (killer == 0) {
+            for (volatile unsigned k = 0; k < i * 1000; k++)
+                ;
+            _exit(kill(pid, SIGKILL));
+        }
+        mx_status status = freeze_begin(pid, &freeze, &err);
+        assert_true(status == MX_OK || status == MX_NO_PROCESS);
+        freeze_end(&freeze);
+        waitpid(killer, NULL, 0);
+        assert_int_equal(waitpid(pid, NULL, 0), pid);
+    }
+}
+
+static void test_no_process_zombie_and_oneself_are_said_so(void **state)
+{
+    (void)state;
+    struct freeze freeze;
+    struct mx_error err;
+    assert_int_equal(freeze_begin(99999999, &freeze, &err), MX_NO_PROCESS);
+    assert_string_equal(err.message, "pid 99999999: no such process");
+    assert_int_equal(freeze_begin(getpid(), &freeze, &err), MX_BAD_ARGUMENT);
+    pid_t pid = target_start(say_ready);
+    assert_true(reaches_state(pid, 'Z'));
+    assert_int_equal(freeze_begin(pid, &freeze, &err), MX_NO_PROCESS);
+    assert_non_null(strstr(err.message, "a zombie: it has exited and waits for its parent"));
+    waitpid(pid, NULL, 0);
+}
+
+static void test_other_tracer_is_named(void **state)
+{
+    (void)state;
+    pid_t pid = target_start(body_pause);
+    int pipes[2];
+    char byte, expected[200];
+    assert_int_equal(pipe(pipes), 0);
+    pid_t tracer = fork();
+    if (tracer == 0) {
+        prctl(PR_SET_PDEATHSIG, SIGKILL);
+        if (ptrace(PTRACE_SEIZE, pid, NULL, NULL) == 0)
+            say_ready(pipes[1]);
+        for (;;)
+            pause();
+    }
+    assert_int_equal(read(pipes[0], &byte, 1), 1);
+    struct freeze freeze;
+    struct mx_error err;
+    assert_int_equal(freeze_begin(pid, &freeze, &err), MX_PERMISSION);
+    snprintf(expected, sizeof expected,
+             "pid %d: already traced by pid %d (gdb, strace?); end that first", pid, tracer);
+    assert_string_equal(err.message, expected);
+    target_kill(tracer);
+    target_kill(pid);
+    close(pipes[0]);
+    close(pipes[1]);
+}
+
+// Stops and releases a process for as long as it lives.
+static void freezer_run(pid_t pid, int ready)
+{
+    for (bool told = false;; told = true) {
+        struct freeze freeze;
+        if (freeze_begin(pid, &freeze, NULL) != MX_OK)
+            _exit(1);
+        if (!told)
+            say_ready(ready);
+        freeze_end(&freeze);
+    }
+}
+
+static void kill_a_freezer(pid_t pid, unsigned moment)
+{
+    int pipes[2], status;
+    char byte;
+    assert_int_equal(pipe(pipes), 0);
+    pid_t freezer = fork();
+    if (freezer == 0)
+        freezer_run(pid, pipes[1]);
+    close(pipes[1]);
+    assert_int_equal(read(pipes[0], &byte, 1), 1);
+    close(pipes[0]);
+    for (volatile unsigned i = 0; i < moment; i++)
+        ;
+    kill(freezer, SIGKILL);
+    assert_int_equal(waitpid(freezer, &status, 0), freezer);
+    assert_true(WIFSIGNALED(status));
+}
+
+static void test_target_goes_on_when_the_freezer_is_killed_at_any_moment(void **state)
+{
+    (void)state;
+    pid_t pid = target_start(body_threads);
+    uint32_t seed = 1;
+    for (unsigned i = 0; i < 100; i++) {
+        seed = seed * 1664525 + 1013904223;
+        kill_a_freezer(pid, seed >> 12);
+        for (unsigned k = 0; k < THREADS; k++)
+            assert_true(goes_on(&shared->counts[k]));
+        char letter = task_state(pid);
+        assert_true(letter != 't' && letter != 'T');
+    }
+    target_kill(pid);
+}
+
+static void test_no_signal_is_lost_when_the_freezer_is_killed(void **state)
+{
+    (void)state;
+    pid_t pid = target_start(body_signals);
+    uint32_t seed = 7;
+    for (unsigned long sent = 1; sent <= 100; sent++) {
+        kill(pid, SIGUSR1);
+        seed = seed * 1664525 + 1013904223;
+        kill_a_freezer(pid, seed >> 14);
+        for (double end = now() + LIMIT_SECONDS; shared->signals < sent && now() < end;)
+            sched_yield();
+        assert_int_equal(shared->signals, sent);
+    }
+    target_kill(pid);
+}
+
+// ---- the program ------------------------------------------------------------------------------
+
+static void shared_map(void)
+{
+    shared = mmap(NULL, sizeof *shared, PROT_READ | PROT_WRITE, MAP_SHARED, shared_fd, 0);
+    if (shared == MAP_FAILED)
+        abort();
+}
+
+int main(int argc, char **argv)
+{
+    if (argc == 3 && strcmp(argv[1], "--exec") == 0) {
+        shared_fd = atoi(argv[2]);
+        shared_map();
+        shared->turns++;
+        exec_again();
+    }
+    shared_fd = memfd_create("counts", 0);
+    if (shared_fd < 0 || ftruncate(shared_fd, sizeof *shared) != 0)
+        return 1;
+    shared_map();
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_no_thread_runs_between_begin_and_end),
+        cmocka_unit_test(test_process_that_is_not_our_child),
+        cmocka_unit_test(test_signals_are_neither_lost_nor_invented),
+        cmocka_unit_test(test_stopped_process_stays_stopped),
+        cmocka_unit_test(test_threads_that_come_and_go_are_all_stopped),
+        cmocka_unit_test(test_process_that_replaces_itself),
+        cmocka_unit_test(test_process_that_is_killed_while_it_stands_still),
+        cmocka_unit_test(test_process_that_ends_meanwhile),
+        cmocka_unit_test(test_no_process_zombie_and_oneself_are_said_so),
+        cmocka_unit_test(test_other_tracer_is_named),
+        cmocka_unit_test(test_target_goes_on_when_the_freezer_is_killed_at_any_moment),
+        cmocka_unit_test(test_no_signal_is_lost_when_the_freezer_is_killed),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
