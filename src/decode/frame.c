@@ -82,7 +82,8 @@ bool frame_describe(struct decoder *decoder, mx_addr frame, struct frame_facts *
     mx_addr code = field_at(decoder, frame, object ? l->frame_code : l->iframe_code);
     if (l->frame_shape == FRAME_TAGGED)
         code &= ~3ull;
-    if (code && is_code(decoder, code)) {
+    bool shim = !object && frame_owner(decoder, frame) > OWNED_BY_FRAME_OBJECT; // the C loop's own
+    if (code && !shim && is_code(decoder, code)) {
         ret->code = code;
         ret->line = code_line(decoder, code, instruction_offset(decoder, frame, code));
     }

@@ -168,3 +168,19 @@ enum block_state malloc_state(struct allocator *allocator, mx_addr addr, uint64_
         return chunk_state(allocator, addr - DEBUG_HEAD, nbytes + DEBUG_HEAD);
     return chunk_state(allocator, addr, nbytes);
 }
+
+void allocator_probe(struct allocator *allocator, mx_addr small, mx_addr large)
+{
+    allocator->pymalloc = pymalloc_state(allocator, small) == BLOCK_USED;
+    allocator->malloc = malloc_state(allocator, large, 1) == BLOCK_USED;
+}
+
+bool allocator_confirms(struct allocator *allocator, mx_addr addr, uint64_t nbytes)
+{
+    enum block_state state = BLOCK_UNKNOWN;
+    if (allocator->pymalloc)
+        state = pymalloc_state(allocator, addr);
+    if (state != BLOCK_UNKNOWN)
+        return state == BLOCK_USED;
+    return !allocator->malloc || malloc_state(allocator, addr, nbytes) == BLOCK_USED;
+}

@@ -21,11 +21,20 @@ struct allocator {
     struct memory *memory;
     uint32_t pool_nbytes; // POOL_SIZE of the CPython at hand
     struct pool_cache *pools;
+    bool pymalloc, malloc; // in use here, as far as allocator_probe could tell
 };
 
 mx_status allocator_init(struct allocator *allocator, struct memory *memory, uint32_t pool_nbytes,
                          struct mx_error *err);
 void allocator_fini(struct allocator *allocator);
+
+// Learns which allocators the process uses, from blocks that are surely in use: a small one, and one
+// of more than 512 bytes. PYTHONMALLOC, musl or jemalloc leave one or both unknown.
+void allocator_probe(struct allocator *allocator, mx_addr small, mx_addr large);
+
+// Is a block of at least nbytes in use at exactly this address? Yes where no allocator is known that
+// could tell.
+bool allocator_confirms(struct allocator *allocator, mx_addr addr, uint64_t nbytes);
 
 // pymalloc's opinion of the block at addr. Also knows blocks behind debug hooks.
 enum block_state pymalloc_state(struct allocator *allocator, mx_addr addr);

@@ -122,6 +122,8 @@ mx_status heap_build(struct mx_heap *heap, struct mx_error *err)
         status = allocator_init(&heap->allocator, heap->memory, heap->runtime.layout->pool_nbytes,
                                 err);
     if (!status)
+        runtime_probe_allocator(&heap->runtime, &heap->decoder, &heap->allocator);
+    if (!status)
         status = regions_init(&heap->regions, heap->memory, err);
     if (!status)
         status = statics_read(heap->memory, heap->maps, &heap->statics, err);

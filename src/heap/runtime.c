@@ -5,7 +5,6 @@
 #include <stdlib.h>
 
 #include "base/error.h"
-#include "decode/decoder.h"
 #include "memory/elf_symbols.h"
 
 #define LIMIT_FILES 2000 // mapped files looked at in one process
@@ -160,4 +159,14 @@ mx_status runtime_find(struct memory *memory, const struct maps *maps, int pid,
         return fail_unknown(pid, maps, ret, err);
     return fail(err, MX_NOT_PYTHON, "pid %d: %s is not a Python process; memexplorer ps lists them",
                 pid, name ? name + 1 : executable);
+}
+
+void runtime_probe_allocator(const struct runtime *runtime, struct decoder *decoder,
+                             struct allocator *allocator)
+{
+    const struct layout *l = runtime->layout;
+    mx_addr interp = field_at(decoder, runtime->addr, l->runtime_interpreters_main);
+    mx_addr modules = field_at(decoder, interp, l->interp_modules);
+    allocator_probe(allocator, modules - (uint64_t)l->gc_head_size,
+                    field_at(decoder, modules, l->dict_keys));
 }

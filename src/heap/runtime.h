@@ -6,6 +6,8 @@
 #ifndef MX_HEAP_RUNTIME_H
 #define MX_HEAP_RUNTIME_H
 
+#include "decode/decoder.h"
+#include "heap/allocator.h"
 #include "layout/layout.h"
 #include "memory/maps.h"
 #include "memory/memory.h"
@@ -24,6 +26,10 @@ struct runtime {
 mx_status runtime_find(struct memory *memory, const struct maps *maps, int pid,
                        const char *executable, bool thorough, struct runtime *ret,
                        struct mx_error *err);
+
+// Probes the allocator with what every interpreter has: sys.modules and its table.
+void runtime_probe_allocator(const struct runtime *runtime, struct decoder *decoder,
+                             struct allocator *allocator);
 
 #define SUPPORTED_VERSIONS "CPython 3.8 to 3.13"
 

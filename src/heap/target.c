@@ -8,21 +8,29 @@
 #include "base/error.h"
 #include "decode/decoder.h"
 
+// Reads what is mapped where, once more when it was read before.
+static mx_status target_map(struct mx_target *target, struct mx_error *err)
+{
+    statics_free(&target->statics);
+    maps_free(&target->maps);
+    mx_status status = maps_read(target->pid, &target->maps, err);
+    return status ? status
+                  : statics_read(&target->memory, &target->maps, &target->statics, err);
+}
+
 static mx_status target_identify(struct mx_target *target, struct mx_error *err)
 {
     struct mx_target_info *info = &target->info;
     mx_status status = process_describe(target->pid, &info->process, err);
     if (!status && !target->self)
         status = process_check_access(target->pid, err);
+    memory_init(&target->memory, process_fetch, &target->pid);
     if (!status)
-        status = maps_read(target->pid, &target->maps, err);
+        status = target_map(target, err);
     if (status)
         return status;
-    memory_init(&target->memory, process_fetch, &target->pid);
     status = runtime_find(&target->memory, &target->maps, target->pid, info->process.executable,
                           true, &target->runtime, err);
-    if (!status)
-        status = statics_read(&target->memory, &target->maps, &target->statics, err);
     memory_forget(&target->memory);
     if (status)
         return status;
@@ -83,6 +91,7 @@ struct look {
     struct mx_target *target;
     struct decoder decoder;
     struct allocator allocator;
+    bool refreshed; // the maps have been read again
 };
 
 // Its neighbours in the collector's list point back at it.
@@ -99,14 +108,20 @@ static bool allocator_agrees(struct look *look, mx_addr addr, const struct type_
 {
     struct decoder *decoder = &look->decoder;
     mx_addr block = addr - object_prefix(decoder, addr, type);
-    enum block_state state = pymalloc_state(&look->allocator, block);
-    if (state != BLOCK_UNKNOWN)
-        return state == BLOCK_USED;
+    if (look->allocator.pymalloc) {
+        enum block_state state = pymalloc_state(&look->allocator, block);
+        if (state != BLOCK_UNKNOWN)
+            return state == BLOCK_USED;
+    }
     if (object_is_tracked(decoder, addr, type) && is_linked(decoder, addr))
         return true;
+    if (!maps_find(&look->target->maps, addr) && !look->refreshed) {
+        look->refreshed = true; // libraries and arenas come and go
+        target_map(look->target, NULL);
+    }
     if (statics_find(&look->target->statics, addr))
         return true; // never allocated: no allocator to ask
-    return malloc_state(&look->allocator, block, addr - block + type->basicsize) == BLOCK_USED;
+    return allocator_confirms(&look->allocator, block, addr - block + type->basicsize);
 }
 
 static void look_at(struct look *look, mx_addr addr, struct mx_object *ret)
@@ -139,9 +154,14 @@ mx_status mx_refs(mx_target *target, const mx_addr *addresses, size_t count, str
     if (!status)
         status = allocator_init(&look.allocator, &target->memory, layout->pool_nbytes, err);
     struct freeze freeze = {0};
-    if (!status && !target->self)
-        status = freeze_begin(target->pid, &freeze, err);
+    if (!status && !target->self) {
+        status = target_map(target, err);
+        if (!status)
+            status = freeze_begin(target->pid, &freeze, err);
+        memory_forget(&target->memory); // what was read before it stood still
+    }
     if (!status) {
+        runtime_probe_allocator(&target->runtime, &look.decoder, &look.allocator);
         for (size_t i = 0; i < count; i++)
             look_at(&look, addresses[i], &ret[i]);
         if (!target->self)

@@ -37,10 +37,7 @@ bool heap_check_object(struct mx_heap *heap, mx_addr addr, bool certain, struct 
     if (statics_find(&heap->statics, addr))
         return may_be_static(type);
     mx_addr block = addr - object_prefix(decoder, addr, type);
-    enum block_state state = pymalloc_state(&heap->allocator, block);
-    if (state == BLOCK_UNKNOWN)
-        state = malloc_state(&heap->allocator, block, addr - block + type->basicsize);
-    return state == BLOCK_USED;
+    return allocator_confirms(&heap->allocator, block, addr - block + type->basicsize);
 }
 
 static bool queue_push(struct mx_heap *heap, mx_addr addr)
