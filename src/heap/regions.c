@@ -101,7 +101,7 @@ mx_status regions_number(struct regions *regions, uint32_t *ret_count, struct mx
             for (uint64_t word = block * (BLOCK_BITS / 64);
                  word < (block + 1) * (BLOCK_BITS / 64); word++) {
                 region->ranks[word] = (uint32_t)(total - before);
-                total += bits_count(region->marks[word]);
+                total += (uint64_t)__builtin_popcountll(region->marks[word]);
             }
         }
     }

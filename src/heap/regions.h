@@ -60,21 +60,12 @@ mx_status regions_number(struct regions *regions, uint32_t *ret_count, struct mx
 // Writes the address of every mark, in order; room for all of them.
 void regions_addresses(const struct regions *regions, mx_addr *ret);
 
-// Without the popcnt instruction, which the oldest x86-64 does not have; a call would cost more.
-static inline uint32_t bits_count(uint64_t bits)
-{
-    bits -= bits >> 1 & 0x5555555555555555ull;
-    bits = (bits & 0x3333333333333333ull) + (bits >> 2 & 0x3333333333333333ull);
-    bits = (bits + (bits >> 4)) & 0x0F0F0F0F0F0F0F0Full;
-    return (uint32_t)(bits * 0x0101010101010101ull >> 56);
-}
-
 // Number of the marked address. Only for marked ones, and after regions_number.
 static inline uint32_t region_number(const struct region *region, mx_addr addr)
 {
     uint64_t bit = (addr - region->start) >> 3;
     uint64_t before = region->marks[bit >> 6] & ((1ull << (bit & 63)) - 1);
-    return region->first + region->ranks[bit >> 6] + bits_count(before);
+    return region->first + region->ranks[bit >> 6] + (uint32_t)__builtin_popcountll(before);
 }
 
 // The nearest mark at or before addr, at most `reach` bytes away; false when there is none.
