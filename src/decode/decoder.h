@@ -114,6 +114,9 @@ struct decoder {
     mx_addr last_type_addr;
     uint32_t last_type;
     uint64_t undecoded;
+    uint64_t work, work_limit; // items that may still be looked at, and in all: decoder_take
+    uint64_t most_items;       // of one container: a preview needs no more
+    uint64_t word_count;       // of all types' words
     mx_addr interned[LIMIT_INTERNED]; // the dicts of interned strings, one for each heap
     int interned_count;
 };
@@ -121,6 +124,33 @@ struct decoder {
 mx_status decoder_init(struct decoder *decoder, struct memory *memory, const struct layout *layout,
                        mx_addr type_type, struct mx_error *err);
 void decoder_fini(struct decoder *decoder);
+
+// ---- a limit to all work ----------------------------------------------------------------------
+
+// Tables that many containers share, rings that never end: a target in nonsense could keep us busy
+// for years with each container within its limit. In a real heap no item belongs to two containers,
+// so that a pass over all of them looks at fewer items than the memory has words. Every item looked
+// at is taken from an allowance of some words more, and what is left out counts as undecoded.
+
+// The allowance for a pass over `nbytes` of memory. decoder_init gives one for a few looks.
+void decoder_allow(struct decoder *decoder, uint64_t nbytes);
+// Before each pass and each question: the whole allowance again.
+static inline void decoder_refill(struct decoder *decoder)
+{
+    decoder->work = decoder->work_limit;
+}
+// How many of the `wanted` items may be looked at.
+static inline uint64_t decoder_take(struct decoder *decoder, uint64_t wanted)
+{
+    uint64_t given = wanted <= decoder->work ? wanted : decoder->work;
+    decoder->work -= given;
+    return given;
+}
+// The same for the items of one container.
+static inline uint64_t decoder_take_items(struct decoder *decoder, uint64_t wanted)
+{
+    return decoder_take(decoder, wanted <= decoder->most_items ? wanted : decoder->most_items);
+}
 
 // ---- types ------------------------------------------------------------------------------------
 
@@ -297,6 +327,8 @@ struct text {
 };
 void text_init(struct text *text, char *buffer, size_t nbytes);
 __attribute__((format(printf, 2, 3))) void text_add(struct text *text, const char *format, ...);
+// At most `most` bytes of the UTF-8, cut at a character's border.
+void text_add_cut(struct text *text, const char *utf8, size_t most);
 void text_add_char(struct text *text, uint32_t code_point);
 // Adds UTF-8 from anywhere: control characters and invalid bytes come out as \\n, \\xNN.
 void text_add_escaped(struct text *text, const char *bytes);

@@ -126,6 +126,8 @@ bool looks_like_interned(struct decoder *decoder, mx_addr dict)
         return false;
     for (uint64_t i = 0; i < table.entry_count && seen < LEAST_INTERNED; i++) {
         mx_addr key, value;
+        if (!decoder_take(decoder, 1))
+            return false;
         if (!table_entry(decoder, &table, i, &key, &value))
             continue;
         if (key != value || !str_interned(decoder, key))
@@ -135,26 +137,30 @@ bool looks_like_interned(struct decoder *decoder, mx_addr dict)
     return seen == LEAST_INTERNED;
 }
 
-static void interned_visit(struct decoder *decoder, const struct table *table,
+static bool interned_visit(struct decoder *decoder, const struct table *table,
                            struct visitor *visitor)
 {
-    for (uint64_t i = 0; i < table->entry_count; i++) {
+    uint64_t given = decoder_take(decoder, table->entry_count);
+    for (uint64_t i = 0; i < given; i++) {
         mx_addr key, value;
         if (table_entry(decoder, table, i, &key, &value))
             interned_entry(decoder, key, i, visitor);
     }
+    return given == table->entry_count;
 }
 
-static void table_visit(struct decoder *decoder, const struct table *table, bool own_keys,
+static bool table_visit(struct decoder *decoder, const struct table *table, bool own_keys,
                         struct visitor *visitor)
 {
-    for (uint64_t i = 0; i < table->entry_count; i++) {
+    uint64_t given = decoder_take(decoder, table->entry_count);
+    for (uint64_t i = 0; i < given; i++) {
         mx_addr key, value;
         if (!table_entry(decoder, table, i, &key, &value))
             continue;
         emit(visitor, key, EDGE_KEY, own_keys ? HOLD_OWNED : HOLD_BORROWED, i);
         emit(visitor, value, EDGE_VALUE, HOLD_OWNED, key);
     }
+    return given == table->entry_count;
 }
 
 // Keys of a table that a class and its instances share: owned by the table, so counted once.
@@ -163,7 +169,8 @@ static void shared_keys_visit(struct decoder *decoder, const struct table *table
 {
     if (!visitor->claim_keys || !visitor->claim_keys(visitor, table->keys, false))
         return;
-    for (uint64_t i = 0; i < table->entry_count; i++)
+    uint64_t given = decoder_take(decoder, table->entry_count);
+    for (uint64_t i = 0; i < given; i++)
         emit(visitor,
              word_at(decoder, table->entries + i * table->entry_nbytes + table->key_offset),
              EDGE_KEY, HOLD_OWNED, i);
@@ -174,14 +181,11 @@ bool dict_visit(struct decoder *decoder, mx_addr addr, struct visitor *visitor)
     struct table table;
     if (!dict_open(decoder, addr, &table))
         return false;
-    if (is_interned_dict(decoder, addr)) {
-        interned_visit(decoder, &table, visitor);
-        return true;
-    }
+    if (is_interned_dict(decoder, addr))
+        return interned_visit(decoder, &table, visitor);
     if (table.values)
         shared_keys_visit(decoder, &table, visitor);
-    table_visit(decoder, &table, !table.values, visitor);
-    return true;
+    return table_visit(decoder, &table, !table.values, visitor);
 }
 
 mx_addr dict_get(struct decoder *decoder, mx_addr dict, const char *key)
@@ -189,7 +193,7 @@ mx_addr dict_get(struct decoder *decoder, mx_addr dict, const char *key)
     struct table table;
     if (!dict || !dict_open(decoder, dict, &table))
         return 0;
-    for (uint64_t i = 0; i < table.entry_count; i++) {
+    for (uint64_t i = 0; i < table.entry_count && decoder_take(decoder, 1); i++) {
         mx_addr found, value;
         if (table_entry(decoder, &table, i, &found, &value) && str_equals(decoder, found, key))
             return value;
@@ -208,7 +212,7 @@ bool ordered_dict_visit(struct decoder *decoder, mx_addr addr, struct visitor *v
     mx_addr node = word_at(decoder, fields + ODICT_FIRST);
     bool ok = dict_visit(decoder, addr, visitor);
     uint64_t used = field_at(decoder, addr, decoder->layout->dict_used);
-    for (uint64_t i = 0; node && i < used; i++) {
+    for (uint64_t i = 0; node && i < used && decoder_take(decoder, 1); i++) {
         emit(visitor, word_at(decoder, node + NODE_KEY), EDGE_KEY, HOLD_OWNED, i);
         node = word_at(decoder, node + NODE_NEXT);
     }
@@ -227,7 +231,8 @@ bool set_visit(struct decoder *decoder, mx_addr addr, struct visitor *visitor)
     const uint8_t *entries = memory_at(decoder->memory, table, (mask + 1) * 16);
     if (!entries)
         return false;
-    for (uint64_t i = 0; i <= mask; i++) {
+    uint64_t given = decoder_take(decoder, mask + 1);
+    for (uint64_t i = 0; i < given; i++) {
         mx_addr key;
         int64_t hash;
         memcpy(&key, entries + 16 * i, sizeof key);
@@ -235,7 +240,7 @@ bool set_visit(struct decoder *decoder, mx_addr addr, struct visitor *visitor)
         if (hash != -1) // -1: removed, the key is a mark (Objects/setobject.c, dummy)
             emit(visitor, key, EDGE_SET_ITEM, HOLD_OWNED, i);
     }
-    return true;
+    return given == mask + 1;
 }
 
 // ---- instances --------------------------------------------------------------------------------
@@ -252,7 +257,8 @@ static void values_visit(struct decoder *decoder, mx_addr values, uint64_t limit
     if (table.entry_count > limit)
         table.entry_count = limit;
     shared_keys_visit(decoder, &table, visitor);
-    for (uint64_t i = 0; i < table.entry_count; i++) {
+    uint64_t given = decoder_take(decoder, table.entry_count);
+    for (uint64_t i = 0; i < given; i++) {
         mx_addr key, value;
         if (table_entry(decoder, &table, i, &key, &value))
             emit(visitor, value, EDGE_ATTRIBUTE, HOLD_OWNED, key);

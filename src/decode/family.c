@@ -97,7 +97,10 @@ static bool base_read(struct decoder *decoder, mx_addr addr, struct base *ret)
     if (!addr || addr % 8 || !memory_at(decoder->memory, addr, (uint64_t)l->type_size))
         return false;
     ret->addr = addr;
-    ret->basicsize = (uint32_t)field_at(decoder, addr, l->type_basicsize);
+    uint64_t basicsize = field_at(decoder, addr, l->type_basicsize);
+    if (basicsize > LIMIT_BASICSIZE)
+        return false;
+    ret->basicsize = (uint32_t)basicsize;
     ret->weaklistoffset = (int32_t)field_at(decoder, addr, l->type_weaklistoffset);
     ret->heap = field_at(decoder, addr, l->type_flags) & FLAG_HEAPTYPE;
     return memory_string(decoder->memory, field_at(decoder, addr, l->type_name), ret->name,
@@ -110,14 +113,21 @@ static bool base_is_from_c(const struct base *base)
     return !base->heap || strchr(base->name, '.');
 }
 
-static void word_push(struct type_info *info, uint32_t *capacity, struct scan_word word)
+// Words of all types together: types lie over each other in nonsense, and each claims a large struct.
+#define WORDS_LEAST (1u << 16)
+#define WORDS_PER_TYPE 64
+
+static void word_push(struct decoder *decoder, struct type_info *info, uint32_t *capacity,
+                      struct scan_word word)
 {
     size_t wanted = *capacity;
-    if (info->word_count == *capacity &&
-        !vector_grow_((void **)&info->words, &wanted, wanted + 1, sizeof *info->words))
+    if (decoder->word_count >= WORDS_LEAST + WORDS_PER_TYPE * (uint64_t)decoder->type_count ||
+        (info->word_count == *capacity &&
+         !vector_grow_((void **)&info->words, &wanted, wanted + 1, sizeof *info->words)))
         return;
     *capacity = (uint32_t)wanted;
     info->words[info->word_count++] = word;
+    decoder->word_count++;
 }
 
 static bool is_not_owned(const struct base *base, uint32_t offset)
@@ -131,13 +141,14 @@ static bool is_not_owned(const struct base *base, uint32_t offset)
 // Type codes of PyMemberDef that mean a PyObject pointer (Include/descrobject.h).
 enum { MEMBER_OBJECT = 6, MEMBER_OBJECT_EX = 16 };
 #define LIMIT_MEMBERS 4096
+#define BASE_WORK 64 // items that reading a base class and comparing its name are worth
 
 // The word's name in tp_members, 0 when it has none.
 static mx_addr member_name(struct decoder *decoder, mx_addr type, uint32_t offset)
 {
     const struct layout *l = decoder->layout;
     mx_addr def = field_at(decoder, type, l->type_members);
-    for (int i = 0; def && i < LIMIT_MEMBERS; i++, def += (uint64_t)l->member_def_size) {
+    for (int i = 0; def && i < LIMIT_MEMBERS && decoder_take(decoder, 1); i++, def += (uint64_t)l->member_def_size) {
         mx_addr name = field_at(decoder, def, l->member_def_name);
         if (!name)
             return 0;
@@ -160,18 +171,18 @@ static const struct layout_member *named_member(const struct layout_object *obje
 // Lists the words from `from` on, which `base` added to the struct. Where the layout knows the
 // struct, its named members are all the references there are; elsewhere every word may be one.
 static void words_add(struct decoder *decoder, struct type_info *info, uint32_t *capacity,
-                      const struct base *base, uint32_t from)
+                      const struct base *base, uint32_t from, uint32_t to)
 {
     const struct layout_object *object =
         base_is_from_c(base) ? layout_object_members(decoder->layout, base->name) : NULL;
-    for (uint32_t offset = (from + 7) & ~7u; offset + 8 <= base->basicsize; offset += 8) {
+    for (uint32_t offset = (from + 7) & ~7u; offset + 8 <= to; offset += 8) {
         const struct layout_member *member = named_member(object, offset);
         if ((int32_t)offset == info->weaklistoffset || (int32_t)offset == info->dictoffset ||
             (int32_t)offset == base->weaklistoffset || is_not_owned(base, offset) ||
             (object && !member))
             continue;
         mx_addr name = member ? 0 : member_name(decoder, base->addr, offset);
-        word_push(info, capacity,
+        word_push(decoder, info, capacity,
                   (struct scan_word){.offset = offset,
                                      .hold = member && !member->owned ? HOLD_BORROWED : HOLD_OWNED,
                                      .certain = member || (name && !base_is_from_c(base)),
@@ -212,12 +223,15 @@ bool type_classify(struct decoder *decoder, struct type_info *info)
     const struct layout *l = decoder->layout;
     uint32_t head = (uint32_t)(info->itemsize ? l->var_size + 8 : l->object_size);
     uint32_t capacity = 0;
+    uint32_t to = info->basicsize; // where the words end that no derived class has listed
     struct base bases[2];
     info->sizer = NO_SIZER;
     if (!base_read(decoder, info->addr, &bases[0]))
         return false;
     for (int depth = 0; depth < LIMIT_BASES; depth++) {
         struct base *base = &bases[depth % 2], *next = &bases[(depth + 1) % 2];
+        if (decoder_take(decoder, BASE_WORK) < BASE_WORK)
+            break;
         int family = family_by_name(base);
         if (info->sizer == NO_SIZER && base_is_from_c(base))
             info->sizer = type_sizer(base->name);
@@ -225,14 +239,16 @@ bool type_classify(struct decoder *decoder, struct type_info *info)
             info->family = FAMILIES[family].family;
             info->family_nbytes = base->basicsize;
             if (FAMILIES[family].cover == COVER_WORDS)
-                words_add(decoder, info, &capacity, base, head);
+                words_add(decoder, info, &capacity, base, head,
+                          base->basicsize < to ? base->basicsize : to);
             break;
         }
         bool last = !base_read(decoder, field_at(decoder, base->addr, l->type_base), next);
-        uint32_t from = last ? head : next->basicsize;
-        words_add(decoder, info, &capacity, base, from > head ? from : head);
+        uint32_t from = last || next->basicsize < head ? head : next->basicsize;
+        words_add(decoder, info, &capacity, base, from, to);
         if (last)
             break;
+        to = from < to ? from : to;
     }
     if (items_in_struct(info->family))
         info->word_count = 0;

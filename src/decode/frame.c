@@ -124,7 +124,7 @@ static void slots_visit(struct decoder *decoder, const struct slots *slots,
 {
     bool tagged = decoder->layout->frame_shape == FRAME_TAGGED;
     uint64_t total = slots->named + slots->stack + slots->possible;
-    if (total > LIMIT_LOCALS)
+    if (total > LIMIT_LOCALS || decoder_take(decoder, total) < total)
         return;
     uint64_t tuple = 0, within = 0;
     for (uint64_t i = 0; i < total; i++) {

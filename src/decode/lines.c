@@ -6,6 +6,7 @@
 #include "decode/decoder.h"
 
 #define LIMIT_LINETABLE (1u << 24)
+#define TABLE_PER_ITEM 8 // bytes of a line table that are as much work as one item
 
 struct reader {
     const uint8_t *bytes;
@@ -97,10 +98,13 @@ int code_line(struct decoder *decoder, mx_addr code, int64_t lasti)
         return 0;
     if (lasti < 0)
         return line > 0 ? (int)line : 0;
+    if (!decoder_take(decoder, 1))
+        return 0;
     switch (l->line_shape) {
     case LINES_LNOTAB: line = line_lnotab(&reader, line, lasti); break;
     case LINES_PEP626: line = line_pep626(&reader, line, lasti); break;
     case LINES_LOCATIONS: line = line_locations(&reader, line, lasti); break;
     }
+    decoder_take(decoder, reader.at / TABLE_PER_ITEM);
     return line > 0 && line <= INT32_MAX ? (int)line : 0;
 }

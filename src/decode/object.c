@@ -112,7 +112,8 @@ uint64_t object_items(struct decoder *decoder, mx_addr addr, const struct type_i
 static void words_visit(struct decoder *decoder, mx_addr addr, const struct type_info *type,
                         struct visitor *visitor)
 {
-    for (uint32_t i = 0; i < type->word_count; i++) {
+    uint64_t given = decoder_take(decoder, type->word_count);
+    for (uint64_t i = 0; i < given; i++) {
         const struct scan_word *word = &type->words[i];
         mx_addr to = word_at(decoder, addr + word->offset);
         if (to && to % 8 == 0)
@@ -129,6 +130,7 @@ static void items_visit(struct decoder *decoder, mx_addr addr, const struct type
     if (type->itemsize != 8 || !count ||
         !memory_at(decoder->memory, addr, type->basicsize + 8 * count))
         return;
+    count = decoder_take(decoder, count);
     for (uint64_t i = 0; i < count; i++) {
         mx_addr to = word_at(decoder, addr + type->basicsize + 8 * i);
         if (to && to % 8 == 0)

@@ -7,6 +7,7 @@
 #define PREVIEW_ITEMS 8        // of one container
 #define PREVIEW_CHARACTERS 100 // of one string
 #define PREVIEW_DEPTH 3        // of containers in containers
+#define PREVIEW_WORK 4096      // items looked at in all: sets and dicts have empty places
 
 static void add_preview(struct decoder *decoder, mx_addr addr, int depth, struct text *text);
 
@@ -370,9 +371,14 @@ void object_preview(struct decoder *decoder, mx_addr addr, uint32_t type, char *
 {
     struct text text;
     (void)type;
+    uint64_t given = decoder_take(decoder, PREVIEW_WORK), saved = decoder->work;
     // Room for the dots that say it was cut.
     text_init(&text, buffer, nbytes - 4);
+    decoder->work = given;
+    decoder->most_items = PREVIEW_ITEMS + 2;
     add_preview(decoder, addr, 0, &text);
+    decoder->most_items = UINT64_MAX;
+    decoder->work += saved;
     if (text.full)
         memcpy(buffer + text.used, "...", 4);
 }

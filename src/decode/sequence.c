@@ -13,12 +13,13 @@ static bool items_emit(struct decoder *decoder, mx_addr items, uint64_t count,
     const uint8_t *bytes = memory_at(decoder->memory, items, count * 8);
     if (!bytes)
         return count == 0;
-    for (uint64_t i = 0; i < count; i++) {
+    uint64_t given = decoder_take_items(decoder, count);
+    for (uint64_t i = 0; i < given; i++) {
         mx_addr to;
         memcpy(&to, bytes + 8 * i, sizeof to);
         emit(visitor, to, EDGE_ITEM, HOLD_OWNED, i);
     }
-    return true;
+    return given == count;
 }
 
 bool list_visit(struct decoder *decoder, mx_addr addr, struct visitor *visitor)
@@ -57,7 +58,8 @@ bool deque_visit(struct decoder *decoder, mx_addr addr, struct visitor *visitor)
     uint64_t index = word_at(decoder, fields + DEQUE_LEFTINDEX);
     if (count > LIMIT_ITEMS || index > DEQUE_BLOCK_ITEMS)
         return false;
-    for (uint64_t i = 0; i < count; i++, index++) {
+    uint64_t given = decoder_take_items(decoder, count);
+    for (uint64_t i = 0; i < given; i++, index++) {
         if (index == DEQUE_BLOCK_ITEMS) {
             block = word_at(decoder, block + DEQUE_BLOCK_RIGHT);
             index = 0;
@@ -67,7 +69,7 @@ bool deque_visit(struct decoder *decoder, mx_addr addr, struct visitor *visitor)
         emit(visitor, word_at(decoder, block + DEQUE_BLOCK_DATA + 8 * index), EDGE_ITEM,
              HOLD_OWNED, i);
     }
-    return true;
+    return given == count;
 }
 
 // Modules/_functoolsmodule.c: root is the first member and embeds a link {head, prev, next, ...};
@@ -80,6 +82,8 @@ bool lru_cache_visit(struct decoder *decoder, mx_addr addr, struct visitor *visi
         if (word_at(decoder, link + (uint64_t)decoder->layout->object_size) !=
             (previous ? previous : addr))
             return false; // prev does not lead back: not a list
+        if (!decoder_take(decoder, 1))
+            return false;
         emit(visitor, link, EDGE_ITEM, HOLD_OWNED, i);
         previous = link;
         link = word_at(decoder, link + next_offset);

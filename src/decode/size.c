@@ -172,14 +172,17 @@ static uint64_t bytesio_extra(struct decoder *decoder, mx_addr fields)
     struct header header;
     if (!object_header(decoder, buffer, &header) || header.refcount > 1)
         return 0;
-    return object_size(decoder, buffer, decoder->types[header.type]);
+    const struct type_info *type = decoder->types[header.type];
+    return type->family == FAMILY_BYTES // not another BytesIO, and another
+               ? type->basicsize + type->itemsize * object_items(decoder, buffer, type)
+               : 0;
 }
 
 static uint64_t struct_extra(struct decoder *decoder, mx_addr fields)
 { // Modules/_struct.c: s_size, s_len, s_codes -> formatcode[] of 32 bytes, ended by fmtdef NULL
     mx_addr code = word_at(decoder, fields + 16);
     uint64_t nbytes = 32;
-    while (nbytes < 1 << 20 && word_at(decoder, code)) {
+    while (nbytes < 1 << 20 && decoder_take(decoder, 1) && word_at(decoder, code)) {
         code += 32;
         nbytes += 32;
     }

@@ -15,11 +15,24 @@ void text_init(struct text *text, char *buffer, size_t nbytes)
     buffer[0] = '\0';
 }
 
+// An escape is not cut in two; anything longer is, at a character's border.
+#define LONGEST_ESCAPE 10
+
+// At most nbytes of the UTF-8, ending at a character's border.
+static size_t utf8_cut(const char *bytes, size_t nbytes)
+{
+    while (nbytes && ((uint8_t)bytes[nbytes] >> 6) == 2)
+        nbytes--;
+    return nbytes;
+}
+
 static void text_append(struct text *text, const char *bytes, size_t nbytes)
 {
-    if (text->full || nbytes >= text->nbytes - text->used) {
-        text->full = true;
+    if (text->full)
         return;
+    if (nbytes >= text->nbytes - text->used) {
+        text->full = true;
+        nbytes = nbytes > LONGEST_ESCAPE ? utf8_cut(bytes, text->nbytes - text->used - 1) : 0;
     }
     memcpy(text->buffer + text->used, bytes, nbytes);
     text->used += nbytes;
@@ -35,6 +48,12 @@ void text_add(struct text *text, const char *format, ...)
     va_end(args);
     if (nbytes > 0)
         text_append(text, piece, (size_t)nbytes < sizeof piece ? (size_t)nbytes : sizeof piece - 1);
+}
+
+void text_add_cut(struct text *text, const char *utf8, size_t most)
+{
+    size_t nbytes = strlen(utf8);
+    text_append(text, utf8, nbytes <= most ? nbytes : utf8_cut(utf8, most));
 }
 
 void text_add_char(struct text *text, uint32_t c)

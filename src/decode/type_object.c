@@ -24,7 +24,8 @@ static void heap_type_visit(struct decoder *decoder, mx_addr addr, struct visito
     if (!keys || !visitor->claim_keys || !visitor->claim_keys(visitor, keys, true) ||
         !table_open(decoder, keys, 0, &table))
         return;
-    for (uint64_t i = 0; i < table.entry_count; i++)
+    uint64_t given = decoder_take(decoder, table.entry_count);
+    for (uint64_t i = 0; i < given; i++)
         emit(visitor, word_at(decoder, table.entries + i * table.entry_nbytes + table.key_offset),
              EDGE_NAMED, HOLD_OWNED, (uint64_t)(uintptr_t) " shared attribute name");
 }
@@ -65,7 +66,7 @@ static void atexit_visit(struct decoder *decoder, mx_addr def, mx_addr state,
                        name, sizeof name) ||
         strcmp(name, "atexit") != 0)
         return;
-    for (uint32_t i = 0; i < count && i < LIMIT_STATE; i++) {
+    for (uint32_t i = 0; i < count && decoder_take(decoder, 1); i++) {
         mx_addr callback = word_at(decoder, callbacks + 8 * i);
         for (int word = 0; callback && word < 3; word++)
             named(decoder, callback, 8 * word, " atexit callback", HOLD_OWNED, visitor);
@@ -82,6 +83,7 @@ static void module_state_visit(struct decoder *decoder, mx_addr addr, struct vis
         atexit_visit(decoder, def, state, visitor);
     if (!state || nbytes > LIMIT_STATE || !memory_at(decoder->memory, state, nbytes))
         return;
+    nbytes = 8 * decoder_take(decoder, nbytes / 8);
     for (uint64_t offset = 0; offset + 8 <= nbytes; offset += 8) {
         mx_addr to = word_at(decoder, state + offset);
         if (to && to % 8 == 0)

@@ -20,6 +20,11 @@ struct type_slot {
 #define LIMIT_SLOTS (1u << 22)
 #define FIRST_SLOTS 256u
 
+// Items of a pass for each word of memory: a few items of no container (bases, members, frames)
+// besides, and not enough to be slow.
+#define WORK_FACTOR 4
+#define WORK_LEAST (1u << 20) // a sys module's dict in a process whose memory is not copied
+
 // `type` is its own type, a metaclass's type is nearly always `type`: deeper is nonsense.
 #define LIMIT_METATYPES 8
 
@@ -30,9 +35,17 @@ mx_status decoder_init(struct decoder *decoder, struct memory *memory, const str
                                 .layout = layout,
                                 .type_type = type_type,
                                 .slot_mask = FIRST_SLOTS - 1,
-                                .last_type = NO_TYPE};
+                                .last_type = NO_TYPE,
+                                .most_items = UINT64_MAX};
+    decoder_allow(decoder, 0);
     decoder->slots = calloc(FIRST_SLOTS, sizeof *decoder->slots);
     return decoder->slots ? MX_OK : fail_no_memory(err);
+}
+
+void decoder_allow(struct decoder *decoder, uint64_t nbytes)
+{
+    decoder->work_limit = nbytes / sizeof(uint64_t) * WORK_FACTOR + WORK_LEAST;
+    decoder_refill(decoder);
 }
 
 void decoder_fini(struct decoder *decoder)

@@ -68,10 +68,11 @@ static mx_status name_types(struct mx_heap *heap, struct mx_error *err)
 {
     struct decoder *decoder = &heap->decoder;
     struct mx_type *all = heap->type_stats.items;
-    heap->public_types = calloc(decoder->type_count + 1, sizeof *heap->public_types);
+    uint32_t type_count = decoder->type_count; // naming one may meet another
+    heap->public_types = calloc(type_count + 1, sizeof *heap->public_types);
     if (!heap->public_types)
         return fail_no_memory(err);
-    for (uint32_t i = 0; i < decoder->type_count && i < heap->type_stats.capacity; i++) {
+    for (uint32_t i = 0; i < type_count && i < heap->type_stats.capacity; i++) {
         if (!all[i].count)
             continue;
         heap->public_types[i] = (uint32_t)heap->type_stats.count;
@@ -113,6 +114,15 @@ static void free_queue(struct mx_heap *heap)
     heap->queue.count = heap->queue.capacity = 0;
 }
 
+// What a process has not touched reads as zeros: no reason to look at more of it.
+static uint64_t decoded_nbytes(const struct mx_heap *heap)
+{
+    uint64_t nbytes = heap->image.copied_bytes;
+    for (size_t i = 0; !heap->image.blocks && i < heap->memory->segment_count; i++)
+        nbytes += heap->memory->segments[i].nbytes;
+    return nbytes;
+}
+
 mx_status heap_build(struct mx_heap *heap, struct mx_error *err)
 {
     uint64_t began = now_ns();
@@ -121,6 +131,8 @@ mx_status heap_build(struct mx_heap *heap, struct mx_error *err)
     if (!status)
         status = allocator_init(&heap->allocator, heap->memory, heap->runtime.layout->pool_nbytes,
                                 err);
+    if (!status)
+        decoder_allow(&heap->decoder, decoded_nbytes(heap));
     if (!status)
         runtime_probe_allocator(&heap->runtime, &heap->decoder, &heap->allocator);
     if (!status)
@@ -131,15 +143,18 @@ mx_status heap_build(struct mx_heap *heap, struct mx_error *err)
         status = heap_read_generations(heap, err);
     if (!status)
         status = heap_find_roots(heap, err);
+    decoder_refill(&heap->decoder);
     if (!status)
         status = heap_discover(heap, err);
     if (!status)
         status = make_columns(heap, err);
     free_queue(heap);
+    decoder_refill(&heap->decoder);
     if (!status)
         status = heap_count_references(heap, err);
     if (status)
         return status;
+    decoder_refill(&heap->decoder);
     judge(heap);
     heap->summary.objects = heap->count;
     heap->summary.undecoded = heap->decoder.undecoded;

@@ -8,7 +8,9 @@
 // Looking decodes on demand, which fills the decoder's tables: no change that a caller can see.
 static struct mx_heap *mutable_heap(const mx_heap *heap)
 {
-    return (struct mx_heap *)(uintptr_t)heap;
+    struct mx_heap *self = (struct mx_heap *)(uintptr_t)heap;
+    decoder_refill(&self->decoder); // each question has an allowance of its own
+    return self;
 }
 
 const struct mx_heap_summary *mx_heap_summary(const mx_heap *heap)
@@ -62,7 +64,9 @@ mx_status mx_heap_object(const mx_heap *heap, uint32_t index, struct mx_object *
     if (index >= heap->count)
         return fail(err, MX_BAD_ARGUMENT, "object %u: there are only %u", index, heap->count);
     mx_heap_facts(heap, index, ret, NULL);
-    snprintf(ret->type, sizeof ret->type, "%s", type_qualified_name(decoder, heap->types[index]));
+    struct text type;
+    text_init(&type, ret->type, sizeof ret->type);
+    text_add_cut(&type, type_qualified_name(decoder, heap->types[index]), sizeof ret->type - 1);
     object_preview(decoder, ret->address, heap->types[index], ret->preview, sizeof ret->preview);
     return MX_OK;
 }

@@ -16,6 +16,9 @@
 #define LIMIT_ARRAY (1u << 20)        // identifiers, callbacks
 #define LIMIT_INTERPRETERS 10000
 #define SHOWN_FRAMES 1000             // of one thread, in what the public interface tells
+#define LIMIT_SHOWN (1u << 18)        // of all threads: a frame shown takes up to 1.2 KB
+#define FRAME_WORK 8                  // items that describing a frame is worth
+#define THREAD_WORK 64                // the same of a thread
 
 struct collector {
     struct visitor visitor;
@@ -27,7 +30,7 @@ static void collect_edge(struct visitor *visitor, struct edge edge)
 {
     struct collector *collector = (struct collector *)visitor;
     struct mx_heap *heap = collector->heap;
-    if (heap->root_edges.count < LIMIT_ROOT_EDGES)
+    if (heap->root_edges.count < LIMIT_ROOT_EDGES && decoder_take(&heap->decoder, 1))
         (void)vector_push(&heap->root_edges, ((struct root_edge){edge, collector->root, 0}));
 }
 
@@ -96,9 +99,11 @@ static void name_frame_root(struct mx_heap *heap, const struct collector *collec
 {
     struct text text = root_name(heap, collector);
     const char *slash = frame->file ? strrchr(frame->file, '/') : NULL;
-    text_add(&text, "thread %lld frame %.80s at %.60s:%d", (long long)thread,
-             frame->function ? frame->function : "?",
-             slash ? slash + 1 : (frame->file ? frame->file : "?"), frame->line);
+    text_add(&text, "thread %lld frame ", (long long)thread);
+    text_add_cut(&text, frame->function ? frame->function : "?", 80);
+    text_add(&text, " at ");
+    text_add_cut(&text, slash ? slash + 1 : (frame->file ? frame->file : "?"), 60);
+    text_add(&text, ":%d", frame->line);
 }
 
 // To 3.10 a running frame object is held by the C function that runs it, unless a generator does
@@ -120,9 +125,10 @@ static void read_frames(struct mx_heap *heap, mx_addr tstate, struct mx_thread *
     for (int depth = 0; frame && depth < LIMIT_FRAMES; depth++) {
         struct frame_facts facts;
         struct mx_frame shown;
-        if (!frame_describe(decoder, frame, &facts))
+        if (decoder_take(decoder, FRAME_WORK) < FRAME_WORK ||
+            !frame_describe(decoder, frame, &facts))
             break;
-        if (facts.code && frames.count < SHOWN_FRAMES) {
+        if (facts.code && frames.count < SHOWN_FRAMES && heap->strings.count < 2 * LIMIT_SHOWN) {
             describe_frame(heap, &facts, &shown);
             if (vector_push(&frames, shown) && facts.owned_by_thread && add_root(heap, &collector))
                 name_frame_root(heap, &collector, thread->native_id, &shown);
@@ -188,13 +194,13 @@ static void read_arrays(struct mx_heap *heap, mx_addr interp, struct visitor *vi
     struct decoder *decoder = &heap->decoder;
     mx_addr ids = field_at(decoder, interp, l->interp_ids);
     uint64_t id_count = ids ? field_at(decoder, interp, l->interp_ids_count) : 0;
-    for (uint64_t i = 0; i < id_count && i < LIMIT_ARRAY; i++)
+    for (uint64_t i = 0; i < id_count && i < LIMIT_ARRAY && decoder_take(decoder, 1); i++)
         emit(visitor, word_at(decoder, ids + 8 * i), EDGE_NAMED, HOLD_OWNED,
              (uint64_t)(uintptr_t) "identifier");
     mx_addr callbacks = field_at(decoder, interp, l->interp_atexit_callbacks);
     uint64_t callback_count =
         callbacks ? field32_at(decoder, interp, l->interp_atexit_count) : 0;
-    for (uint64_t i = 0; i < callback_count && i < LIMIT_ARRAY; i++) {
+    for (uint64_t i = 0; i < callback_count && decoder_take(decoder, 1); i++) {
         mx_addr callback = word_at(decoder, callbacks + 8 * i);
         for (uint64_t word = 0; callback && word < 3; word++)
             emit(visitor, word_at(decoder, callback + 8 * word), EDGE_NAMED, HOLD_OWNED,
@@ -217,7 +223,8 @@ static void read_interpreter(struct mx_heap *heap, mx_addr interp)
     add_interned(heap, field_at(&heap->decoder, interp, l->interp_interned));
     mx_addr tstate = field_at(&heap->decoder, interp, l->interp_threads_head);
     for (int i = 0; tstate && i < LIMIT_THREADS; i++) {
-        if (field_at(&heap->decoder, tstate, l->tstate_interp) != interp)
+        if (field_at(&heap->decoder, tstate, l->tstate_interp) != interp ||
+            decoder_take(&heap->decoder, THREAD_WORK) < THREAD_WORK)
             return;
         read_thread(heap, tstate);
         tstate = field_at(&heap->decoder, tstate, l->tstate_next);
@@ -245,7 +252,8 @@ static bool is_cached_attribute(struct mx_heap *heap, mx_addr place)
 
 static void scan_words(struct mx_heap *heap, uint32_t root, mx_addr start, mx_addr end)
 {
-    for (mx_addr place = start; place + 8 <= end; place += 8) {
+    end = start + 8 * decoder_take(&heap->decoder, (end - start) / 8);
+    for (mx_addr place = start; place < end; place += 8) {
         mx_addr to = word_at(&heap->decoder, place);
         struct header header;
         if (!to || to % 8 || is_state(heap, place) || !regions_find(&heap->regions, to) ||
@@ -272,7 +280,8 @@ static void scan_static(struct mx_heap *heap, const struct static_range *range)
     struct text text = root_name(heap, &collector);
     text_add_escaped(&text, slash ? slash + 1 : range->path);
     text_add(&text, " static data");
-    for (mx_addr at = (range->start + 7) & ~7ull; at < range->end;) {
+    for (mx_addr at = (range->start + 7) & ~7ull;
+         at < range->end && decoder_take(&heap->decoder, 1);) {
         const struct mapping *mapping = maps_find(heap->maps, at);
         mx_addr end = mapping && mapping->end < range->end ? mapping->end : range->end;
         if (mapping && mapping->writable)
@@ -287,6 +296,8 @@ mx_status heap_find_roots(struct mx_heap *heap, struct mx_error *err)
     struct collector collector = {{collect_edge, NULL}, heap, 0};
     mx_addr interp = field_at(&heap->decoder, heap->runtime.addr, l->runtime_interpreters_head);
     for (int i = 0; interp && i < LIMIT_INTERPRETERS; i++) {
+        if (decoder_take(&heap->decoder, THREAD_WORK) < THREAD_WORK)
+            break;
         read_interpreter(heap, interp);
         interp = field_at(&heap->decoder, interp, l->interp_next);
     }

@@ -129,6 +129,7 @@ static void look_at(struct look *look, mx_addr addr, struct mx_object *ret)
     struct decoder *decoder = &look->decoder;
     struct header header;
     *ret = (struct mx_object){.address = addr, .generation = MX_NO_GENERATION};
+    decoder_refill(decoder);
     if (!object_header(decoder, addr, &header))
         return;
     const struct type_info *type = decoder->types[header.type];
@@ -140,7 +141,9 @@ static void look_at(struct look *look, mx_addr addr, struct mx_object *ret)
     ret->size = object_size(decoder, addr, type);
     ret->tracked = object_is_tracked(decoder, addr, type);
     ret->type_address = type->addr;
-    snprintf(ret->type, sizeof ret->type, "%s", type_qualified_name(decoder, header.type));
+    struct text name;
+    text_init(&name, ret->type, sizeof ret->type);
+    text_add_cut(&name, type_qualified_name(decoder, header.type), sizeof ret->type - 1);
     object_preview(decoder, addr, header.type, ret->preview, sizeof ret->preview);
 }
 
