@@ -164,8 +164,11 @@ static enum block_state chunk_state(struct allocator *allocator, mx_addr addr, u
 
 enum block_state malloc_state(struct allocator *allocator, mx_addr addr, uint64_t nbytes)
 {
-    if (has_debug_head(allocator, addr))
-        return chunk_state(allocator, addr - DEBUG_HEAD, nbytes + DEBUG_HEAD);
+    // Two heads where the hooks of one API pass a large block on to those of another.
+    for (int heads = 0; heads < 2 && has_debug_head(allocator, addr); heads++) {
+        addr -= DEBUG_HEAD;
+        nbytes += DEBUG_HEAD;
+    }
     return chunk_state(allocator, addr, nbytes);
 }
 

@@ -37,7 +37,7 @@ bool heap_check_object(struct mx_heap *heap, mx_addr addr, bool certain, struct 
     if (statics_find(&heap->statics, addr))
         return may_be_static(type);
     mx_addr block = addr - object_prefix(decoder, addr, type);
-    return allocator_confirms(&heap->allocator, block, addr - block + type->basicsize);
+    return allocator_confirms(&heap->allocator, block, addr - block + (uint64_t)decoder->layout->object_size);
 }
 
 static bool queue_push(struct mx_heap *heap, mx_addr addr)
