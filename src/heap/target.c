@@ -121,7 +121,7 @@ static bool allocator_agrees(struct look *look, mx_addr addr, const struct type_
     }
     if (statics_find(&look->target->statics, addr))
         return true; // never allocated: no allocator to ask
-    return allocator_confirms(&look->allocator, block, addr - block + type->basicsize);
+    return allocator_confirms(&look->allocator, block, addr - block + (uint64_t)decoder->layout->object_size);
 }
 
 static void look_at(struct look *look, mx_addr addr, struct mx_object *ret)
