@@ -207,22 +207,22 @@ static void late_read(const struct plan *plan, int pid)
 }
 
 // Adds [start, end) of a block, but for the holes in it. *hole goes through them in order.
-static mx_status add_segments(struct image *image, const struct image_block *block, mx_addr start,
-                              mx_addr end, const struct range **hole, const struct range *holes_end,
+static mx_status add_segments(struct image *image, const struct image_block *block,
+                              struct range covered, const struct ranges *holes, size_t *hole,
                               struct mx_error *err)
 {
-    while (start < end) {
-        while (*hole != holes_end && (*hole)->end <= start)
+    for (mx_addr start = covered.start; start < covered.end;) {
+        while (*hole < holes->count && holes->items[*hole].end <= start)
             ++*hole;
-        bool holed = *hole != holes_end && (*hole)->start < end;
-        mx_addr until = holed ? (*hole)->start : end;
+        bool holed = *hole < holes->count && holes->items[*hole].start < covered.end;
+        mx_addr until = holed ? holes->items[*hole].start : covered.end;
         if (until > start) {
             mx_status status =
                 memory_add(&image->memory, start, block_at(block, start), until - start, err);
             if (status)
                 return status;
         }
-        start = holed ? (*hole)->end : end;
+        start = holed ? holes->items[*hole].end : covered.end;
     }
     return MX_OK;
 }
@@ -231,8 +231,8 @@ static mx_status add_segments(struct image *image, const struct image_block *blo
 static mx_status make_segments(struct image *image, const struct plan *plan,
                                const struct ranges *holes, struct mx_error *err)
 {
-    const struct range *hole = holes->items, *holes_end = holes->items + holes->count;
     const struct ranges *ranges = &plan->ranges;
+    size_t hole = 0;
     for (size_t first = 0, last; first < ranges->count; first = last + 1) {
         last = first;
         const struct range *range = &ranges->items[first];
@@ -244,8 +244,8 @@ static mx_status make_segments(struct image *image, const struct plan *plan,
                ranges->items[last + 1].start == ranges->items[last].end &&
                block_holds(block, ranges->items[last + 1].start, ranges->items[last + 1].end))
             last++;
-        mx_status status = add_segments(image, block, range->start, ranges->items[last].end, &hole,
-                                        holes_end, err);
+        struct range covered = {range->start, ranges->items[last].end, RANGE_COPY};
+        mx_status status = add_segments(image, block, covered, holes, &hole, err);
         if (status)
             return status;
     }
