@@ -30,6 +30,7 @@ import json
 import os
 import platform
 import runpy
+import signal
 import sys
 import textwrap
 import tokenize
@@ -353,6 +354,7 @@ def main(arguments: List[str]) -> int:
     if not path.is_file():
         print(f"no lesson {name}: {path} is not there", file=sys.stderr)
         return 1
+    signal.signal(signal.SIGPIPE, signal.SIG_DFL)  # `| head` ends it without a traceback
     runpy.run_path(str(path), run_name="__main__")
     return 0
 

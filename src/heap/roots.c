@@ -69,11 +69,10 @@ static void members_visit(struct mx_heap *heap, mx_addr base, const struct layou
 
 static char *keep_string(struct mx_heap *heap, mx_addr str)
 {
-    char value[500], escaped[600];
+    char value[500] = "?", escaped[600];
     struct text text;
     text_init(&text, escaped, sizeof escaped);
-    if (!str_value(&heap->decoder, str, value, sizeof value))
-        strcpy(value, "?");
+    str_value(&heap->decoder, str, value, sizeof value);
     text_add_escaped(&text, value);
     char *kept = strdup(escaped);
     if (kept && !vector_push(&heap->strings, kept)) {
