@@ -70,8 +70,9 @@ enum family {
     FAMILY_LRU_CACHE,
     FAMILY_LRU_LINK,
     FAMILY_DATETIME,
-    FAMILY_MEMORYVIEW,
+    FAMILY_MEMORYVIEW, // the last: FAMILY_COUNT
 };
+#define FAMILY_COUNT (FAMILY_MEMORYVIEW + 1)
 
 // One word of an object's struct that may refer to another object.
 struct scan_word {
@@ -96,6 +97,7 @@ struct type_info {
     struct scan_word *words;
     mx_addr cached_keys; // ht_cached_keys, for the values of instances
     int sizer;           // of a type with a __sizeof__ of its own, or NO_SIZER
+    int extension;       // of a type with references outside its struct, or NO_EXTENSION
     bool gc, preheader, heap;
     bool leaf;           // no instance refers to anything but its type
     char *name; // qualified, made by type_qualified_name
@@ -268,6 +270,11 @@ bool code_visit(struct decoder *decoder, mx_addr addr, struct visitor *visitor);
 bool lru_cache_visit(struct decoder *decoder, mx_addr addr, struct visitor *visitor);
 bool frame_visit(struct decoder *decoder, mx_addr addr, struct visitor *visitor);
 bool generator_visit(struct decoder *decoder, mx_addr addr, struct visitor *visitor);
+// C types of the standard library that keep references outside their struct.
+#define NO_EXTENSION (-1)
+int type_extension(const struct decoder *decoder, const char *type_name, uint32_t basicsize);
+bool extension_visit(struct decoder *decoder, mx_addr addr, const struct type_info *type,
+                     struct visitor *visitor);
 bool instance_visit(struct decoder *decoder, mx_addr addr, const struct type_info *type,
                     struct visitor *visitor);
 
@@ -343,8 +350,7 @@ uint64_t str_size(struct decoder *decoder, mx_addr addr, const struct type_info 
 void str_repr(struct decoder *decoder, mx_addr addr, uint64_t characters, struct text *text);
 
 // The value as Python prints it, cut to the buffer.
-void object_preview(struct decoder *decoder, mx_addr addr, uint32_t type, char *buffer,
-                    size_t nbytes);
+void object_preview(struct decoder *decoder, mx_addr addr, char *buffer, size_t nbytes);
 // "instance", "class", "function f at app.py:12" ...
 void object_kind(struct decoder *decoder, mx_addr addr, uint32_t type, char *buffer, size_t nbytes);
 // `.attr`, `['key']`, `[3]`, `local x` ...

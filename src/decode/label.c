@@ -29,7 +29,7 @@ static void add_key(struct decoder *decoder, mx_addr key, struct text *text)
     if (decoder->types[header.type]->family == FAMILY_STR) {
         str_repr(decoder, key, LABEL_CHARACTERS, text);
     } else {
-        object_preview(decoder, key, header.type, preview, sizeof preview);
+        object_preview(decoder, key, preview, sizeof preview);
         text_add(text, "%s", preview);
     }
     text_add(text, "]");

@@ -20,10 +20,12 @@ static bool int_is_negative(struct decoder *decoder, mx_addr addr)
     return false;
 }
 
-void int_preview(struct decoder *decoder, mx_addr addr, const struct type_info *type,
-                 struct text *text)
+void show_int(const struct shown *it)
 {
-    uint64_t count = object_items(decoder, addr, type);
+    struct decoder *decoder = it->decoder;
+    struct text *text = it->text;
+    mx_addr addr = it->addr;
+    uint64_t count = object_items(decoder, addr, it->info);
     const uint8_t *bytes = memory_at(
         decoder->memory, addr + (uint64_t)decoder->layout->long_digits, 4 * (count ? count : 1));
     if (!bytes || count > LIMIT_DIGITS) {
@@ -100,15 +102,17 @@ static double double_at(struct decoder *decoder, mx_addr addr)
     return value;
 }
 
-void float_preview(struct decoder *decoder, mx_addr addr, struct text *text)
+void show_float(const struct shown *it)
 {
-    add_double(double_at(decoder, addr + (uint64_t)decoder->layout->float_value), true, text);
+    int32_t offset = it->decoder->layout->float_value;
+    add_double(double_at(it->decoder, it->addr + (uint64_t)offset), true, it->text);
 }
 
-void complex_preview(struct decoder *decoder, mx_addr addr, struct text *text)
+void show_complex(const struct shown *it)
 {
-    mx_addr value = addr + (uint64_t)decoder->layout->complex_value;
-    double real = double_at(decoder, value), imaginary = double_at(decoder, value + 8);
+    struct text *text = it->text;
+    mx_addr value = it->addr + (uint64_t)it->decoder->layout->complex_value;
+    double real = double_at(it->decoder, value), imaginary = double_at(it->decoder, value + 8);
     bool whole = real != 0 || signbit(real);
     text_add(text, whole ? "(" : "");
     if (whole)

@@ -67,7 +67,7 @@ mx_status mx_heap_object(const mx_heap *heap, uint32_t index, struct mx_object *
     struct text type;
     text_init(&type, ret->type, sizeof ret->type);
     text_add_cut(&type, type_qualified_name(decoder, heap->types[index]), sizeof ret->type - 1);
-    object_preview(decoder, ret->address, heap->types[index], ret->preview, sizeof ret->preview);
+    object_preview(decoder, ret->address, ret->preview, sizeof ret->preview);
     return MX_OK;
 }
 

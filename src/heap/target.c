@@ -144,7 +144,7 @@ static void look_at(struct look *look, mx_addr addr, struct mx_object *ret)
     struct text name;
     text_init(&name, ret->type, sizeof ret->type);
     text_add_cut(&name, type_qualified_name(decoder, header.type), sizeof ret->type - 1);
-    object_preview(decoder, addr, header.type, ret->preview, sizeof ret->preview);
+    object_preview(decoder, addr, ret->preview, sizeof ret->preview);
 }
 
 mx_status mx_refs(mx_target *target, const mx_addr *addresses, size_t count, struct mx_object *ret,
