@@ -1,5 +1,6 @@
 # Thin: what to do is in tools/, what to compile is in meson.build. `make help` lists the targets.
 MESONFLAGS ?=
+RUNNERS ?=
 VENV := .venv/bin/python
 SANITIZE := -Db_sanitize=address,undefined -Db_lundef=false -Dc_args=-fno-sanitize-recover=all
 
@@ -40,7 +41,7 @@ demo: setup build package ## explore a running service, then the two lessons
 	@tools/demo
 
 test: setup build build-san package ## run every test
-	@tools/run-tests
+	@tools/run-tests $(RUNNERS)
 
 lint: setup ## check format, includes, banned functions
 	@tools/lint
