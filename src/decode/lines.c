@@ -90,8 +90,9 @@ int code_line(struct decoder *decoder, mx_addr code, int64_t lasti)
     const struct layout *l = decoder->layout;
     int64_t line = (int32_t)field32_at(decoder, code, l->code_firstlineno);
     mx_addr table = field_at(decoder, code, l->code_linetable);
-    struct reader reader = {.nbytes = field_at(decoder, table, l->var_size)};
-    if (!table || reader.nbytes > LIMIT_LINETABLE)
+    struct reader reader = {0};
+    if (!memory_u64(decoder->memory, table + (uint64_t)l->var_size, &reader.nbytes) ||
+        reader.nbytes > LIMIT_LINETABLE)
         return 0;
     reader.bytes = memory_at(decoder->memory, table + (uint64_t)l->bytes_data, reader.nbytes);
     if (!reader.bytes)

@@ -40,7 +40,7 @@ mx_addr fake_instance(struct fake *fake, mx_addr type, const mx_addr *names, con
         fake_word(fake, addr - 32, fake_values(fake, values, count));
         break;
     case INSTANCE_VALUES_312:
-        fake_word(fake, addr - 24, fake_values(fake, values, count) + 1);
+        fake_word(fake, addr - 24, fake_values(fake, values, count) - 1);
         break;
     case INSTANCE_VALUES_INLINE: {
         mx_addr head = addr + (uint64_t)l->object_size;

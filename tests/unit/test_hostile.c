@@ -1,0 +1,227 @@
+// test_hostile.c - targets made to keep us busy: many objects that share one large table, rings,
+// types that claim a megabyte each. The work is bounded by the memory, not by what it claims.
+#include "fake_process.h"
+#include "questions.h"
+
+#include <stdlib.h>
+#include <time.h>
+
+#define START 0x600000000000ull
+#define NBYTES (8ull << 20)
+#define HALF (NBYTES / 2)
+#define STRIDE 1024 // bytes of one object
+#define CLONES (HALF / STRIDE)
+#define LIMIT_SECONDS 20 // of CPU, under a sanitizer too; each of these took hours without a bound
+
+static struct fake_process process;
+static struct fake *const f = &process.fake;
+static uint8_t *bytes;
+
+static void write_word(mx_addr addr, uint64_t value)
+{
+    memcpy(bytes + (addr - START), &value, sizeof value);
+}
+
+static void write_field(mx_addr addr, int32_t offset, uint64_t value)
+{
+    if (offset != ABSENT)
+        write_word(addr + (uint64_t)offset, value);
+}
+
+// The first half: objects of one type, each to be completed by `complete`. The second: a table with
+// the address of each of them, over and over, which app.list holds.
+static void make_clones(mx_addr type, void (*complete)(mx_addr object))
+{
+    for (uint64_t i = 0; i < CLONES; i++) {
+        mx_addr object = START + i * STRIDE + 64;
+        write_word(object + (uint64_t)f->l->object_refcnt, 1);
+        write_word(object + (uint64_t)f->l->object_type, type);
+        complete(object);
+    }
+    for (uint64_t i = 0; i < HALF / 8 - 64; i++)
+        write_word(START + HALF + 8 * i, START + i % CLONES * STRIDE + 64);
+    fake_field(f, process.list, f->l->list_items, START + HALF);
+    fake_field(f, process.list, f->l->list_allocated, HALF / 8);
+    fake_field(f, process.list, f->l->var_size, HALF / 8 - 64);
+}
+
+static void survive(const char *type, uint64_t basicsize, void (*complete)(mx_addr object))
+{
+    for (size_t i = 0; i < layout_count(); i += layout_count() - 1) { // the oldest and the newest
+        struct memory memory;
+        fake_process_init(&process, layout_at(i));
+        bytes = calloc(1, NBYTES);
+        assert_non_null(bytes);
+        memory_init(&memory, NULL, NULL);
+        memory_add(&memory, FAKE_START, f->bytes, FAKE_NBYTES, NULL);
+        memory_add(&memory, START, bytes, NBYTES, NULL);
+        make_clones(basicsize ? fake_static_type(f, type, basicsize, 0, 0) : fake_type(f, type),
+                    complete);
+        clock_t began = clock();
+        struct mx_heap *heap = fake_process_heap(&process, &memory);
+        assert_int_equal(heap_build(heap, NULL), MX_OK);
+        assert_true(heap->summary.objects >= CLONES);
+        assert_true(heap->summary.references < 2 * heap->decoder.work_limit);
+        ask_everything(heap, 20);
+        mx_heap_free(heap);
+        if ((clock() - began) / CLOCKS_PER_SEC >= LIMIT_SECONDS)
+            fail_msg("%s, %s: took too long", f->l->name, type);
+        memory_fini(&memory);
+        free(bytes);
+        fake_process_fini(&process);
+    }
+}
+
+// ---- one table for all ------------------------------------------------------------------------
+
+static void share_items(mx_addr object)
+{
+    write_field(object, f->l->list_items, START + HALF);
+    write_field(object, f->l->list_allocated, HALF / 8);
+    write_field(object, f->l->var_size, HALF / 8 - 64);
+}
+
+static void share_entries(mx_addr object)
+{
+    write_field(object, f->l->set_mask, 0x3FFFF); // of 16 bytes: all of the table
+    write_field(object, f->l->set_table, START + HALF);
+}
+
+static void share_keys(mx_addr object)
+{
+    mx_addr keys = START + NBYTES / 4; // over the objects: their own words are keys and values
+    write_field(keys, f->l->keys_dk_size, 1 << 17);
+    if (f->l->keys_log2_size != ABSENT)
+        bytes[keys - START + (uint64_t)f->l->keys_log2_size] = 17;
+    write_field(keys, f->l->keys_nentries, 1 << 16);
+    write_field(object, f->l->dict_keys, keys);
+}
+
+static void share_blocks(mx_addr object)
+{
+    mx_addr fields = object + (uint64_t)f->l->var_size;
+    write_word(fields, 1ull << 33);
+    write_word(fields + 8, START + HALF);
+    write_word(START + HALF + 65 * 8, START + HALF); // a ring of one
+}
+
+static void share_state(mx_addr object)
+{
+    mx_addr def = START + NBYTES - 256;
+    write_field(def, f->l->module_def_state_size, 1 << 16);
+    write_field(object, f->l->module_def, def);
+    write_field(object, f->l->module_state, START + HALF);
+}
+
+static void share_nodes(mx_addr object)
+{
+    mx_addr fields = object + (uint64_t)f->l->dict_size, node = START + NBYTES - 64;
+    write_field(object, f->l->dict_used, UINT64_MAX);
+    write_word(fields, node);
+    write_word(node, process.name);
+    write_word(node + 16, node);
+}
+
+static void test_lists_that_share_a_table_are_bounded(void **state)
+{
+    (void)state;
+    survive("list", 0, share_items);
+}
+
+static void test_sets_that_share_a_table_are_bounded(void **state)
+{
+    (void)state;
+    survive("set", 0, share_entries);
+}
+
+static void test_dicts_that_share_a_table_are_bounded(void **state)
+{
+    (void)state;
+    survive("dict", 0, share_keys);
+}
+
+static void test_deques_in_a_ring_of_blocks_are_bounded(void **state)
+{
+    (void)state;
+    survive("collections.deque", 0, share_blocks);
+}
+
+static void test_ordered_dicts_in_a_ring_of_nodes_are_bounded(void **state)
+{
+    (void)state;
+    survive("collections.OrderedDict", 0, share_nodes);
+}
+
+static void test_modules_that_share_a_state_are_bounded(void **state)
+{
+    (void)state;
+    survive("module", 0, share_state);
+}
+
+// ---- objects that claim much ------------------------------------------------------------------
+
+static void nothing(mx_addr object)
+{
+    (void)object;
+}
+
+static void hold_itself(mx_addr object)
+{
+    write_word(object + (uint64_t)f->l->object_size, object);
+}
+
+static void share_codes(mx_addr object)
+{
+    write_word(object + (uint64_t)f->l->object_size + 16, START + HALF);
+}
+
+// A type of a megabyte, whose base is the next one, and all with the same endless members.
+static void claim_a_megabyte(mx_addr object)
+{
+    mx_addr members = START + HALF, next = START + (object - START + STRIDE) % HALF;
+    write_field(object, f->l->type_basicsize, LIMIT_BASICSIZE - (object - START) / STRIDE * 64);
+    write_field(object, f->l->type_name, START + HALF + 1);
+    write_field(object, f->l->type_base, next);
+    write_field(object, f->l->type_members, members);
+}
+
+static void test_objects_of_a_megabyte_over_each_other_are_bounded(void **state)
+{
+    (void)state;
+    survive("app.Large", 1 << 20, nothing);
+}
+
+static void test_a_bytesio_in_itself_ends(void **state)
+{
+    (void)state;
+    survive("_io.BytesIO", 64, hold_itself);
+}
+
+static void test_structs_with_endless_codes_are_bounded(void **state)
+{
+    (void)state;
+    survive("_struct.Struct", 64, share_codes);
+}
+
+static void test_types_that_claim_a_megabyte_are_bounded(void **state)
+{
+    (void)state;
+    survive("type", 0, claim_a_megabyte);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_lists_that_share_a_table_are_bounded),
+        cmocka_unit_test(test_sets_that_share_a_table_are_bounded),
+        cmocka_unit_test(test_dicts_that_share_a_table_are_bounded),
+        cmocka_unit_test(test_deques_in_a_ring_of_blocks_are_bounded),
+        cmocka_unit_test(test_ordered_dicts_in_a_ring_of_nodes_are_bounded),
+        cmocka_unit_test(test_modules_that_share_a_state_are_bounded),
+        cmocka_unit_test(test_objects_of_a_megabyte_over_each_other_are_bounded),
+        cmocka_unit_test(test_a_bytesio_in_itself_ends),
+        cmocka_unit_test(test_structs_with_endless_codes_are_bounded),
+        cmocka_unit_test(test_types_that_claim_a_megabyte_are_bounded),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
