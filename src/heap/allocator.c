@@ -92,7 +92,7 @@ static void pool_read(struct allocator *allocator, mx_addr addr, struct pool *po
     uint64_t block = u64_of(bytes, POOL_FREEBLOCK);
     for (uint32_t steps = allocator->pool_nbytes / ALIGNMENT; block && steps; steps--) {
         uint64_t offset = block - addr;
-        if (offset < POOL_HEADER || offset + 8 > allocator->pool_nbytes ||
+        if (offset < POOL_HEADER || offset > allocator->pool_nbytes - 8 ||
             (offset - POOL_HEADER) % pool->block_nbytes) {
             pool->block_nbytes = 0; // the chain leaves the pool: it is none
             return;

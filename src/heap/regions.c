@@ -45,10 +45,13 @@ mx_status regions_init(struct regions *regions, const struct memory *memory, str
             regions->skipped_bytes += segment->nbytes;
             continue;
         }
+        uint64_t skip = -segment->start & 7; // marks stand for 8-aligned addresses: a core's may begin
+        if (segment->nbytes <= skip)         // anywhere
+            continue;
         struct region *region = &regions->items[regions->count++];
-        *region = (struct region){.start = segment->start,
-                                  .nbytes = segment->nbytes,
-                                  .bytes = segment->bytes,
+        *region = (struct region){.start = segment->start + skip,
+                                  .nbytes = segment->nbytes - skip,
+                                  .bytes = segment->bytes + skip,
                                   .block_count = segment->nbytes / 8 / BLOCK_BITS + 1};
         region->marks = lazy_alloc(marks_nbytes(region));
         region->touched = lazy_alloc(region->block_count);

@@ -16,6 +16,9 @@
 // A few looks at a process need a few hundred pages. Who needs more than this wants an image, and a
 // length read from broken memory must not make us allocate more.
 #define LIMIT_WINDOWS ((uint64_t)256 << 20)
+// The same length may be read a million times, and each time what is missing is found at the end: past
+// LIMIT_WINDOWS of such bytes only small windows are tried.
+#define SMALL_WINDOW (16u << 10)
 
 struct window {
     struct window *next;
@@ -52,7 +55,7 @@ void memory_forget(struct memory *memory)
     free(memory->slots);
     memory->slots = NULL;
     memory->slot_count = memory->slot_capacity = 0;
-    memory->window_nbytes = 0;
+    memory->window_nbytes = memory->wasted_nbytes = 0;
     memory->last = (struct segment){0};
 }
 
@@ -225,7 +228,8 @@ static const struct window *window_fetch(struct memory *memory, mx_addr addr, ui
     mx_addr start = addr;
     uint64_t wanted = nbytes;
     window_bounds(memory, &start, &wanted);
-    if (wanted > LIMIT_WINDOWS - memory->window_nbytes)
+    if (wanted > LIMIT_WINDOWS - memory->window_nbytes ||
+        (wanted > SMALL_WINDOW && memory->wasted_nbytes > LIMIT_WINDOWS))
         return NULL;
     struct window *window = malloc(sizeof *window + wanted);
     if (!window)
@@ -233,6 +237,7 @@ static const struct window *window_fetch(struct memory *memory, mx_addr addr, ui
     window->start = start;
     window->nbytes = read_pieces(memory, start, window->bytes, wanted);
     if (window->nbytes < addr - start + nbytes || !window_remember(memory, window)) {
+        memory->wasted_nbytes += window->nbytes;
         free(window);
         return NULL;
     }

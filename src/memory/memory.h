@@ -34,6 +34,7 @@ struct memory {
     struct window_slot *slots;
     size_t slot_count, slot_capacity;
     uint64_t window_nbytes;
+    uint64_t wasted_nbytes; // read for windows that then came to nothing
 };
 
 // An empty memory, safe to free. `fetch` may be NULL.

@@ -128,6 +128,19 @@ static void test_lists_that_share_a_table_are_bounded(void **state)
     survive("list", 0, share_items);
 }
 
+static void reach_over_the_end(mx_addr object)
+{
+    write_field(object, f->l->list_items, START + HALF);
+    write_field(object, f->l->list_allocated, HALF);
+    write_field(object, f->l->var_size, HALF / 8 + 1);
+}
+
+static void test_lists_that_reach_over_the_end_of_memory_are_not_copied_each(void **state)
+{
+    (void)state;
+    survive("list", 0, reach_over_the_end);
+}
+
 static void test_sets_that_share_a_table_are_bounded(void **state)
 {
     (void)state;
@@ -213,6 +226,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_lists_that_share_a_table_are_bounded),
+        cmocka_unit_test(test_lists_that_reach_over_the_end_of_memory_are_not_copied_each),
         cmocka_unit_test(test_sets_that_share_a_table_are_bounded),
         cmocka_unit_test(test_dicts_that_share_a_table_are_bounded),
         cmocka_unit_test(test_deques_in_a_ring_of_blocks_are_bounded),

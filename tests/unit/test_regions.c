@@ -100,6 +100,25 @@ static void test_the_nearest_mark_before_is_found_within_reach(void **state)
     teardown();
 }
 
+static void test_a_segment_that_begins_anywhere_marks_aligned_addresses(void **state)
+{
+    (void)state;
+    uint32_t count;
+    mx_addr found;
+    memory_init(&memory, NULL, NULL);
+    assert_int_equal(memory_add(&memory, 0x1003, bytes, 100, NULL), MX_OK);
+    assert_int_equal(memory_add(&memory, 0x2001, bytes, 5, NULL), MX_OK);
+    assert_int_equal(regions_init(&regions, &memory, NULL), MX_OK);
+    mark(0x1008);
+    assert_int_equal(regions_number(&regions, &count, NULL), MX_OK);
+    assert_int_equal(count, 1);
+    regions_addresses(&regions, &found);
+    assert_true(found == 0x1008);
+    assert_null(regions_find(&regions, 0x1004));
+    assert_null(regions_find(&regions, 0x2004));
+    teardown();
+}
+
 // Nothing is there but the addresses: a process may reserve much more than it uses.
 static void test_a_sparse_terabyte_costs_what_is_marked(void **state)
 {
@@ -124,6 +143,7 @@ int main(void)
         cmocka_unit_test(test_marks_are_numbered_by_address_over_all_regions),
         cmocka_unit_test(test_no_marks_number_nothing),
         cmocka_unit_test(test_the_nearest_mark_before_is_found_within_reach),
+        cmocka_unit_test(test_a_segment_that_begins_anywhere_marks_aligned_addresses),
         cmocka_unit_test(test_a_sparse_terabyte_costs_what_is_marked),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
