@@ -116,8 +116,8 @@ static mx_status check_architecture(int pid, const struct maps *maps, struct mx_
     if (header.e_machine == EM_X86_64)
         return MX_OK;
     const char *name = header.e_machine == EM_AARCH64 ? "an aarch64" : "a non-x86-64";
-    return fail(err, MX_UNSUPPORTED,
-                "pid %d: %s program; only 64-bit x86-64 targets are supported", pid, name);
+    return fail(err, MX_UNSUPPORTED, "pid %d: %s program; only 64-bit x86-64 targets are supported",
+                pid, name);
 }
 
 // ---- access -----------------------------------------------------------------------------------

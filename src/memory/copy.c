@@ -12,8 +12,8 @@
 #include "memory/procfs.h"
 
 #define PAGE_NBYTES 4096u
-#define BATCH_RANGES 1024                   // UIO_MAXIOV
-#define BATCH_NBYTES ((uint64_t)32 << 20)   // about 5 ms: progress is told that often
+#define BATCH_RANGES 1024                 // UIO_MAXIOV
+#define BATCH_NBYTES ((uint64_t)32 << 20) // about 5 ms: progress is told that often
 
 struct batch {
     struct iovec local[BATCH_RANGES], remote[BATCH_RANGES];
@@ -42,8 +42,7 @@ const struct image_block *blocks_find(const struct image_block *blocks, size_t c
 
 static bool hole_push(struct copy *copy, mx_addr start, mx_addr end)
 {
-    struct range *last =
-        copy->holes.count ? &copy->holes.items[copy->holes.count - 1] : NULL;
+    struct range *last = copy->holes.count ? &copy->holes.items[copy->holes.count - 1] : NULL;
     if (last && last->end == start) {
         last->end = end;
         return true;

@@ -33,8 +33,7 @@ static mx_status header_read(struct memory *memory, mx_addr base, Elf64_Ehdr *re
                              struct mx_error *err)
 {
     unsigned long long where = base;
-    if (!read_bytes(memory, base, ret, sizeof *ret) ||
-        memcmp(ret->e_ident, ELFMAG, SELFMAG) != 0)
+    if (!read_bytes(memory, base, ret, sizeof *ret) || memcmp(ret->e_ident, ELFMAG, SELFMAG) != 0)
         return fail(err, MX_NOT_FOUND, "no ELF header at 0x%llx", where);
     if (ret->e_ident[EI_CLASS] != ELFCLASS64 || ret->e_ident[EI_DATA] != ELFDATA2LSB ||
         (ret->e_machine != EM_X86_64 && ret->e_machine != EM_AARCH64))
@@ -56,8 +55,8 @@ static void data_extend(struct elf_image *image, const Elf64_Phdr *segment)
 }
 
 // Finds the first PT_LOAD, which says how far the image was moved, the data, and PT_DYNAMIC.
-static bool segments_find(struct memory *memory, const Elf64_Ehdr *header,
-                          struct elf_image *image, Elf64_Phdr *ret_dynamic)
+static bool segments_find(struct memory *memory, const Elf64_Ehdr *header, struct elf_image *image,
+                          Elf64_Phdr *ret_dynamic)
 {
     if (header->e_phentsize != sizeof(Elf64_Phdr) || header->e_phnum > LIMIT_HEADERS)
         return false;
@@ -217,8 +216,8 @@ bool elf_image_symbol(struct memory *memory, const struct elf_image *image, cons
     struct wanted wanted = {.name = name, .nbytes = strlen(name) + 1};
     if (wanted.nbytes > LIMIT_NAME)
         return false;
-    bool found = image->gnu_hash ? gnu_find(memory, image, &wanted)
-                                 : sysv_find(memory, image, &wanted);
+    bool found =
+        image->gnu_hash ? gnu_find(memory, image, &wanted) : sysv_find(memory, image, &wanted);
     if (!found)
         return false;
     *ret = wanted.address;

@@ -9,8 +9,8 @@
 
 // One ELF file in the target's address space; nothing in it is believed.
 struct elf_image {
-    mx_addr base; // address of its ELF header
-    mx_addr bias; // to add to addresses in the file
+    mx_addr base;                 // address of its ELF header
+    mx_addr bias;                 // to add to addresses in the file
     mx_addr data_start, data_end; // writable segments, .bss included; both 0 when it has none
     mx_addr symtab, strtab, gnu_hash, sysv_hash;
     uint64_t strtab_nbytes;

@@ -1,12 +1,12 @@
 // freeze.c - stopping every thread of a process, and letting all of them go on.
 //
-//   freeze_begin --starts--> tracer thread: seize and interrupt all, wait for all, look again
+//   freeze_begin --starts--> tracer thread: seize all, interrupt all, wait for all, look again
 //   freeze_end   --tells---> tracer thread: detach each with the signal it was stopped by, exit
 //
 // The tracer is a thread of its own because its exit makes the kernel detach whatever is left: a
 // thread in uninterruptible sleep, or one that is dying, cannot be detached in any other way.
 //
-// Stops are looked at with WNOWAIT and never consumed. So the exit status of our own child stays
+// Stops are looked at with PTRACE_GETSIGINFO, never consumed by waiting for them. So the exit status of our own child stays
 // with whoever waits for it, and a signal that stopped a thread is still delivered by the kernel
 // when we are killed before we could pass it on.
 #include <dirent.h>
@@ -27,10 +27,11 @@
 #include "memory/process.h"
 #include "memory/procfs.h"
 
-#define LIMIT_STOP_NS 5000000000u // a disk or network file system may hold a thread, but not for long
-#define LIMIT_THREADS 1000000     // kernel.threads-max is lower on all but giant machines
-#define LIMIT_TID (1 << 22)       // PID_MAX_LIMIT of the kernel
-#define TRIES_SEIZE 10
+#define LIMIT_STOP_NS                                                                              \
+    5000000000u               // a disk or network file system may hold a thread, but not for long
+#define LIMIT_THREADS 1000000 // kernel.threads-max is lower on all but giant machines
+#define LIMIT_TID (1 << 22)   // PID_MAX_LIMIT of the kernel
+#define TRIES_SEIZE 1000 // each waits for an execve to end; without one they take 20 ms together
 #define REAP_NS 10000000
 #define POLL_MIN_NS 20000
 #define POLL_MAX_NS 1000000
@@ -38,7 +39,7 @@
 struct frozen_thread {
     int tid;
     int signal; // stopped on the way to this one: to be passed on; 0 for most
-    bool stopped, gone;
+    bool interrupted, stopped, gone;
 };
 
 struct tracer {
@@ -47,7 +48,7 @@ struct tracer {
     sem_t begun, ended; // the process stands still, or that has failed; it may go on
     VECTOR(struct frozen_thread) threads;
     uint64_t *seized; // a bit for each thread number there can be: in `threads` and not gone
-    size_t alive; // of them, while the process stands still
+    size_t alive;     // of them, while the process stands still
     uint64_t began_ns, ended_ns;
     mx_status status;
     struct mx_error err;
@@ -96,7 +97,7 @@ static mx_status fail_seize(int pid, uint64_t tracer, int error, struct mx_error
     return status ? status : proc_fail(pid, "mem", error, err);
 }
 
-// Seizes and interrupts one thread. *ret_seized is false for one that is exiting.
+// Seizes one thread, which does not stop it. *ret_seized is false for one that is exiting.
 static mx_status thread_seize(int pid, int tid, bool *ret_seized, struct mx_error *err)
 {
     *ret_seized = false;
@@ -105,15 +106,18 @@ static mx_status thread_seize(int pid, int tid, bool *ret_seized, struct mx_erro
         if (error == ESRCH || is_dead(tid))
             return MX_OK;
         // Ours under another number: execve gives the thread that called it the number of the main
-        // thread. In the middle of that there is a moment when seizing fails for no other reason.
+        // thread.
         uint64_t tracer = tracer_of(tid);
         if ((pid_t)tracer == gettid())
             break;
-        if (tracer || tries == TRIES_SEIZE)
+        // Not the last word when execve has replaced the thread meanwhile, nor when a tracer of our
+        // own has not quite ended yet.
+        bool ours = tracer && tgkill(getpid(), (pid_t)tracer, 0) == 0;
+        if ((tracer && !ours) || tries == TRIES_SEIZE)
             return fail_seize(pid, tracer, error, err);
         sched_yield();
     }
-    *ret_seized = ptrace(PTRACE_INTERRUPT, tid, NULL, NULL) == 0;
+    *ret_seized = true;
     return MX_OK;
 }
 
@@ -202,6 +206,19 @@ static void leader_poll(struct tracer *tracer)
             mark_gone(tracer, &tracer->threads.items[i]);
 }
 
+// Asks all threads to stop, at once: the pause begins here. One that is dying is seen by the polls.
+static void interrupt_new(struct tracer *tracer)
+{
+    if (!tracer->began_ns)
+        tracer->began_ns = now_ns();
+    for (size_t i = 0; i < tracer->threads.count; i++) {
+        struct frozen_thread *thread = &tracer->threads.items[i];
+        if (!thread->interrupted)
+            ptrace(PTRACE_INTERRUPT, thread->tid, NULL, NULL);
+        thread->interrupted = true;
+    }
+}
+
 // One look at all threads; how many have not stopped yet, and one of them.
 static size_t poll_all(struct tracer *tracer, int *ret_tid)
 {
@@ -225,9 +242,8 @@ static mx_status wait_for_all(struct tracer *tracer, struct mx_error *err)
     struct timespec pause = {0, POLL_MIN_NS};
     for (int tid; poll_all(tracer, &tid);) {
         if (now_ns() > deadline)
-            return fail(err, MX_TIMEOUT,
-                        "pid %d: thread %d does not stop (uninterruptible sleep?)", tracer->pid,
-                        tid);
+            return fail(err, MX_TIMEOUT, "pid %d: thread %d does not stop (uninterruptible sleep?)",
+                        tracer->pid, tid);
         nanosleep(&pause, NULL);
         if (pause.tv_nsec > POLL_MAX_NS / 2)
             leader_poll(tracer);
@@ -247,6 +263,7 @@ static mx_status stop_all(struct tracer *tracer, struct mx_error *err)
             return status;
         if (count == 0)
             break;
+        interrupt_new(tracer);
         if ((status = wait_for_all(tracer, err)))
             return status;
     }
@@ -260,7 +277,6 @@ static mx_status stop_all(struct tracer *tracer, struct mx_error *err)
 static void *tracer_run(void *data)
 {
     struct tracer *tracer = data;
-    tracer->began_ns = now_ns();
     tracer->status = stop_all(tracer, &tracer->err);
     if (!tracer->status) {
         sem_post(&tracer->begun);

@@ -145,9 +145,10 @@ static mx_status check_room(int pid, const struct plan *plan, struct mx_error *e
     uint64_t wanted = ranges_nbytes(&plan->ranges, RANGE_COPY), available = available_nbytes();
     if (wanted < available)
         return MX_OK;
-    return fail(err, MX_NO_MEMORY,
-                "pid %d: a copy of its memory takes %.1f GB, and this machine has %.1f GB available",
-                pid, (double)wanted / 1e9, (double)available / 1e9);
+    return fail(
+        err, MX_NO_MEMORY,
+        "pid %d: a copy of its memory takes %.1f GB, and this machine has %.1f GB available", pid,
+        (double)wanted / 1e9, (double)available / 1e9);
 }
 
 static void plan_populate(const struct plan *plan)
@@ -265,8 +266,7 @@ static size_t live_fetch(void *data, mx_addr addr, void *buffer, size_t nbytes)
         size_t wanted = mapping->end - (addr + done);
         if (wanted > nbytes - done)
             wanted = nbytes - done;
-        ssize_t got =
-            pread(live->mem, (uint8_t *)buffer + done, wanted, (off_t)(addr + done));
+        ssize_t got = pread(live->mem, (uint8_t *)buffer + done, wanted, (off_t)(addr + done));
         if (got < 0 && errno == EINTR)
             continue;
         if (got <= 0)

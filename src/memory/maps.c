@@ -72,8 +72,8 @@ static char *take_path(struct cursor *line, bool *ret_deleted)
         path[length++] = newline ? '\n' : *line->at;
         line->at += newline ? 4 : 1;
     }
-    *ret_deleted = length > tail && *path == '/' &&
-                   memcmp(path + length - tail, deleted, tail) == 0;
+    *ret_deleted =
+        length > tail && *path == '/' && memcmp(path + length - tail, deleted, tail) == 0;
     path[*ret_deleted ? length - tail : length] = 0;
     return path;
 }

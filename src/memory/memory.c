@@ -107,8 +107,7 @@ mx_status memory_add(struct memory *memory, mx_addr start, const void *bytes, ui
     size_t index = segment_lower_bound(memory, start);
     if (index < memory->segment_count && memory->segments[index].start <= last)
         return fail(err, MX_BAD_ARGUMENT, "segment at 0x%llx overlaps the one at 0x%llx",
-                    (unsigned long long)start,
-                    (unsigned long long)memory->segments[index].start);
+                    (unsigned long long)start, (unsigned long long)memory->segments[index].start);
     if (!segments_reserve(memory))
         return fail_no_memory(err);
     memmove(&memory->segments[index + 1], &memory->segments[index],

@@ -26,7 +26,7 @@ typedef size_t memory_fetch_fn(void *data, mx_addr addr, void *buffer, size_t nb
 struct memory {
     struct segment *segments; // sorted by start, never overlapping
     size_t segment_count, segment_capacity;
-    struct segment last; // what the last hit was in: nearly always the next hit's too
+    struct segment last;    // what the last hit was in: nearly always the next hit's too
     memory_fetch_fn *fetch; // NULL: the segments are all there is
     void *fetch_data;
     // private: every window, and a hash table that finds them by page

@@ -49,7 +49,10 @@ static void escape_text(const char *text, size_t nbytes, char *buffer, size_t si
         bool plain = length > 1 ? !c1_control : length == 1 && at[0] >= 0x20 && at[0] != 0x7F;
         char escape[5];
         if (!plain) {
-            const char *named = *at == '\n' ? "\\n" : *at == '\t' ? "\\t" : *at == '\r' ? "\\r" : NULL;
+            const char *named = *at == '\n'   ? "\\n"
+                                : *at == '\t' ? "\\t"
+                                : *at == '\r' ? "\\r"
+                                              : NULL;
             if (named)
                 snprintf(escape, sizeof escape, "%s", named);
             else

@@ -41,10 +41,10 @@ void freeze_end(struct freeze *freeze);
 // ---- copying ----
 
 struct image {
-    struct memory memory;  // segments are the copied mappings; fetch reads what cannot change
-    struct maps maps;      // as they were while the process stood still
+    struct memory memory; // segments are the copied mappings; fetch reads what cannot change
+    struct maps maps;     // as they were while the process stood still
     uint64_t pause_ns;
-    uint64_t copied_bytes; // bytes of resident or swapped pages that were copied
+    uint64_t copied_bytes;  // bytes of resident or swapped pages that were copied
     uint64_t skipped_bytes; // of pages that should have been copied and could not be read
     int pid;
     struct image_block *blocks; // private: the local mappings behind the segments, by address

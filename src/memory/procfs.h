@@ -19,7 +19,8 @@ struct proc_stat {
     int parent;
     unsigned flags; // PF_ of the kernel
     int threads;
-    uint64_t start_ticks; // since boot, in 1 / sysconf(_SC_CLK_TCK) seconds: tells a PID's users apart
+    uint64_t
+        start_ticks; // since boot, in 1 / sysconf(_SC_CLK_TCK) seconds: tells a PID's users apart
 };
 
 // /proc/PID/stat; `pid` may be a thread. false and errno when there is none.

@@ -128,7 +128,7 @@ struct library {
     Elf64_Dyn dynamic[6];
     Elf64_Sym symbols[2];
     char strings[16];
-    uint32_t gnu[8]; // header, bloom (2), bucket, chain
+    uint32_t gnu[8];  // header, bloom (2), bucket, chain
     uint32_t sysv[5]; // header, bucket, chains
 };
 
@@ -145,18 +145,25 @@ static uint32_t gnu_hash(const char *name)
 static void library_make(struct library *library, mx_addr load_address)
 {
     *library = (struct library){
-        .header = {.e_ident = ELFMAG, .e_machine = EM_X86_64, .e_phoff = OFFSET(segments),
-                   .e_phentsize = sizeof(Elf64_Phdr), .e_phnum = 2},
+        .header = {.e_ident = ELFMAG,
+                   .e_machine = EM_X86_64,
+                   .e_phoff = OFFSET(segments),
+                   .e_phentsize = sizeof(Elf64_Phdr),
+                   .e_phnum = 2},
         .segments = {{.p_type = PT_LOAD, .p_vaddr = load_address},
-                     {.p_type = PT_DYNAMIC, .p_vaddr = load_address + OFFSET(dynamic),
+                     {.p_type = PT_DYNAMIC,
+                      .p_vaddr = load_address + OFFSET(dynamic),
                       .p_memsz = sizeof library->dynamic}},
         .dynamic = {{DT_SYMTAB, {load_address + OFFSET(symbols)}},
                     {DT_STRTAB, {load_address + OFFSET(strings)}},
                     {DT_STRSZ, {sizeof library->strings}},
                     {DT_HASH, {load_address + OFFSET(sysv)}},
                     {DT_GNU_HASH, {load_address + OFFSET(gnu)}}},
-        .symbols = {[1] = {.st_name = 1, .st_info = ELF64_ST_INFO(STB_GLOBAL, STT_OBJECT),
-                           .st_shndx = 1, .st_value = load_address + 0x42, .st_size = 8}},
+        .symbols = {[1] = {.st_name = 1,
+                           .st_info = ELF64_ST_INFO(STB_GLOBAL, STT_OBJECT),
+                           .st_shndx = 1,
+                           .st_value = load_address + 0x42,
+                           .st_size = 8}},
         .strings = "\0answer",
         .gnu = {1, 1, 1, 0, 0, 0, 1, gnu_hash("answer") | 1},
         .sysv = {1, 2, 1, 0, 0},
@@ -255,8 +262,9 @@ static void test_random_bytes_behind_an_elf_header_are_survived(void **state)
         uint8_t *bytes = malloc(8192);
         for (size_t i = 0; i < 8192; i += 8)
             memcpy(bytes + i, &(uint64_t){next_random(&seed)}, 8);
-        size_t kept = round % 3 == 0 ? 16 : round % 3 == 1 ? sizeof library.header
-                                                          : OFFSET(symbols);
+        size_t kept = round % 3 == 0   ? 16
+                      : round % 3 == 1 ? sizeof library.header
+                                       : OFFSET(symbols);
         memcpy(bytes, &library, kept);
         try_image(bytes, 8192, round % 2 ? 0x10000 : UINT64_MAX - 8191);
         free(bytes);

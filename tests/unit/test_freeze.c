@@ -27,11 +27,19 @@ enum { THREADS = 4, LIMIT_SECONDS = 60 };
 struct shared {
     atomic_ulong counts[THREADS];
     atomic_ulong signals;
+    atomic_ulong parent;
     atomic_ulong turns; // of a target that does things over and over
 };
 
 static struct shared *shared;
 static int shared_fd; // of its memory: also for a target that has called execve
+
+static void shared_map(void)
+{
+    shared = mmap(NULL, sizeof *shared, PROT_READ | PROT_WRITE, MAP_SHARED, shared_fd, 0);
+    if (shared == MAP_FAILED)
+        abort();
+}
 
 static double now(void)
 {
@@ -192,8 +200,22 @@ static void exec_again(void)
         pause();
 }
 
+// What execve has put in the target's place: it ends with its parent, because PR_SET_PDEATHSIG does
+// not outlast an execve from another thread.
+static void exec_main(const char *number)
+{
+    shared_fd = atoi(number);
+    shared_map();
+    prctl(PR_SET_PDEATHSIG, SIGKILL);
+    if ((unsigned long)getppid() != shared->parent)
+        _exit(1);
+    shared->turns++;
+    exec_again();
+}
+
 static void body_exec(int ready)
 {
+    shared->parent = (unsigned long)getppid();
     say_ready(ready);
     exec_again();
 }
@@ -259,7 +281,7 @@ static void test_signals_are_neither_lost_nor_invented(void **state)
 {
     (void)state;
     pid_t pid = target_start(body_signals);
-    for (unsigned long sent = 1; sent <= 1000; sent++) {
+    for (unsigned long sent = 1; sent <= 300; sent++) {
         struct freeze freeze;
         bool before = sent % 2;
         if (before)
@@ -273,7 +295,7 @@ static void test_signals_are_neither_lost_nor_invented(void **state)
         assert_int_equal(shared->signals, sent);
     }
     assert_true(goes_on(&shared->counts[0]));
-    assert_int_equal(shared->signals, 1000);
+    assert_int_equal(shared->signals, 300);
     target_kill(pid);
 }
 
@@ -322,7 +344,7 @@ static void test_process_that_replaces_itself(void **state)
 {
     (void)state;
     pid_t pid = target_start(body_exec);
-    for (unsigned i = 0; i < 200; i++) {
+    for (unsigned i = 0; i < 60; i++) {
         struct freeze freeze;
         struct mx_error err = {.message = ""};
         if (freeze_begin(pid, &freeze, &err) != MX_OK)
@@ -352,7 +374,7 @@ static void test_process_that_is_killed_while_it_stands_still(void **state)
 static void test_process_that_ends_meanwhile(void **state)
 {
     (void)state;
-    for (unsigned i = 0; i < 200; i++) {
+    for (unsigned i = 0; i < 100; i++) {
         pid_t pid = target_start(body_threads);
         struct freeze freeze = {0};
         struct mx_error err;
@@ -476,23 +498,10 @@ static void test_no_signal_is_lost_when_the_freezer_is_killed(void **state)
     target_kill(pid);
 }
 
-// ---- the program ------------------------------------------------------------------------------
-
-static void shared_map(void)
-{
-    shared = mmap(NULL, sizeof *shared, PROT_READ | PROT_WRITE, MAP_SHARED, shared_fd, 0);
-    if (shared == MAP_FAILED)
-        abort();
-}
-
 int main(int argc, char **argv)
 {
-    if (argc == 3 && strcmp(argv[1], "--exec") == 0) {
-        shared_fd = atoi(argv[2]);
-        shared_map();
-        shared->turns++;
-        exec_again();
-    }
+    if (argc == 3 && strcmp(argv[1], "--exec") == 0)
+        exec_main(argv[2]);
     shared_fd = memfd_create("counts", 0);
     if (shared_fd < 0 || ftruncate(shared_fd, sizeof *shared) != 0)
         return 1;

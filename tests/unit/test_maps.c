@@ -20,8 +20,9 @@ static void test_every_field_of_a_line_is_read(void **state)
 {
     (void)state;
     struct maps maps;
-    parse("7f0c1a000000-7f0c1a021000 r-xs 0001f000 103:02 18350082                   /usr/lib/a.so\n",
-          &maps);
+    parse(
+        "7f0c1a000000-7f0c1a021000 r-xs 0001f000 103:02 18350082                   /usr/lib/a.so\n",
+        &maps);
     assert_int_equal(maps.count, 1);
     const struct mapping *mapping = &maps.items[0];
     assert_int_equal(mapping->start, 0x7f0c1a000000);
@@ -48,8 +49,13 @@ static void test_odd_paths_are_kept_as_they_are(void **state)
           "6000-7000 r--p 00000000 08:01 7\n"
           "7000-8000 r--p 00000000 00:00 0  [anon:x (deleted)]",
           &maps);
-    const char *paths[] = {"", "[heap]", "/with two  spaces\nand\\newline", "/gone.so",
-                           "(deleted)", "", "[anon:x (deleted)]"};
+    const char *paths[] = {"",
+                           "[heap]",
+                           "/with two  spaces\nand\\newline",
+                           "/gone.so",
+                           "(deleted)",
+                           "",
+                           "[anon:x (deleted)]"};
     assert_int_equal(maps.count, 7);
     for (size_t i = 0; i < maps.count; i++) {
         assert_string_equal(maps.items[i].path, paths[i]);
@@ -120,7 +126,8 @@ static void test_tens_of_thousands_of_mappings_are_read(void **state)
 {
     (void)state;
     enum { PAGES = 60000 };
-    uint8_t *pages = mmap(NULL, (size_t)PAGES * 4096, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    uint8_t *pages =
+        mmap(NULL, (size_t)PAGES * 4096, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     for (size_t i = 0; i < PAGES; i += 2) // neighbours with different rights are not merged
         if (mprotect(pages + i * 4096, 4096, PROT_NONE) != 0)
             skip();
