@@ -10,17 +10,31 @@
 #include "heap/runtime.h"
 #include "memory/process.h"
 
+static bool is_python_name(const char *path)
+{
+    const char *slash = strrchr(path, '/');
+    const char *name = slash ? slash + 1 : path;
+    return strstr(name, "python") || strstr(name, "pypy");
+}
+
 // A process that cannot be read is listed when its name says Python.
 static bool looks_like_python(const struct mx_process *process)
 {
-    const char *slash = strrchr(process->executable, '/');
-    const char *name = slash ? slash + 1 : process->executable;
-    if (*name)
-        return strstr(name, "python") || strstr(name, "pypy");
+    if (process->executable[0])
+        return is_python_name(process->executable);
     char first[256];
     snprintf(first, sizeof first, "%.*s", (int)strcspn(process->cmdline, " "), process->cmdline);
-    slash = strrchr(first, '/');
-    return strstr(slash ? slash + 1 : first, "python") != NULL;
+    return is_python_name(first);
+}
+
+// The memory of a process is only looked at when something it maps is called python: the others are
+// none of our business.
+static bool maps_python(const struct maps *maps)
+{
+    for (size_t i = 0; i < maps->count; i++)
+        if (is_python_name(maps->items[i].path))
+            return true;
+    return false;
 }
 
 // True when the process belongs on the list.
@@ -32,9 +46,14 @@ static bool identify(int pid, struct mx_process *process)
     struct runtime runtime;
     if (process_describe(pid, process, &err) != MX_OK)
         return false; // gone, or a zombie
-    mx_status status = process_check_access(pid, &err);
-    if (!status)
-        status = maps_read(pid, &maps, &err);
+    mx_status status = maps_read(pid, &maps, &err);
+    if (!status && !maps_python(&maps)) {
+        maps_free(&maps);
+        return false;
+    }
+    if (status && !looks_like_python(process))
+        return false;
+    status = process_check_access(pid, &err); // says why, better than the maps do
     if (!status) {
         memory_init(&memory, process_fetch, &pid);
         status = runtime_find(&memory, &maps, pid, process->executable, false, &runtime, &err);
@@ -46,8 +65,7 @@ static bool identify(int pid, struct mx_process *process)
         return true;
     }
     snprintf(process->problem, sizeof process->problem, "%s", err.message);
-    return status == MX_UNSUPPORTED ? strstr(err.message, "Py") != NULL || looks_like_python(process)
-                                    : looks_like_python(process);
+    return status != MX_NOT_PYTHON || looks_like_python(process);
 }
 
 static int compare_pids(const void *a, const void *b)
