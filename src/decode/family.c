@@ -79,6 +79,14 @@ static const struct {
     {"functools._lru_cache_wrapper", 24}, // root.next: lru_cache_visit
     {"functools._lru_cache_wrapper", 40}, // root.key, never set
     {"functools._lru_cache_wrapper", 48}, // root.result, never set
+    {"sqlite3.Cache", 40},                // first: sqlite_cache_visit
+    {"sqlite3.Cache", 48},                // last
+    {"sqlite3.Node", 40},                 // prev
+    {"sqlite3.Node", 48},                 // next
+    {"_ctypes._CData", 16},               // b_ptr: memory that b_objects keeps alive
+    {"_ctypes._CData", 72},               // b_value: C data
+    {"_ctypes._CData", 80},
+    {"_ctypes._CData", 88},
     {"_thread._localdummy", 16},          // localdict: _threadmodule.c says "Borrowed!"
 };
 
@@ -141,6 +149,7 @@ static bool is_not_owned(const struct base *base, uint32_t offset)
 // Type codes of PyMemberDef that mean a PyObject pointer (Include/descrobject.h).
 enum { MEMBER_OBJECT = 6, MEMBER_OBJECT_EX = 16 };
 #define LIMIT_MEMBERS 4096
+#define LIMIT_HIDDEN 64 // fields of a struct sequence: os.stat_result has the most
 #define BASE_WORK 64 // items that reading a base class and comparing its name are worth
 
 // The word's name in tp_members, 0 when it has none.
@@ -175,10 +184,13 @@ static void words_add(struct decoder *decoder, struct type_info *info, uint32_t 
 {
     const struct layout_object *object =
         base_is_from_c(base) ? layout_object_members(decoder->layout, base->name) : NULL;
+    // From 3.11 on frames and generators have items, but no ob_size in front of their members.
+    if (object && from == (uint32_t)decoder->layout->var_size + 8)
+        from = (uint32_t)decoder->layout->object_size;
     for (uint32_t offset = (from + 7) & ~7u; offset + 8 <= to; offset += 8) {
         const struct layout_member *member = named_member(object, offset);
         if ((int32_t)offset == info->weaklistoffset || (int32_t)offset == info->dictoffset ||
-            (int32_t)offset == base->weaklistoffset || is_not_owned(base, offset) ||
+            is_not_owned(base, offset) ||
             (object && !member))
             continue;
         mx_addr name = member ? 0 : member_name(decoder, base->addr, offset);
@@ -218,6 +230,16 @@ static bool is_leaf(enum family family)
     return family >= FAMILY_NONE && family <= FAMILY_LEAF;
 }
 
+// Objects/structseq.c: fields that are reached by name only, behind those of the tuple.
+static uint32_t hidden_items(struct decoder *decoder, const struct type_info *info)
+{
+    mx_addr all = dict_get(decoder, info->dict, "n_fields");
+    mx_addr shown = dict_get(decoder, info->dict, "n_sequence_fields");
+    int32_t digits = decoder->layout->long_digits;
+    uint32_t count = field32_at(decoder, all, digits) - field32_at(decoder, shown, digits);
+    return all && shown && count <= LIMIT_HIDDEN ? count : 0;
+}
+
 bool type_classify(struct decoder *decoder, struct type_info *info)
 {
     const struct layout *l = decoder->layout;
@@ -226,6 +248,7 @@ bool type_classify(struct decoder *decoder, struct type_info *info)
     uint32_t to = info->basicsize; // where the words end that no derived class has listed
     struct base bases[2];
     info->sizer = NO_SIZER;
+    info->extension = NO_EXTENSION;
     if (!base_read(decoder, info->addr, &bases[0]))
         return false;
     for (int depth = 0; depth < LIMIT_BASES; depth++) {
@@ -233,8 +256,12 @@ bool type_classify(struct decoder *decoder, struct type_info *info)
         if (decoder_take(decoder, BASE_WORK) < BASE_WORK)
             break;
         int family = family_by_name(base);
-        if (info->sizer == NO_SIZER && base_is_from_c(base))
+        if (info->sizer == NO_SIZER && base_is_from_c(base)) {
             info->sizer = type_sizer(base->name);
+            info->family_nbytes = info->sizer == NO_SIZER ? 0 : base->basicsize;
+        }
+        if (info->extension == NO_EXTENSION && base_is_from_c(base))
+            info->extension = type_extension(decoder, base->name, base->basicsize);
         if (family >= 0) {
             info->family = FAMILIES[family].family;
             info->family_nbytes = base->basicsize;
@@ -252,6 +279,8 @@ bool type_classify(struct decoder *decoder, struct type_info *info)
     }
     if (items_in_struct(info->family))
         info->word_count = 0;
+    if (info->family == FAMILY_TUPLE && info->dict)
+        info->hidden_items = hidden_items(decoder, info);
     if (info->word_count > 1)
         qsort(info->words, info->word_count, sizeof *info->words, compare_words);
     info->leaf = is_leaf(info->family) && !info->word_count && !info->dictoffset &&

@@ -95,6 +95,7 @@ static uint64_t code_size(struct decoder *decoder, mx_addr addr, const struct ty
 {
     const struct layout *l = decoder->layout;
     uint64_t nbytes = type->basicsize + type->itemsize * object_items(decoder, addr, type);
+    nbytes = (nbytes + 7) & ~7ull; // _PyObject_VAR_SIZE
     mx_addr extra = field_at(decoder, addr, l->code_extra);
     if (extra)
         nbytes += 8 * (1 + (field_at(decoder, extra, 0) & 0xFF)); // ce_size, ce_extras[]
@@ -220,6 +221,68 @@ static uint64_t permutations_extra(struct decoder *decoder, mx_addr fields)
     return 8 * word_at(decoder, fields + 32) + product_extra(decoder, fields);
 }
 
+// Bytes of a C string with its NUL; 0 for a null pointer.
+static uint64_t string_nbytes(struct decoder *decoder, mx_addr addr)
+{
+    char text[256]; // formats, encodings and short lines
+    return addr && memory_string(decoder->memory, addr, text, sizeof text) ? strlen(text) + 1 : 0;
+}
+
+// The type of the object whose fields these are: it was known before its size was asked for.
+static const struct type_info *type_of(struct decoder *decoder, mx_addr fields)
+{
+    mx_addr addr = fields - (uint64_t)decoder->layout->object_size;
+    uint32_t type = type_lookup(decoder, field_at(decoder, addr, decoder->layout->object_type));
+    return decoder->types[type];
+}
+
+static uint64_t pickler_extra(struct decoder *decoder, mx_addr fields)
+{ // Modules/_pickle.c: memo -> {mask, used, allocated, table of 16 bytes each}
+    mx_addr memo = word_at(decoder, fields);
+    return memo ? 32 + 16 * word_at(decoder, memo + 16) : 0;
+}
+
+static uint64_t unpickler_extra(struct decoder *decoder, mx_addr fields)
+{ // stack, memo, memo_size, memo_len, one or two (to 3.12) of persistent_load, Py_buffer buffer,
+  // input_buffer, input_line, 3 lengths, 5 methods, encoding, errors, marks, num_marks, marks_size
+    const struct type_info *type = type_of(decoder, fields);
+    mx_addr tail = fields + type->family_nbytes - 16 - 48; // encoding
+    mx_addr line = tail - 72;                    // input_line
+    return 8 * word_at(decoder, fields + 16) +
+           (word_at(decoder, tail + 16) ? 8 * word_at(decoder, tail + 32) : 0) +
+           string_nbytes(decoder, word_at(decoder, line)) + string_nbytes(decoder, word_at(decoder, tail)) +
+           string_nbytes(decoder, word_at(decoder, tail + 8));
+}
+
+// Modules/_ctypes/stgdict.c, PyCStgDict_sizeof; 3.13: _ctypes.c, CType_Type___sizeof__. What is
+// known of a C type: {..., length, ffi_type {size, alignment, elements}, ...}, its format, number of
+// dimensions.
+static uint64_t ctype_extra(struct decoder *decoder, mx_addr length, mx_addr format)
+{
+    uint64_t nbytes = string_nbytes(decoder, word_at(decoder, format)) +
+                      8 * (uint64_t)field32_at(decoder, format, 8);
+    if (word_at(decoder, length + 24))
+        nbytes += 8 * (word_at(decoder, length) + 1);
+    return nbytes;
+}
+
+// To 3.12 behind a dict: size, align, length ... format at 120, and all of it is counted twice.
+static uint64_t ctype_dict_extra(struct decoder *decoder, mx_addr fields)
+{
+    const struct type_info *type = type_of(decoder, fields);
+    uint64_t nbytes = (uint64_t)decoder->layout->dict_size;
+    mx_addr info = fields + nbytes - (uint64_t)decoder->layout->object_size;
+    return type->basicsize - nbytes + ctype_extra(decoder, info + 16, info + 120);
+}
+
+// From 3.13 on behind the type object: initialized, size, align, length ... format at 136.
+static uint64_t ctype_type_extra(struct decoder *decoder, mx_addr fields)
+{
+    mx_addr info = fields - (uint64_t)decoder->layout->object_size +
+                   (((uint64_t)decoder->layout->heaptype_size + 15) & ~15ull);
+    return field32_at(decoder, info, 0) ? ctype_extra(decoder, info + 24, info + 136) : 0;
+}
+
 static const struct {
     const char *type_name;
     uint64_t (*extra)(struct decoder *decoder, mx_addr fields);
@@ -233,6 +296,10 @@ static const struct {
     {"Struct", struct_extra}, // 3.8
     {"decimal.Decimal", decimal_extra},
     {"xml.etree.ElementTree.Element", element_extra},
+    {"_pickle.Pickler", pickler_extra},
+    {"_pickle.Unpickler", unpickler_extra},
+    {"StgDict", ctype_dict_extra},
+    {"_ctypes.CType_Type", ctype_type_extra},
     {"itertools.product", product_extra},
     {"itertools.combinations", combinations_extra},
     {"itertools.combinations_with_replacement", combinations_extra},
@@ -247,14 +314,20 @@ int type_sizer(const char *type_name)
     return NO_SIZER;
 }
 
-static uint64_t general_size(struct decoder *decoder, mx_addr addr, const struct type_info *type)
+// What a __sizeof__ of the type's own adds.
+static uint64_t own_extra(struct decoder *decoder, mx_addr addr, const struct type_info *type)
 {
-    uint64_t nbytes = type->basicsize + type->itemsize * object_items(decoder, addr, type);
     if (type->sizer == NO_SIZER)
-        return nbytes;
+        return 0;
     mx_addr fields = addr + (uint64_t)decoder->layout->object_size;
     uint64_t extra = SIZERS[type->sizer].extra(decoder, fields);
-    return nbytes + (extra <= 8 * LIMIT_ITEMS ? extra : 0);
+    return extra <= 8 * LIMIT_ITEMS ? extra : 0;
+}
+
+static uint64_t general_size(struct decoder *decoder, mx_addr addr, const struct type_info *type)
+{
+    return type->basicsize + type->itemsize * object_items(decoder, addr, type) +
+           own_extra(decoder, addr, type);
 }
 
 static uint64_t family_size(struct decoder *decoder, mx_addr addr, const struct type_info *type)
@@ -270,11 +343,14 @@ static uint64_t family_size(struct decoder *decoder, mx_addr addr, const struct 
         uint64_t allocated = field_at(decoder, addr, l->list_allocated);
         return type->basicsize + (allocated <= LIMIT_ITEMS ? 8 * allocated : 0);
     }
-    case FAMILY_DICT: return type->basicsize + dict_extra(decoder, addr);
+    case FAMILY_DICT:
+        return type->basicsize + dict_extra(decoder, addr) + own_extra(decoder, addr, type);
     case FAMILY_ORDERED_DICT: return type->basicsize + ordered_dict_extra(decoder, addr);
     case FAMILY_SET: return type->basicsize + set_extra(decoder, addr);
     case FAMILY_DEQUE: return type->basicsize + deque_extra(decoder, addr);
-    case FAMILY_TYPE: return type_size_of(decoder, addr);
+    case FAMILY_TYPE:
+        return type->sizer == NO_SIZER ? type_size_of(decoder, addr)
+                                       : type->basicsize + own_extra(decoder, addr, type);
     case FAMILY_CODE: return code_size(decoder, addr, type);
     case FAMILY_FRAME: return frame_size_of(decoder, addr);
     case FAMILY_GENERATOR: return generator_size_of(decoder, addr, type);

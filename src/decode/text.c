@@ -289,8 +289,5 @@ uint64_t str_size(struct decoder *decoder, mx_addr addr, const struct type_info 
         compact && ascii ? length : field_at(decoder, addr, l->compact_wstr_length);
     if (wstr && wstr != data && wstr_length <= LIMIT_ITEMS)
         nbytes += (wstr_length + 1) * 4;
-    // A subclass's struct is larger than str's own.
-    return type->basicsize > (uint32_t)l->unicode_size
-               ? nbytes + type->basicsize - (uint32_t)l->unicode_size
-               : nbytes;
+    return nbytes; // also of a subclass: unicode_sizeof leaves out what that adds to the struct
 }

@@ -6,6 +6,8 @@
 // Objects/typeobject.c (type_traverse), Objects/moduleobject.c, Objects/codeobject.c.
 #include "decode/decoder.h"
 
+#define LIMIT_ZONES 64 // Modules/_zoneinfo.c, ZONEINFO_STRONG_CACHE_MAX_SIZE is 8
+
 static void named(struct decoder *decoder, mx_addr addr, int32_t offset, const char *name,
                   enum hold hold, struct visitor *visitor)
 {
@@ -53,23 +55,46 @@ bool type_visit(struct decoder *decoder, mx_addr addr, struct visitor *visitor)
     return true;
 }
 
+static bool module_is(struct decoder *decoder, mx_addr def, const char *wanted)
+{
+    char name[16] = "";
+    return memory_string(decoder->memory, field_at(decoder, def, decoder->layout->module_def_name),
+                         name, sizeof name) &&
+           strcmp(name, wanted) == 0;
+}
+
 // 3.8, 3.9: what atexit calls is kept in the module's state {callbacks, ncallbacks, callback_len},
 // each {func, args, kwargs} (Modules/atexitmodule.c, atexitmodule_state).
 static void atexit_visit(struct decoder *decoder, mx_addr def, mx_addr state,
                          struct visitor *visitor)
 {
-    char name[8] = "";
     mx_addr callbacks = word_at(decoder, state);
     uint32_t count = field32_at(decoder, state, 8);
-    if (decoder->layout->interp_atexit_callbacks != ABSENT ||
-        !memory_string(decoder->memory, field_at(decoder, def, decoder->layout->module_def_name),
-                       name, sizeof name) ||
-        strcmp(name, "atexit") != 0)
+    if (decoder->layout->interp_atexit_callbacks != ABSENT || !module_is(decoder, def, "atexit"))
         return;
     for (uint32_t i = 0; i < count && decoder_take(decoder, 1); i++) {
         mx_addr callback = word_at(decoder, callbacks + 8 * i);
         for (int word = 0; callback && word < 3; word++)
             named(decoder, callback, 8 * word, " atexit callback", HOLD_OWNED, visitor);
+    }
+}
+
+// 3.12 on: the time zones used last, in a list of {next, prev, key, zone} that owns keys and zones
+// (Modules/_zoneinfo.c, StrongCacheNode). It hangs on one word of the module's state.
+static void zoneinfo_cache_visit(struct decoder *decoder, mx_addr node, struct visitor *visitor)
+{
+    struct header key, zone;
+    mx_addr previous = 0;
+    for (int i = 0; node && node % 8 == 0 && i < LIMIT_ZONES; i++) {
+        if (word_at(decoder, node + 8) != previous ||
+            !object_header(decoder, word_at(decoder, node + 16), &key) ||
+            !object_header(decoder, word_at(decoder, node + 24), &zone) ||
+            !type_inherits(decoder, zone.type, "zoneinfo.ZoneInfo"))
+            return;
+        named(decoder, node, 16, " cached key", HOLD_OWNED, visitor);
+        named(decoder, node, 24, " cached zone", HOLD_OWNED, visitor);
+        previous = node;
+        node = word_at(decoder, node);
     }
 }
 
@@ -84,8 +109,11 @@ static void module_state_visit(struct decoder *decoder, mx_addr addr, struct vis
     if (!state || nbytes > LIMIT_STATE || !memory_at(decoder->memory, state, nbytes))
         return;
     nbytes = 8 * decoder_take(decoder, nbytes / 8);
+    bool keeps_zones = module_is(decoder, def, "_zoneinfo");
     for (uint64_t offset = 0; offset + 8 <= nbytes; offset += 8) {
         mx_addr to = word_at(decoder, state + offset);
+        if (keeps_zones)
+            zoneinfo_cache_visit(decoder, to, visitor);
         if (to && to % 8 == 0)
             visitor->edge(visitor, (struct edge){to, offset, EDGE_STATE, HOLD_POSSIBLE, false});
     }

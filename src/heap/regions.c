@@ -45,8 +45,9 @@ mx_status regions_init(struct regions *regions, const struct memory *memory, str
             regions->skipped_bytes += segment->nbytes;
             continue;
         }
-        uint64_t skip = -segment->start & 7; // marks stand for 8-aligned addresses: a core's may begin
-        if (segment->nbytes <= skip)         // anywhere
+        // Marks stand for 8-aligned addresses; a core's segment may begin anywhere.
+        uint64_t skip = -segment->start & 7;
+        if (segment->nbytes <= skip)
             continue;
         struct region *region = &regions->items[regions->count++];
         *region = (struct region){.start = segment->start + skip,
@@ -101,8 +102,8 @@ mx_status regions_number(struct regions *regions, uint32_t *ret_count, struct mx
         for (uint64_t block = 0; block < region->block_count; block++) {
             if (!region->touched[block])
                 continue;
-            for (uint64_t word = block * (BLOCK_BITS / 64);
-                 word < (block + 1) * (BLOCK_BITS / 64); word++) {
+            for (uint64_t word = block * (BLOCK_BITS / 64); word < (block + 1) * (BLOCK_BITS / 64);
+                 word++) {
                 region->ranks[word] = (uint32_t)(total - before);
                 total += (uint64_t)__builtin_popcountll(region->marks[word]);
             }
@@ -121,8 +122,8 @@ void regions_addresses(const struct regions *regions, mx_addr *ret)
         for (uint64_t block = 0; block < region->block_count; block++) {
             if (!region->touched[block])
                 continue;
-            for (uint64_t word = block * (BLOCK_BITS / 64);
-                 word < (block + 1) * (BLOCK_BITS / 64); word++)
+            for (uint64_t word = block * (BLOCK_BITS / 64); word < (block + 1) * (BLOCK_BITS / 64);
+                 word++)
                 for (uint64_t bits = region->marks[word]; bits; bits &= bits - 1)
                     *ret++ = region->start + 8 * (word * 64 + (uint64_t)__builtin_ctzll(bits));
         }
