@@ -92,7 +92,7 @@ struct type_info {
     int32_t weaklistoffset;
     enum family family;
     uint32_t family_nbytes; // what the family's decoder covers; words behind it are in `words`
-    uint32_t hidden_items;  // of a struct sequence: fields behind ob_size
+    uint32_t hidden_items;  // type_hidden_items
     uint32_t word_count;
     struct scan_word *words;
     mx_addr cached_keys; // ht_cached_keys, for the values of instances
@@ -172,6 +172,9 @@ static inline const char *plain_name(const char *qualified)
 {
     return strncmp(qualified, "builtins.", 9) == 0 ? qualified + 9 : qualified;
 }
+// Of a struct sequence: fields behind ob_size that are reached by name only.
+#define HIDDEN_UNKNOWN UINT32_MAX
+uint32_t type_hidden_items(struct decoder *decoder, const struct type_info *type);
 // Fills family, family_nbytes and words of a type whose struct has been read.
 bool type_classify(struct decoder *decoder, struct type_info *info);
 // The type or one of its bases is called `name` (as tp_name has it).

@@ -13,7 +13,8 @@
 static bool array_emit(struct decoder *decoder, mx_addr start, uint64_t count, uint64_t stride,
                        struct visitor *visitor)
 {
-    if (count > LIMIT_ARRAY || (count && !memory_at(decoder->memory, start, (count - 1) * stride + 8)))
+    if (count > LIMIT_ARRAY ||
+        (count && !memory_at(decoder->memory, start, (count - 1) * stride + 8)))
         return false;
     uint64_t given = decoder_take_items(decoder, count);
     for (uint64_t i = 0; i < given; i++)
@@ -68,8 +69,8 @@ static bool expat_deferring_visit(struct decoder *decoder, mx_addr addr, struct 
 static bool pickler_visit(struct decoder *decoder, mx_addr addr, struct visitor *visitor)
 {
     mx_addr memo = word_at(decoder, addr + 16);
-    return !memo || array_emit(decoder, word_at(decoder, memo + 24), word_at(decoder, memo + 16), 16,
-                               visitor);
+    return !memo || array_emit(decoder, word_at(decoder, memo + 24), word_at(decoder, memo + 16),
+                               16, visitor);
 }
 
 // memo 24, its size 32
@@ -82,7 +83,8 @@ static bool unpickler_visit(struct decoder *decoder, mx_addr addr, struct visito
 // The unpickler's stack: ob_size 16, data 24
 static bool pickle_stack_visit(struct decoder *decoder, mx_addr addr, struct visitor *visitor)
 {
-    return array_emit(decoder, word_at(decoder, addr + 24), word_at(decoder, addr + 16), 8, visitor);
+    return array_emit(decoder, word_at(decoder, addr + 24), word_at(decoder, addr + 16), 8,
+                      visitor);
 }
 
 // Modules/_queuemodule.c: from 3.13 on a ring {put, get, items, capacity, count} at 24; before it the
@@ -125,7 +127,8 @@ static bool connection_visit(struct decoder *decoder, mx_addr addr, struct visit
     for (uint64_t offset = 16; offset < 200; offset += 8) {
         mx_addr context = word_at(decoder, addr + offset);
         struct header header;
-        if (!context || context % 8 || !object_header(decoder, word_at(decoder, context + 8), &header) ||
+        if (!context || context % 8 ||
+            !object_header(decoder, word_at(decoder, context + 8), &header) ||
             decoder->types[header.type]->family != FAMILY_MODULE ||
             !object_header(decoder, word_at(decoder, context), &header))
             continue;

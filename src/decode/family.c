@@ -230,14 +230,21 @@ static bool is_leaf(enum family family)
     return family >= FAMILY_NONE && family <= FAMILY_LEAF;
 }
 
-// Objects/structseq.c: fields that are reached by name only, behind those of the tuple.
-static uint32_t hidden_items(struct decoder *decoder, const struct type_info *info)
+// Objects/structseq.c. Asked when an instance is met, not when the type is classified: looking into
+// its dict meets other types, whose dicts meet others.
+uint32_t type_hidden_items(struct decoder *decoder, const struct type_info *type)
 {
+    struct type_info *info = (struct type_info *)(uintptr_t)type; // only fills in what was not known
+    if (info->hidden_items != HIDDEN_UNKNOWN)
+        return info->hidden_items;
+    info->hidden_items = 0;
     mx_addr all = dict_get(decoder, info->dict, "n_fields");
     mx_addr shown = dict_get(decoder, info->dict, "n_sequence_fields");
     int32_t digits = decoder->layout->long_digits;
     uint32_t count = field32_at(decoder, all, digits) - field32_at(decoder, shown, digits);
-    return all && shown && count <= LIMIT_HIDDEN ? count : 0;
+    if (all && shown && count <= LIMIT_HIDDEN)
+        info->hidden_items = count;
+    return info->hidden_items;
 }
 
 bool type_classify(struct decoder *decoder, struct type_info *info)
@@ -280,7 +287,7 @@ bool type_classify(struct decoder *decoder, struct type_info *info)
     if (items_in_struct(info->family))
         info->word_count = 0;
     if (info->family == FAMILY_TUPLE && info->dict)
-        info->hidden_items = hidden_items(decoder, info);
+        info->hidden_items = HIDDEN_UNKNOWN;
     if (info->word_count > 1)
         qsort(info->words, info->word_count, sizeof *info->words, compare_words);
     info->leaf = is_leaf(info->family) && !info->word_count && !info->dictoffset &&

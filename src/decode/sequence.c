@@ -37,7 +37,7 @@ bool list_visit(struct decoder *decoder, mx_addr addr, struct visitor *visitor)
 bool tuple_visit(struct decoder *decoder, mx_addr addr, const struct type_info *type,
                  struct visitor *visitor)
 {
-    uint64_t count = object_items(decoder, addr, type) + type->hidden_items;
+    uint64_t count = object_items(decoder, addr, type) + type_hidden_items(decoder, type);
     return items_emit(decoder, addr + (uint64_t)decoder->layout->tuple_items, count, visitor);
 }
 
