@@ -62,7 +62,10 @@ static bool child_start(struct child *ret)
     close(in[0]);
     close(out[1]);
     ret->input = in[1];
-    bool ready = read(out[0], line, 6) == 6 && strcmp(line, "ready\n") == 0;
+    ssize_t used = 0;
+    for (ssize_t got; used < 6 && (got = read(out[0], line + used, (size_t)(6 - used))) > 0;)
+        used += got;
+    bool ready = strcmp(line, "ready\n") == 0;
     close(out[0]);
     return ready;
 }
