@@ -1,0 +1,90 @@
+"""Threads, frames, values and the names of references are what the process itself says they are."""
+
+from typing import Any, Dict, Iterator, List, Set
+
+import pytest
+from conftest import TARGETS, Interpreter, Target, document, objects_of, running, some
+
+
+@pytest.fixture(scope="module")
+def shown(interpreter: Interpreter) -> Iterator[Target]:
+    with running(interpreter.path, TARGETS / "shown.py") as target:
+        yield target
+
+
+def show(target: Target, name: str) -> Dict[str, Any]:
+    return document("show", target.pid, hex(target.facts[name]))
+
+
+def labels(references: List[dict], address: int) -> Set[str]:
+    return {each["label"] for each in references if int(each["address"] or "0", 16) == address}
+
+
+def referrer_labels(target: Target, name: str) -> Set[str]:
+    return {each["label"] for each in show(target, name)["referrers"]}
+
+
+def test_values_print_as_python_prints_them(shown: Target):
+    objects = objects_of(shown.pid)
+    wrong = [
+        f"{objects[address]['preview']} instead of {text}"
+        for address, text in shown.facts["samples"]
+        if objects[address]["preview"] != text
+    ]
+    assert not wrong, some(wrong)
+
+
+def test_frames_of_threads_are_those_of_current_frames(shown: Target):
+    threads = {thread["ident"]: thread for thread in document("report", shown.pid)["threads"]}
+    for ident, native_id, stack in shown.facts["threads"]:
+        frames = [
+            [frame["function"].split(".")[-1], frame["file"], frame["line"]]
+            for frame in threads[ident]["frames"]
+        ]
+        assert frames == stack
+        assert native_id in (None, threads[ident]["native_id"])  # 3.8 on have it
+    ident, native_id = shown.facts["main"]
+    assert threads[ident]["native_id"] == native_id == shown.pid
+    assert [f["function"] for f in threads[ident]["frames"]][-2:] == ["main", "<module>"]
+    assert len(threads) == len(shown.facts["threads"]) + 1
+
+
+def test_kinds_are_said_in_words(shown: Target):
+    file = shown.facts["file"].rsplit("/", 1)[-1]
+    assert show(shown, "service")["kind"] == "instance"
+    assert show(shown, "class")["kind"] == "class"
+    assert show(shown, "module")["kind"] == "module"
+    kind = show(shown, "function")["kind"]
+    assert kind.startswith("function enclosing at ")
+    assert kind.endswith(f"{file}:{shown.facts['line_of_enclosing']}")
+
+
+def test_references_have_the_names_that_people_use(shown: Target):
+    facts = shown.facts
+    assert labels(show(shown, "sessions")["references"], facts["sessions_item"]) == {"[0]"}
+    assert labels(show(shown, "by_name")["references"], facts["user"]) == {"['user:1']"}
+    assert labels(show(shown, "service")["references"], facts["class"]) == {".__class__"}
+    assert referrer_labels(shown, "sessions") & {".sessions", "['sessions']"}
+    assert "local mine" in referrer_labels(shown, "local")
+
+
+def test_what_a_closure_keeps_alive_is_named(shown: Target):
+    cells = [
+        each for each in show(shown, "captured")["referrers"] if each["type"] == "builtins.cell"
+    ]
+    assert len(cells) == 1
+    cell = document("show", shown.pid, cells[0]["address"])
+    assert cell["refcount"] == cell["found"] == 1
+
+
+def test_referrers_are_all_there_is(shown: Target):
+    sessions = show(shown, "sessions")
+    objects = [each for each in sessions["referrers"] if each["address"]]
+    assert sessions["refcount"] == sessions["found"] == len(objects) == 1
+
+
+def test_the_permanent_generation_is_told(interpreter: Interpreter):
+    with running(interpreter.path, TARGETS / "frozen.py") as target:
+        assert show(target, "object")["generation"] == "permanent"
+        assert show(target, "later")["generation"] == 0
+        assert document("report", target.pid)["gc"]["permanent"] == target.facts["frozen"]
