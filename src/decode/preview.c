@@ -66,7 +66,14 @@ static void show_triple(const struct shown *it)
 {
     uint64_t first = (uint64_t)it->decoder->layout->object_size;
     text_add(it->text, "%s(", plain_name(name_of_type(it)));
-    for (uint64_t i = 0; i < 3; i++) {
+    char step[32];
+    struct shown last = *it;
+    struct text text;
+    text_init(&text, step, sizeof step);
+    last.text = &text;
+    show_inner(&last, word_at(it->decoder, it->addr + first + 16));
+    bool plain = strcmp(step, "1") == 0 && strcmp(name_of_type(it), "builtins.range") == 0;
+    for (uint64_t i = 0; i < (plain ? 2 : 3); i++) {
         text_add(it->text, i ? ", " : "");
         show_inner(it, word_at(it->decoder, it->addr + first + 8 * i));
     }

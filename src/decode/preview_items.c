@@ -108,9 +108,9 @@ void show_dict(const struct shown *it)
 
 // ---- bytes ------------------------------------------------------------------------------------
 
-static void add_byte(struct text *text, uint8_t c)
+static void add_byte(struct text *text, uint8_t c, char quote)
 {
-    if (c == '\\' || c == '\'')
+    if (c == '\\' || c == quote)
         text_add(text, "\\%c", c);
     else if (c == '\n' || c == '\r' || c == '\t')
         text_add(text, "\\%c", c == '\n' ? 'n' : c == '\r' ? 'r' : 't');
@@ -124,10 +124,13 @@ static void add_bytes(const struct shown *it, mx_addr data, uint64_t count)
 {
     uint64_t shown = count < PREVIEW_CHARACTERS ? count : PREVIEW_CHARACTERS;
     const uint8_t *bytes = memory_at(it->decoder->memory, data, shown);
-    text_add(it->text, "b'");
+    // Objects/bytesobject.c, PyBytes_Repr
+    bool double_quoted = bytes && memchr(bytes, '\'', shown) && !memchr(bytes, '"', shown);
+    char quote = double_quoted ? '"' : '\'';
+    text_add(it->text, "b%c", quote);
     for (uint64_t i = 0; bytes && i < shown && !it->text->full; i++)
-        add_byte(it->text, bytes[i]);
-    text_add(it->text, count > shown ? "'..." : "'");
+        add_byte(it->text, bytes[i], quote);
+    text_add(it->text, count > shown ? "%c..." : "%c", quote);
 }
 
 void show_bytes(const struct shown *it)
