@@ -31,7 +31,8 @@
     5000000000u               // a disk or network file system may hold a thread, but not for long
 #define LIMIT_THREADS 1000000 // kernel.threads-max is lower on all but giant machines
 #define LIMIT_TID (1 << 22)   // PID_MAX_LIMIT of the kernel
-#define TRIES_SEIZE 1000 // each waits for an execve to end; without one they take 20 ms together
+#define TRIES_SEIZE 60 // after the first few, a millisecond each: a thread that is ending takes its time
+#define TRIES_AT_ONCE 10
 #define REAP_NS 10000000
 #define POLL_MIN_NS 20000
 #define POLL_MAX_NS 1000000
@@ -94,6 +95,8 @@ static mx_status fail_seize(int pid, uint64_t tracer, int error, struct mx_error
                     "pid %d: already traced by pid %d (gdb, strace?); end that first", pid,
                     (int)tracer);
     mx_status status = process_check_access(pid, err);
+    if (status == MX_NOT_PYTHON) // it has given its memory back already
+        return proc_fail_gone(pid, err);
     return status ? status : proc_fail(pid, "mem", error, err);
 }
 
@@ -115,7 +118,10 @@ static mx_status thread_seize(int pid, int tid, bool *ret_seized, struct mx_erro
         bool ours = tracer && tgkill(getpid(), (pid_t)tracer, 0) == 0;
         if ((tracer && !ours) || tries == TRIES_SEIZE)
             return fail_seize(pid, tracer, error, err);
-        sched_yield();
+        if (tries < TRIES_AT_ONCE)
+            sched_yield();
+        else
+            nanosleep(&(struct timespec){.tv_nsec = 1000000}, NULL);
     }
     *ret_seized = true;
     return MX_OK;
@@ -147,7 +153,7 @@ static mx_status seize_new(struct tracer *tracer, size_t *ret_count, struct mx_e
         return proc_fail(tracer->pid, "task", errno, err);
     size_t count = 0;
     for (struct dirent *entry; (entry = readdir(tasks));) {
-        int tid = atoi(entry->d_name);
+        int tid = (int)strtol(entry->d_name, NULL, 10);
         if (tid <= 0 || tid >= LIMIT_TID || is_seized(tracer, tid))
             continue;
         mx_status status = thread_add(tracer, tid, &count, err);
@@ -253,6 +259,22 @@ static mx_status wait_for_all(struct tracer *tracer, struct mx_error *err)
     return MX_OK;
 }
 
+// A thread that calls execve ends all others, stopped or not, and goes on under the number of the
+// main thread: what had stopped there may run again. Interrupts what does; true when nothing did.
+static bool all_stand_still(struct tracer *tracer)
+{
+    bool still = true;
+    for (size_t i = 0; i < tracer->threads.count; i++) {
+        struct frozen_thread *thread = &tracer->threads.items[i];
+        if (thread->gone || thread_has_stopped(thread))
+            continue;
+        thread->stopped = false;
+        ptrace(PTRACE_INTERRUPT, thread->tid, NULL, NULL);
+        still = false;
+    }
+    return still;
+}
+
 // When nothing new is listed while all threads stand still, no thread is left to make another.
 static mx_status stop_all(struct tracer *tracer, struct mx_error *err)
 {
@@ -261,7 +283,7 @@ static mx_status stop_all(struct tracer *tracer, struct mx_error *err)
         mx_status status = seize_new(tracer, &count, err);
         if (status)
             return status;
-        if (count == 0)
+        if (count == 0 && all_stand_still(tracer))
             break;
         interrupt_new(tracer);
         if ((status = wait_for_all(tracer, err)))
@@ -302,7 +324,7 @@ static void reap_dead(int pid)
     snprintf(path, sizeof path, "/proc/%d/task", pid);
     cleanup(close_dir) DIR *tasks = opendir(path);
     for (struct dirent *entry; tasks && (entry = readdir(tasks));) {
-        int tid = atoi(entry->d_name);
+        int tid = (int)strtol(entry->d_name, NULL, 10);
         if (tid > 0 && is_dead(tid))
             thread_reap(pid, tid);
     }
