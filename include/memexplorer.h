@@ -73,13 +73,13 @@ typedef uint64_t mx_addr; // an address in the target, never to be dereferenced
 
 struct mx_process {
     int pid;
-    char user[64];          // login name, or the number where it has none
-    char python[32];        // "3.11.7"; "" when not known
-    char executable[256];   // as the process sees it
-    char cmdline[1024];     // arguments joined by spaces, control characters escaped; UTF-8
-    uint64_t rss_bytes;     // resident set size
+    char user[64];        // login name, or the number where it has none
+    char python[32];      // "3.11.7"; "" when not known
+    char executable[256]; // as the process sees it
+    char cmdline[1024];   // arguments joined by spaces, control characters escaped; UTF-8
+    uint64_t rss_bytes;   // resident set size
     double uptime_seconds;
-    char problem[500];      // "" when it can be explored, else why not, in one line with the remedy
+    char problem[500]; // "" when it can be explored, else why not, in one line with the remedy
 };
 
 // The Python processes of this machine, by PID, those that cannot be read with their `problem`.
@@ -96,7 +96,7 @@ struct mx_target_info {
     char implementation[16]; // "cpython"
     uint32_t version_hex;    // PY_VERSION_HEX of the target
     bool free_threaded;
-    bool layout_verified;    // false: a newer version, explored with the nearest known layout
+    bool layout_verified; // false: a newer version, explored with the nearest known layout
 };
 
 // Identifies the CPython in process `pid`. Does not stop it.
@@ -168,11 +168,11 @@ struct mx_heap_summary {
         uint64_t immortal;
     } refcounts;
     bool gc_enabled, gc_collecting;
-    struct mx_generation generations[4]; // 0, 1, 2, permanent
-    uint64_t pause_ns;                   // how long the target was stopped
+    struct mx_generation generations[4];  // 0, 1, 2, permanent
+    uint64_t pause_ns;                    // how long the target was stopped
     uint64_t copied_bytes, skipped_bytes; // skipped: mapped and writable, but could not be read
-    uint64_t walk_ns;                    // finding the objects, counting the references
-    uint64_t undecoded;                  // objects whose contents made no sense and were left out
+    uint64_t walk_ns;                     // finding the objects, counting the references
+    uint64_t undecoded;                   // objects whose contents made no sense and were left out
 };
 MX_EXPORT const struct mx_heap_summary *mx_heap_summary(const mx_heap *heap);
 MX_EXPORT const struct mx_target_info *mx_heap_target(const mx_heap *heap);
@@ -216,12 +216,12 @@ typedef enum mx_ownership {
 #define MX_NO_OBJECT UINT32_MAX
 
 struct mx_reference {
-    uint32_t from;       // object, or MX_NO_OBJECT when a root refers
+    uint32_t from; // object, or MX_NO_OBJECT when a root refers
     uint32_t to;
     mx_ownership ownership;
-    char label[200];     // `.attr`, `['key']`, `[3]`, `local x`, `closure x`, `__class__`
-    char root[200];      // from a root: what it is ("thread 812 frame f at app.py:14",
-                         // "interpreter 0", "libpython3.11.so.1.0 static data"), else ""
+    char label[200]; // `.attr`, `['key']`, `[3]`, `local x`, `closure x`, `__class__`
+    char root[200];  // from a root: what it is ("thread 812 frame f at app.py:14",
+                     // "interpreter 0", "libpython3.11.so.1.0 static data"), else ""
 };
 
 // Return false to stop.
@@ -244,8 +244,8 @@ struct mx_frame {
 };
 
 struct mx_thread {
-    int64_t native_id;           // 0 where the version does not keep it and it was not found
-    uint64_t ident;              // threading.get_ident()
+    int64_t native_id;             // 0 where the version does not keep it and it was not found
+    uint64_t ident;                // threading.get_ident()
     const struct mx_frame *frames; // innermost first
     size_t frame_count;
 };

@@ -12,10 +12,10 @@
 #include "memory/memory.h"
 
 // Type flags, Include/object.h
-#define FLAG_STATIC_BUILTIN (1ull << 1) // 3.12 on
-#define FLAG_INLINE_VALUES (1ull << 2)  // 3.13 on
+#define FLAG_STATIC_BUILTIN (1ull << 1)  // 3.12 on
+#define FLAG_INLINE_VALUES (1ull << 2)   // 3.13 on
 #define FLAG_MANAGED_WEAKREF (1ull << 3) // 3.12 on
-#define FLAG_MANAGED_DICT (1ull << 4)   // 3.11 on
+#define FLAG_MANAGED_DICT (1ull << 4)    // 3.11 on
 #define FLAG_HEAPTYPE (1ull << 9)
 #define FLAG_READY (1ull << 12)
 #define FLAG_HAVE_GC (1ull << 14)
@@ -29,14 +29,14 @@
 #define FLAG_TYPE_SUBCLASS (1ull << 31)
 
 // Every limit is far above what CPython makes, and low enough to bound work on nonsense.
-#define LIMIT_TYPES (1u << 20)         // a million classes
-#define LIMIT_BASICSIZE (1u << 20)     // the largest known struct of a type is some 10 KiB
-#define LIMIT_ITEMS (1ull << 34)       // items of one container: 128 GiB of pointers
-#define LIMIT_BASES 200                // depth of tp_base
-#define LIMIT_LOCALS (1u << 20)        // locals, cells and stack of one frame
-#define LIMIT_FRAMES 200000            // frames of one thread: deep recursions are real
-#define LIMIT_STATE (1u << 16)         // bytes of a module's C state
-#define LIMIT_INTERNED 64              // interpreters with interned strings of their own
+#define LIMIT_TYPES (1u << 20)     // a million classes
+#define LIMIT_BASICSIZE (1u << 20) // the largest known struct of a type is some 10 KiB
+#define LIMIT_ITEMS (1ull << 34)   // items of one container: 128 GiB of pointers
+#define LIMIT_BASES 200            // depth of tp_base
+#define LIMIT_LOCALS (1u << 20)    // locals, cells and stack of one frame
+#define LIMIT_FRAMES 200000        // frames of one thread: deep recursions are real
+#define LIMIT_STATE (1u << 16)     // bytes of a module's C state
+#define LIMIT_INTERNED 64          // interpreters with interned strings of their own
 
 // A kind of object, by how it keeps its references and how it prints.
 enum family {
@@ -99,7 +99,7 @@ struct type_info {
     int sizer;           // of a type with a __sizeof__ of its own, or NO_SIZER
     int extension;       // of a type with references outside its struct, or NO_EXTENSION
     bool gc, preheader, heap;
-    bool leaf;           // no instance refers to anything but its type
+    bool leaf;  // no instance refers to anything but its type
     char *name; // qualified, made by type_qualified_name
 };
 
@@ -108,17 +108,17 @@ struct type_info {
 struct decoder {
     struct memory *memory;
     const struct layout *layout;
-    mx_addr type_type;         // PyType_Type
-    struct type_info **types;  // in order of discovery; each stays where it is
+    mx_addr type_type;        // PyType_Type
+    struct type_info **types; // in order of discovery; each stays where it is
     uint32_t type_count, type_capacity;
-    struct type_slot *slots;   // address -> index, open addressing
+    struct type_slot *slots; // address -> index, open addressing
     uint32_t slot_mask, slot_used;
     mx_addr last_type_addr;
     uint32_t last_type;
     uint64_t undecoded;
-    uint64_t work, work_limit; // items that may still be looked at, and in all: decoder_take
-    uint64_t most_items;       // of one container: a preview needs no more
-    uint64_t word_count;       // of all types' words
+    uint64_t work, work_limit;        // items that may still be looked at, and in all: decoder_take
+    uint64_t most_items;              // of one container: a preview needs no more
+    uint64_t word_count;              // of all types' words
     mx_addr interned[LIMIT_INTERNED]; // the dicts of interned strings, one for each heap
     int interned_count;
 };
@@ -234,9 +234,9 @@ enum edge_kind {
 struct edge {
     mx_addr to; // never 0
     uint64_t detail;
-    uint8_t kind;  // enum edge_kind
-    uint8_t hold;  // enum hold
-    bool certain;  // false: the word may be a number that looks like an address
+    uint8_t kind; // enum edge_kind
+    uint8_t hold; // enum hold
+    bool certain; // false: the word may be a number that looks like an address
 };
 
 struct visitor {
@@ -291,7 +291,7 @@ struct table {
     uint64_t entry_count;
     uint64_t dk_size;
     uint32_t entry_nbytes, key_offset; // value follows key
-    bool unicode; // string keys only: tp_traverse does not visit them
+    bool unicode;                      // string keys only: tp_traverse does not visit them
 };
 bool table_open(struct decoder *decoder, mx_addr keys, mx_addr values, struct table *ret);
 bool dict_open(struct decoder *decoder, mx_addr dict, struct table *ret);
@@ -314,8 +314,8 @@ mx_addr thread_current_frame(struct decoder *decoder, mx_addr tstate);
 mx_addr frame_previous(struct decoder *decoder, mx_addr frame);
 
 struct frame_facts {
-    mx_addr code; // 0 for the interpreter's own frames
-    int line;     // 0 when not known
+    mx_addr code;         // 0 for the interpreter's own frames
+    int line;             // 0 when not known
     bool owned_by_thread; // its slots are the thread's, not those of a generator or frame object
 };
 bool frame_describe(struct decoder *decoder, mx_addr frame, struct frame_facts *ret);

@@ -20,10 +20,10 @@ static bool table_layout(struct decoder *decoder, struct table *table)
     switch (l->keys_shape) {
     case KEYS_DK_SIZE: // Objects/dictobject.c, DK_IXSIZE
         table->dk_size = field_at(decoder, table->keys, l->keys_dk_size);
-        index_nbytes = table->dk_size *
-                       (table->dk_size <= 0xFF ? 1 : table->dk_size <= 0xFFFF ? 2
-                                                 : table->dk_size <= 0xFFFFFFFF ? 4
-                                                                                : 8);
+        index_nbytes = table->dk_size * (table->dk_size <= 0xFF         ? 1
+                                         : table->dk_size <= 0xFFFF     ? 2
+                                         : table->dk_size <= 0xFFFFFFFF ? 4
+                                                                        : 8);
         table->entry_nbytes = 24;
         table->key_offset = 8;
         break;
@@ -42,7 +42,8 @@ static bool table_layout(struct decoder *decoder, struct table *table)
         table->unicode = kind != KEYS_GENERAL;
         break;
     }
-    default: return false;
+    default:
+        return false;
     }
     table->entries = table->keys + (uint64_t)l->keys_indices + index_nbytes;
     return table->dk_size <= 1ull << LIMIT_LOG2_SIZE;
@@ -121,8 +122,7 @@ bool looks_like_interned(struct decoder *decoder, mx_addr dict)
 {
     struct table table;
     uint64_t seen = 0;
-    if (!dict_open(decoder, dict, &table) || table.values ||
-        table.entry_count < LEAST_INTERNED)
+    if (!dict_open(decoder, dict, &table) || table.values || table.entry_count < LEAST_INTERNED)
         return false;
     for (uint64_t i = 0; i < table.entry_count && seen < LEAST_INTERNED; i++) {
         mx_addr key, value;

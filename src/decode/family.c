@@ -73,8 +73,8 @@ static const struct {
     const char *type_name;
     uint32_t offset;
 } NOT_OWNED[] = {
-    {"functools._lru_list_elem", 16},    // prev: _functoolsmodule.c, lru_list_elem
-    {"functools._lru_list_elem", 24},    // next
+    {"functools._lru_list_elem", 16},     // prev: _functoolsmodule.c, lru_list_elem
+    {"functools._lru_list_elem", 24},     // next
     {"functools._lru_cache_wrapper", 16}, // root.prev
     {"functools._lru_cache_wrapper", 24}, // root.next: lru_cache_visit
     {"functools._lru_cache_wrapper", 40}, // root.key, never set
@@ -87,7 +87,7 @@ static const struct {
     {"_ctypes._CData", 72},               // b_value: C data
     {"_ctypes._CData", 80},
     {"_ctypes._CData", 88},
-    {"_thread._localdummy", 16},          // localdict: _threadmodule.c says "Borrowed!"
+    {"_thread._localdummy", 16}, // localdict: _threadmodule.c says "Borrowed!"
 };
 
 // What is known of a base class while a type is classified.
@@ -150,14 +150,15 @@ static bool is_not_owned(const struct base *base, uint32_t offset)
 enum { MEMBER_OBJECT = 6, MEMBER_OBJECT_EX = 16 };
 #define LIMIT_MEMBERS 4096
 #define LIMIT_HIDDEN 64 // fields of a struct sequence: os.stat_result has the most
-#define BASE_WORK 64 // items that reading a base class and comparing its name are worth
+#define BASE_WORK 64    // items that reading a base class and comparing its name are worth
 
 // The word's name in tp_members, 0 when it has none.
 static mx_addr member_name(struct decoder *decoder, mx_addr type, uint32_t offset)
 {
     const struct layout *l = decoder->layout;
     mx_addr def = field_at(decoder, type, l->type_members);
-    for (int i = 0; def && i < LIMIT_MEMBERS && decoder_take(decoder, 1); i++, def += (uint64_t)l->member_def_size) {
+    for (int i = 0; def && i < LIMIT_MEMBERS && decoder_take(decoder, 1);
+         i++, def += (uint64_t)l->member_def_size) {
         mx_addr name = field_at(decoder, def, l->member_def_name);
         if (!name)
             return 0;
@@ -190,8 +191,7 @@ static void words_add(struct decoder *decoder, struct type_info *info, uint32_t 
     for (uint32_t offset = (from + 7) & ~7u; offset + 8 <= to; offset += 8) {
         const struct layout_member *member = named_member(object, offset);
         if ((int32_t)offset == info->weaklistoffset || (int32_t)offset == info->dictoffset ||
-            is_not_owned(base, offset) ||
-            (object && !member))
+            is_not_owned(base, offset) || (object && !member))
             continue;
         mx_addr name = member ? 0 : member_name(decoder, base->addr, offset);
         word_push(decoder, info, capacity,
@@ -234,7 +234,8 @@ static bool is_leaf(enum family family)
 // its dict meets other types, whose dicts meet others.
 uint32_t type_hidden_items(struct decoder *decoder, const struct type_info *type)
 {
-    struct type_info *info = (struct type_info *)(uintptr_t)type; // only fills in what was not known
+    struct type_info *info =
+        (struct type_info *)(uintptr_t)type; // only fills in what was not known
     if (info->hidden_items != HIDDEN_UNKNOWN)
         return info->hidden_items;
     info->hidden_items = 0;
@@ -290,7 +291,7 @@ bool type_classify(struct decoder *decoder, struct type_info *info)
         info->hidden_items = HIDDEN_UNKNOWN;
     if (info->word_count > 1)
         qsort(info->words, info->word_count, sizeof *info->words, compare_words);
-    info->leaf = is_leaf(info->family) && !info->word_count && !info->dictoffset &&
-                 !info->preheader;
+    info->leaf =
+        is_leaf(info->family) && !info->word_count && !info->dictoffset && !info->preheader;
     return true;
 }

@@ -18,14 +18,16 @@ mx_addr thread_current_frame(struct decoder *decoder, mx_addr tstate)
     const struct layout *l = decoder->layout;
     switch (l->frame_shape) {
     case FRAME_OBJECT_STACKTOP:
-    case FRAME_OBJECT_STACKDEPTH: return field_at(decoder, tstate, l->tstate_frame);
+    case FRAME_OBJECT_STACKDEPTH:
+        return field_at(decoder, tstate, l->tstate_frame);
     case FRAME_INTERPRETER_311:
     case FRAME_INTERPRETER_312: {
         mx_addr cframe = field_at(decoder, tstate, l->tstate_cframe);
         return cframe ? field_at(decoder, cframe, l->cframe_current_frame) : 0;
     }
     case FRAME_INTERPRETER_313:
-    case FRAME_TAGGED: return field_at(decoder, tstate, l->tstate_current_frame);
+    case FRAME_TAGGED:
+        return field_at(decoder, tstate, l->tstate_current_frame);
     }
     return 0;
 }
@@ -33,8 +35,7 @@ mx_addr thread_current_frame(struct decoder *decoder, mx_addr tstate)
 mx_addr frame_previous(struct decoder *decoder, mx_addr frame)
 {
     const struct layout *l = decoder->layout;
-    return field_at(decoder, frame,
-                    is_frame_object_shape(l) ? l->frame_back : l->iframe_previous);
+    return field_at(decoder, frame, is_frame_object_shape(l) ? l->frame_back : l->iframe_previous);
 }
 
 static bool is_code(struct decoder *decoder, mx_addr addr)
@@ -58,8 +59,10 @@ static int64_t instruction_offset(struct decoder *decoder, mx_addr frame, mx_add
 {
     const struct layout *l = decoder->layout;
     switch (l->frame_shape) {
-    case FRAME_OBJECT_STACKTOP: return (int32_t)field32_at(decoder, frame, l->frame_lasti);
-    case FRAME_OBJECT_STACKDEPTH: return 2 * (int64_t)(int32_t)field32_at(decoder, frame, l->frame_lasti);
+    case FRAME_OBJECT_STACKTOP:
+        return (int32_t)field32_at(decoder, frame, l->frame_lasti);
+    case FRAME_OBJECT_STACKDEPTH:
+        return 2 * (int64_t)(int32_t)field32_at(decoder, frame, l->frame_lasti);
     case FRAME_INTERPRETER_311: // prev_instr: the last one executed
     case FRAME_INTERPRETER_312:
         return (int64_t)(field_at(decoder, frame, l->iframe_instr) -
@@ -119,8 +122,7 @@ struct slots {
     uint64_t name_counts[3];
 };
 
-static void slots_visit(struct decoder *decoder, const struct slots *slots,
-                        struct visitor *visitor)
+static void slots_visit(struct decoder *decoder, const struct slots *slots, struct visitor *visitor)
 {
     bool tagged = decoder->layout->frame_shape == FRAME_TAGGED;
     uint64_t total = slots->named + slots->stack + slots->possible;
@@ -136,7 +138,8 @@ static void slots_visit(struct decoder *decoder, const struct slots *slots,
             edge.detail = tuple_item(decoder, slots->names[tuple], within++);
         }
         edge.to = word_at(decoder, slots->first + 8 * i);
-        if (tagged && edge.to & 3) // borrowed, deferred or a small int: Include/internal/pycore_stackref.h
+        if (tagged &&
+            edge.to & 3) // borrowed, deferred or a small int: Include/internal/pycore_stackref.h
             continue;
         edge.hold = i < slots->named + slots->stack ? HOLD_OWNED : HOLD_POSSIBLE;
         edge.certain = edge.hold == HOLD_OWNED;
@@ -151,7 +154,8 @@ static void frame_object_slots(struct decoder *decoder, mx_addr frame, struct sl
     mx_addr code = field_at(decoder, frame, l->frame_code);
     *ret = (struct slots){
         .first = frame + (uint64_t)l->frame_localsplus,
-        .names = {field_at(decoder, code, l->code_varnames), field_at(decoder, code, l->code_cellvars),
+        .names = {field_at(decoder, code, l->code_varnames),
+                  field_at(decoder, code, l->code_cellvars),
                   field_at(decoder, code, l->code_freevars)},
     };
     ret->name_counts[0] = field32_at(decoder, code, l->code_nlocals);
@@ -201,8 +205,7 @@ static void interpreter_frame_slots(struct decoder *decoder, mx_addr frame, stru
 
 // Frames other than the running one of their C loop keep a stale depth of 0 in 3.8 and 3.9 style;
 // everything an _PyInterpreterFrame owns (Python/frame.c, _PyFrame_Traverse; f_code besides).
-static bool interpreter_frame_visit(struct decoder *decoder, mx_addr frame,
-                                    struct visitor *visitor)
+static bool interpreter_frame_visit(struct decoder *decoder, mx_addr frame, struct visitor *visitor)
 {
     static const struct {
         const char *name;

@@ -53,22 +53,42 @@ void edge_label(struct decoder *decoder, const struct edge *edge, char *buffer, 
     struct text text;
     text_init(&text, buffer, nbytes);
     switch ((enum edge_kind)edge->kind) {
-    case EDGE_ITEM: text_add(&text, "[%llu]", (unsigned long long)edge->detail); break;
-    case EDGE_SET_ITEM: text_add(&text, "{member}"); break;
-    case EDGE_KEY: text_add(&text, "{key %llu}", (unsigned long long)edge->detail); break;
-    case EDGE_VALUE: add_key(decoder, edge->detail, &text); break;
-    case EDGE_ATTRIBUTE: add_name(decoder, ".", edge->detail, &text); break;
+    case EDGE_ITEM:
+        text_add(&text, "[%llu]", (unsigned long long)edge->detail);
+        break;
+    case EDGE_SET_ITEM:
+        text_add(&text, "{member}");
+        break;
+    case EDGE_KEY:
+        text_add(&text, "{key %llu}", (unsigned long long)edge->detail);
+        break;
+    case EDGE_VALUE:
+        add_key(decoder, edge->detail, &text);
+        break;
+    case EDGE_ATTRIBUTE:
+        add_name(decoder, ".", edge->detail, &text);
+        break;
     case EDGE_MEMBER:
         add_member(decoder, (const struct scan_word *)(uintptr_t)edge->detail, &text);
         break;
-    case EDGE_NAMED: text_add(&text, "%s", (const char *)(uintptr_t)edge->detail); break;
-    case EDGE_LOCAL: add_name(decoder, "local ", edge->detail, &text); break;
-    case EDGE_CLOSURE: add_name(decoder, "closure ", edge->detail, &text); break;
-    case EDGE_STACK: text_add(&text, "stack %llu", (unsigned long long)edge->detail); break;
+    case EDGE_NAMED:
+        text_add(&text, "%s", (const char *)(uintptr_t)edge->detail);
+        break;
+    case EDGE_LOCAL:
+        add_name(decoder, "local ", edge->detail, &text);
+        break;
+    case EDGE_CLOSURE:
+        add_name(decoder, "closure ", edge->detail, &text);
+        break;
+    case EDGE_STACK:
+        text_add(&text, "stack %llu", (unsigned long long)edge->detail);
+        break;
     case EDGE_STATE:
         text_add(&text, "module state +0x%llx", (unsigned long long)edge->detail);
         break;
-    case EDGE_STATIC: text_add(&text, "static 0x%llx", (unsigned long long)edge->detail); break;
+    case EDGE_STATIC:
+        text_add(&text, "static 0x%llx", (unsigned long long)edge->detail);
+        break;
     }
     // Labels that are no attribute or subscript start with a blank inside the tables.
     if (buffer[0] == ' ')
@@ -102,14 +122,30 @@ void object_kind(struct decoder *decoder, mx_addr addr, uint32_t type, char *buf
     struct text text;
     text_init(&text, buffer, nbytes);
     switch (info->family) {
-    case FAMILY_TYPE: text_add(&text, "class"); return;
-    case FAMILY_MODULE: text_add(&text, "module"); return;
-    case FAMILY_METHOD: text_add(&text, "bound method"); return;
-    case FAMILY_BUILTIN: text_add(&text, "built-in function"); return;
-    case FAMILY_CELL: text_add(&text, "cell of a closure"); return;
-    case FAMILY_WEAKREF: text_add(&text, "weak reference"); return;
-    case FAMILY_EXCEPTION: text_add(&text, "exception"); return;
-    case FAMILY_FRAME: frame_kind(decoder, addr, &text); return;
+    case FAMILY_TYPE:
+        text_add(&text, "class");
+        return;
+    case FAMILY_MODULE:
+        text_add(&text, "module");
+        return;
+    case FAMILY_METHOD:
+        text_add(&text, "bound method");
+        return;
+    case FAMILY_BUILTIN:
+        text_add(&text, "built-in function");
+        return;
+    case FAMILY_CELL:
+        text_add(&text, "cell of a closure");
+        return;
+    case FAMILY_WEAKREF:
+        text_add(&text, "weak reference");
+        return;
+    case FAMILY_EXCEPTION:
+        text_add(&text, "exception");
+        return;
+    case FAMILY_FRAME:
+        frame_kind(decoder, addr, &text);
+        return;
     case FAMILY_FUNCTION: {
         mx_addr code = field_at(decoder, addr, l->function_code);
         text_add(&text, "function ");
@@ -144,7 +180,8 @@ void object_kind(struct decoder *decoder, mx_addr addr, uint32_t type, char *buf
     case FAMILY_LRU_CACHE:
     case FAMILY_LRU_LINK:
     case FAMILY_DATETIME:
-    case FAMILY_MEMORYVIEW: break;
+    case FAMILY_MEMORYVIEW:
+        break;
     }
     text_add(&text, type_inherits(decoder, type, "Thread") ? "thread" : "instance");
 }

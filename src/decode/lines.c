@@ -102,9 +102,15 @@ int code_line(struct decoder *decoder, mx_addr code, int64_t lasti)
     if (!decoder_take(decoder, 1))
         return 0;
     switch (l->line_shape) {
-    case LINES_LNOTAB: line = line_lnotab(&reader, line, lasti); break;
-    case LINES_PEP626: line = line_pep626(&reader, line, lasti); break;
-    case LINES_LOCATIONS: line = line_locations(&reader, line, lasti); break;
+    case LINES_LNOTAB:
+        line = line_lnotab(&reader, line, lasti);
+        break;
+    case LINES_PEP626:
+        line = line_pep626(&reader, line, lasti);
+        break;
+    case LINES_LOCATIONS:
+        line = line_locations(&reader, line, lasti);
+        break;
     }
     decoder_take(decoder, reader.at / TABLE_PER_ITEM);
     return line > 0 && line <= INT32_MAX ? (int)line : 0;

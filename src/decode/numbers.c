@@ -6,16 +6,18 @@
 #include "decode/decoder.h"
 #include "decode/preview.h"
 
-#define DIGIT_BITS 30             // PyLong_SHIFT, Include/cpython/longintrepr.h
-#define LIMIT_DIGITS 27           // of 30 bits: 244 decimal digits, what fits a preview
+#define DIGIT_BITS 30   // PyLong_SHIFT, Include/cpython/longintrepr.h
+#define LIMIT_DIGITS 27 // of 30 bits: 244 decimal digits, what fits a preview
 #define BILLION 1000000000u
 
 static bool int_is_negative(struct decoder *decoder, mx_addr addr)
 {
     int64_t word = (int64_t)field_at(decoder, addr, decoder->layout->var_size);
     switch (decoder->layout->int_shape) {
-    case INT_SIGNED_SIZE: return word < 0;
-    case INT_TAG: return (word & 3) == 2; // _PyLong_SIGN_MASK
+    case INT_SIGNED_SIZE:
+        return word < 0;
+    case INT_TAG:
+        return (word & 3) == 2; // _PyLong_SIGN_MASK
     }
     return false;
 }
@@ -26,8 +28,8 @@ void show_int(const struct shown *it)
     struct text *text = it->text;
     mx_addr addr = it->addr;
     uint64_t count = object_items(decoder, addr, it->info);
-    const uint8_t *bytes = memory_at(
-        decoder->memory, addr + (uint64_t)decoder->layout->long_digits, 4 * (count ? count : 1));
+    const uint8_t *bytes = memory_at(decoder->memory, addr + (uint64_t)decoder->layout->long_digits,
+                                     4 * (count ? count : 1));
     if (!bytes || count > LIMIT_DIGITS) {
         text_add(text, "<int of about %llu bits>", (unsigned long long)(count * DIGIT_BITS));
         return;

@@ -171,20 +171,36 @@ static bool family_visit(struct decoder *decoder, mx_addr addr, const struct typ
     case FAMILY_LRU_LINK:
     case FAMILY_MEMORYVIEW:
         return true; // words_visit does the rest
-    case FAMILY_GENERIC: items_visit(decoder, addr, type, visitor); return true;
-    case FAMILY_DATETIME: datetime_visit(decoder, addr, type, visitor); return true;
-    case FAMILY_LIST: return list_visit(decoder, addr, visitor);
-    case FAMILY_TUPLE: return tuple_visit(decoder, addr, type, visitor);
-    case FAMILY_DICT: return dict_visit(decoder, addr, visitor);
-    case FAMILY_ORDERED_DICT: return ordered_dict_visit(decoder, addr, visitor);
-    case FAMILY_SET: return set_visit(decoder, addr, visitor);
-    case FAMILY_DEQUE: return deque_visit(decoder, addr, visitor);
-    case FAMILY_TYPE: return type_visit(decoder, addr, visitor);
-    case FAMILY_MODULE: return module_visit(decoder, addr, visitor);
-    case FAMILY_CODE: return code_visit(decoder, addr, visitor);
-    case FAMILY_FRAME: return frame_visit(decoder, addr, visitor);
-    case FAMILY_GENERATOR: return generator_visit(decoder, addr, visitor);
-    case FAMILY_LRU_CACHE: return lru_cache_visit(decoder, addr, visitor);
+    case FAMILY_GENERIC:
+        items_visit(decoder, addr, type, visitor);
+        return true;
+    case FAMILY_DATETIME:
+        datetime_visit(decoder, addr, type, visitor);
+        return true;
+    case FAMILY_LIST:
+        return list_visit(decoder, addr, visitor);
+    case FAMILY_TUPLE:
+        return tuple_visit(decoder, addr, type, visitor);
+    case FAMILY_DICT:
+        return dict_visit(decoder, addr, visitor);
+    case FAMILY_ORDERED_DICT:
+        return ordered_dict_visit(decoder, addr, visitor);
+    case FAMILY_SET:
+        return set_visit(decoder, addr, visitor);
+    case FAMILY_DEQUE:
+        return deque_visit(decoder, addr, visitor);
+    case FAMILY_TYPE:
+        return type_visit(decoder, addr, visitor);
+    case FAMILY_MODULE:
+        return module_visit(decoder, addr, visitor);
+    case FAMILY_CODE:
+        return code_visit(decoder, addr, visitor);
+    case FAMILY_FRAME:
+        return frame_visit(decoder, addr, visitor);
+    case FAMILY_GENERATOR:
+        return generator_visit(decoder, addr, visitor);
+    case FAMILY_LRU_CACHE:
+        return lru_cache_visit(decoder, addr, visitor);
     }
     return false;
 }

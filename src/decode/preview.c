@@ -8,7 +8,7 @@
 
 static struct shown shown_at(const struct shown *around, mx_addr addr, uint32_t type)
 {
-    return (struct shown){around->decoder, addr, type, around->decoder->types[type],
+    return (struct shown){around->decoder,   addr,        type, around->decoder->types[type],
                           around->depth + 1, around->text};
 }
 
@@ -176,8 +176,7 @@ static void show_frame(const struct shown *it)
     const struct layout *l = it->decoder->layout;
     struct frame_facts facts;
     text_add(it->text, "<frame at 0x%llx", place(it));
-    if (frame_describe(it->decoder, frame_of_object(it->decoder, it->addr), &facts) &&
-        facts.code) {
+    if (frame_describe(it->decoder, frame_of_object(it->decoder, it->addr), &facts) && facts.code) {
         text_add(it->text, ", file '");
         show_name(it, field_at(it->decoder, facts.code, l->code_filename));
         text_add(it->text, "', line %d, code ", facts.line);
@@ -242,21 +241,36 @@ static void show_exception(const struct shown *it)
 // ---- dispatch ---------------------------------------------------------------------------------
 
 static void (*const SHOW[])(const struct shown *it) = {
-    [FAMILY_GENERIC] = show_object,     [FAMILY_NONE] = show_none,
-    [FAMILY_INT] = show_int,            [FAMILY_BOOL] = show_bool,
-    [FAMILY_FLOAT] = show_float,        [FAMILY_COMPLEX] = show_complex,
-    [FAMILY_STR] = show_str,            [FAMILY_BYTES] = show_bytes,
-    [FAMILY_BYTEARRAY] = show_bytearray, [FAMILY_LEAF] = show_object,
-    [FAMILY_LIST] = show_list,          [FAMILY_TUPLE] = show_tuple,
-    [FAMILY_DICT] = show_dict,          [FAMILY_ORDERED_DICT] = show_dict,
-    [FAMILY_SET] = show_set,            [FAMILY_DEQUE] = show_deque,
-    [FAMILY_TYPE] = show_type,          [FAMILY_MODULE] = show_module,
-    [FAMILY_FUNCTION] = show_function,  [FAMILY_METHOD] = show_method,
-    [FAMILY_BUILTIN] = show_builtin,    [FAMILY_CODE] = show_code,
-    [FAMILY_FRAME] = show_frame,        [FAMILY_GENERATOR] = show_generator,
-    [FAMILY_CELL] = show_cell,          [FAMILY_WEAKREF] = show_weakref,
-    [FAMILY_EXCEPTION] = show_exception, [FAMILY_LRU_CACHE] = show_object,
-    [FAMILY_LRU_LINK] = show_object,    [FAMILY_DATETIME] = show_object,
+    [FAMILY_GENERIC] = show_object,
+    [FAMILY_NONE] = show_none,
+    [FAMILY_INT] = show_int,
+    [FAMILY_BOOL] = show_bool,
+    [FAMILY_FLOAT] = show_float,
+    [FAMILY_COMPLEX] = show_complex,
+    [FAMILY_STR] = show_str,
+    [FAMILY_BYTES] = show_bytes,
+    [FAMILY_BYTEARRAY] = show_bytearray,
+    [FAMILY_LEAF] = show_object,
+    [FAMILY_LIST] = show_list,
+    [FAMILY_TUPLE] = show_tuple,
+    [FAMILY_DICT] = show_dict,
+    [FAMILY_ORDERED_DICT] = show_dict,
+    [FAMILY_SET] = show_set,
+    [FAMILY_DEQUE] = show_deque,
+    [FAMILY_TYPE] = show_type,
+    [FAMILY_MODULE] = show_module,
+    [FAMILY_FUNCTION] = show_function,
+    [FAMILY_METHOD] = show_method,
+    [FAMILY_BUILTIN] = show_builtin,
+    [FAMILY_CODE] = show_code,
+    [FAMILY_FRAME] = show_frame,
+    [FAMILY_GENERATOR] = show_generator,
+    [FAMILY_CELL] = show_cell,
+    [FAMILY_WEAKREF] = show_weakref,
+    [FAMILY_EXCEPTION] = show_exception,
+    [FAMILY_LRU_CACHE] = show_object,
+    [FAMILY_LRU_LINK] = show_object,
+    [FAMILY_DATETIME] = show_object,
     [FAMILY_MEMORYVIEW] = show_object,
 };
 _Static_assert(sizeof SHOW / sizeof SHOW[0] == FAMILY_COUNT, "every family has its preview");

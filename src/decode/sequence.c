@@ -66,8 +66,8 @@ bool deque_visit(struct decoder *decoder, mx_addr addr, struct visitor *visitor)
         }
         if (!block || !memory_at(decoder->memory, block, DEQUE_BLOCK_RIGHT + 8))
             return false;
-        emit(visitor, word_at(decoder, block + DEQUE_BLOCK_DATA + 8 * index), EDGE_ITEM,
-             HOLD_OWNED, i);
+        emit(visitor, word_at(decoder, block + DEQUE_BLOCK_DATA + 8 * index), EDGE_ITEM, HOLD_OWNED,
+             i);
     }
     return given == count;
 }

@@ -12,9 +12,12 @@ static uint64_t headers_size(struct decoder *decoder, mx_addr addr, const struct
     if (decoder->layout->gc_shape == GC_WITHOUT_LISTS)
         head = 0;
     switch (decoder->layout->size_shape) {
-    case SIZE_GC_HEAD: return object_is_gc(decoder, addr, type) ? head : 0;
-    case SIZE_BY_TYPE: return type->gc ? head + (type->preheader ? 16 : 0) : 0;
-    case SIZE_BY_OBJECT: return object_prefix(decoder, addr, type);
+    case SIZE_GC_HEAD:
+        return object_is_gc(decoder, addr, type) ? head : 0;
+    case SIZE_BY_TYPE:
+        return type->gc ? head + (type->preheader ? 16 : 0) : 0;
+    case SIZE_BY_OBJECT:
+        return object_prefix(decoder, addr, type);
     }
     return 0;
 }
@@ -36,10 +39,12 @@ static uint64_t dict_extra(struct decoder *decoder, mx_addr addr)
     if (field_at(decoder, addr, l->dict_values)) {
         uint64_t usable = 0;
         switch (l->keys_shape) {
-        case KEYS_DK_SIZE: usable = field_at(decoder, keys, l->keys_dk_size) * 2 / 3; break;
+        case KEYS_DK_SIZE:
+            usable = field_at(decoder, keys, l->keys_dk_size) * 2 / 3;
+            break;
         case KEYS_LOG2_SIZE: // shared_keys_usable_size
-            usable = field_at(decoder, keys, l->keys_usable) +
-                     field_at(decoder, keys, l->keys_nentries);
+            usable =
+                field_at(decoder, keys, l->keys_usable) + field_at(decoder, keys, l->keys_nentries);
             break;
         }
         nbytes = usable <= LIMIT_ITEMS ? 8 * usable : 0;
@@ -83,9 +88,12 @@ static uint64_t int_size(struct decoder *decoder, mx_addr addr, const struct typ
 {
     uint64_t digits = object_items(decoder, addr, type);
     switch (decoder->layout->size_shape) {
-    case SIZE_GC_HEAD: break;
+    case SIZE_GC_HEAD:
+        break;
     case SIZE_BY_TYPE:
-    case SIZE_BY_OBJECT: digits += !digits; break;
+    case SIZE_BY_OBJECT:
+        digits += !digits;
+        break;
     }
     return (uint64_t)decoder->layout->long_digits + 4 * digits;
 }
@@ -243,14 +251,15 @@ static uint64_t pickler_extra(struct decoder *decoder, mx_addr fields)
 }
 
 static uint64_t unpickler_extra(struct decoder *decoder, mx_addr fields)
-{ // stack, memo, memo_size, memo_len, one or two (to 3.12) of persistent_load, Py_buffer buffer,
-  // input_buffer, input_line, 3 lengths, 5 methods, encoding, errors, marks, num_marks, marks_size
+{   // stack, memo, memo_size, memo_len, one or two (to 3.12) of persistent_load, Py_buffer buffer,
+    // input_buffer, input_line, 3 lengths, 5 methods, encoding, errors, marks, num_marks, marks_size
     const struct type_info *type = type_of(decoder, fields);
     mx_addr tail = fields + type->family_nbytes - 16 - 48; // encoding
-    mx_addr line = tail - 72;                    // input_line
+    mx_addr line = tail - 72;                              // input_line
     return 8 * word_at(decoder, fields + 16) +
            (word_at(decoder, tail + 16) ? 8 * word_at(decoder, tail + 32) : 0) +
-           string_nbytes(decoder, word_at(decoder, line)) + string_nbytes(decoder, word_at(decoder, tail)) +
+           string_nbytes(decoder, word_at(decoder, line)) +
+           string_nbytes(decoder, word_at(decoder, tail)) +
            string_nbytes(decoder, word_at(decoder, tail + 8));
 }
 
@@ -335,25 +344,34 @@ static uint64_t family_size(struct decoder *decoder, mx_addr addr, const struct 
     const struct layout *l = decoder->layout;
     switch (type->family) {
     case FAMILY_INT:
-    case FAMILY_BOOL: return int_size(decoder, addr, type);
-    case FAMILY_STR: return str_size(decoder, addr, type);
+    case FAMILY_BOOL:
+        return int_size(decoder, addr, type);
+    case FAMILY_STR:
+        return str_size(decoder, addr, type);
     case FAMILY_BYTEARRAY:
-        return type->basicsize + (field_at(decoder, addr, l->bytearray_alloc) & (8 * LIMIT_ITEMS - 1));
+        return type->basicsize +
+               (field_at(decoder, addr, l->bytearray_alloc) & (8 * LIMIT_ITEMS - 1));
     case FAMILY_LIST: {
         uint64_t allocated = field_at(decoder, addr, l->list_allocated);
         return type->basicsize + (allocated <= LIMIT_ITEMS ? 8 * allocated : 0);
     }
     case FAMILY_DICT:
         return type->basicsize + dict_extra(decoder, addr) + own_extra(decoder, addr, type);
-    case FAMILY_ORDERED_DICT: return type->basicsize + ordered_dict_extra(decoder, addr);
-    case FAMILY_SET: return type->basicsize + set_extra(decoder, addr);
-    case FAMILY_DEQUE: return type->basicsize + deque_extra(decoder, addr);
+    case FAMILY_ORDERED_DICT:
+        return type->basicsize + ordered_dict_extra(decoder, addr);
+    case FAMILY_SET:
+        return type->basicsize + set_extra(decoder, addr);
+    case FAMILY_DEQUE:
+        return type->basicsize + deque_extra(decoder, addr);
     case FAMILY_TYPE:
         return type->sizer == NO_SIZER ? type_size_of(decoder, addr)
                                        : type->basicsize + own_extra(decoder, addr, type);
-    case FAMILY_CODE: return code_size(decoder, addr, type);
-    case FAMILY_FRAME: return frame_size_of(decoder, addr);
-    case FAMILY_GENERATOR: return generator_size_of(decoder, addr, type);
+    case FAMILY_CODE:
+        return code_size(decoder, addr, type);
+    case FAMILY_FRAME:
+        return frame_size_of(decoder, addr);
+    case FAMILY_GENERATOR:
+        return generator_size_of(decoder, addr, type);
     case FAMILY_GENERIC:
     case FAMILY_NONE:
     case FAMILY_FLOAT:
@@ -371,7 +389,8 @@ static uint64_t family_size(struct decoder *decoder, mx_addr addr, const struct 
     case FAMILY_LRU_CACHE:
     case FAMILY_LRU_LINK:
     case FAMILY_DATETIME:
-    case FAMILY_MEMORYVIEW: break;
+    case FAMILY_MEMORYVIEW:
+        break;
     }
     return general_size(decoder, addr, type);
 }

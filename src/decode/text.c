@@ -109,9 +109,11 @@ static void text_add_escaped_char(struct text *text, uint32_t c, char quote)
 static size_t utf8_decode(const uint8_t *bytes, uint32_t *ret)
 {
     static const uint32_t LEAST[] = {0, 0, 0x80, 0x800, 0x10000};
-    size_t nbytes = bytes[0] < 0x80 ? 1 : bytes[0] >> 5 == 6 ? 2 : bytes[0] >> 4 == 14 ? 3
-                                      : bytes[0] >> 3 == 30  ? 4
-                                                             : 0;
+    size_t nbytes = bytes[0] < 0x80       ? 1
+                    : bytes[0] >> 5 == 6  ? 2
+                    : bytes[0] >> 4 == 14 ? 3
+                    : bytes[0] >> 3 == 30 ? 4
+                                          : 0;
     if (nbytes < 2) {
         *ret = bytes[0];
         return nbytes;
@@ -228,8 +230,7 @@ bool str_equals(struct decoder *decoder, mx_addr addr, const char *ascii)
 int str_interned(struct decoder *decoder, mx_addr addr)
 {
     struct header header;
-    if (!object_header(decoder, addr, &header) ||
-        decoder->types[header.type]->family != FAMILY_STR)
+    if (!object_header(decoder, addr, &header) || decoder->types[header.type]->family != FAMILY_STR)
         return 0;
     return (int)(field32_at(decoder, addr, decoder->layout->ascii_state) & 3);
 }
@@ -279,7 +280,8 @@ uint64_t str_size(struct decoder *decoder, mx_addr addr, const struct type_info 
         if (field_at(decoder, addr, l->unicode_data))
             nbytes += (length + 1) * kind;
     }
-    mx_addr data = compact ? addr + (uint64_t)l->compact_size : field_at(decoder, addr, l->unicode_data);
+    mx_addr data =
+        compact ? addr + (uint64_t)l->compact_size : field_at(decoder, addr, l->unicode_data);
     mx_addr utf8 = compact && ascii ? 0 : field_at(decoder, addr, l->compact_utf8);
     uint64_t utf8_length = field_at(decoder, addr, l->compact_utf8_length);
     if (utf8 && utf8 != data && utf8_length <= LIMIT_ITEMS)

@@ -39,8 +39,11 @@ bool type_visit(struct decoder *decoder, mx_addr addr, struct visitor *visitor)
     bool heap = flags & FLAG_HEAPTYPE;
     bool in_interpreter = false;
     switch (l->static_type_shape) {
-    case STATIC_TYPES_IN_STRUCT: break;
-    case STATIC_TYPES_PER_INTERP: in_interpreter = flags & FLAG_STATIC_BUILTIN; break;
+    case STATIC_TYPES_IN_STRUCT:
+        break;
+    case STATIC_TYPES_PER_INTERP:
+        in_interpreter = flags & FLAG_STATIC_BUILTIN;
+        break;
     }
     // Heap types own their base; static ones only point to it (Objects/typeobject.c, inherit).
     named(decoder, addr, l->type_base, ".__base__", heap ? HOLD_OWNED : HOLD_BORROWED, visitor);

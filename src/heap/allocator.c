@@ -27,7 +27,7 @@ enum {
 #define POOL_SLOTS 1024 // enough for the pools that a walk meets at about the same time
 
 struct pool {
-    mx_addr addr; // 0: the slot is empty
+    mx_addr addr;                      // 0: the slot is empty
     uint32_t block_nbytes, nextoffset; // block_nbytes 0: there is no pool here
     uint64_t free[FREE_WORDS];         // one bit for 16 bytes
 };

@@ -78,8 +78,10 @@ mx_status heap_read_generations(struct mx_heap *heap, struct mx_error *err)
         return MX_OK;
     }
     case GC_INCREMENTAL:
-    case GC_WITHOUT_LISTS: break;
+    case GC_WITHOUT_LISTS:
+        break;
     }
-    return fail(err, MX_UNSUPPORTED, "pid %d: the collector of this CPython %s is not supported yet",
+    return fail(err, MX_UNSUPPORTED,
+                "pid %d: the collector of this CPython %s is not supported yet",
                 heap->info.process.pid, heap->runtime.python);
 }

@@ -29,7 +29,8 @@ static int64_t unowned_count(const struct mx_heap *heap, const struct header *he
         return header->refcount > STATIC_REFCOUNT_311 / 2 ? STATIC_REFCOUNT_311 : 1;
     case REFCOUNT_IMMORTAL_32:
     case REFCOUNT_LOW_32:
-    case REFCOUNT_BIASED: return 1;
+    case REFCOUNT_BIASED:
+        return 1;
     }
     return 0;
 }
@@ -126,11 +127,11 @@ static uint64_t decoded_nbytes(const struct mx_heap *heap)
 mx_status heap_build(struct mx_heap *heap, struct mx_error *err)
 {
     uint64_t began = now_ns();
-    mx_status status =
-        decoder_init(&heap->decoder, heap->memory, heap->runtime.layout, heap->runtime.type_type, err);
+    mx_status status = decoder_init(&heap->decoder, heap->memory, heap->runtime.layout,
+                                    heap->runtime.type_type, err);
     if (!status)
-        status = allocator_init(&heap->allocator, heap->memory, heap->runtime.layout->pool_nbytes,
-                                err);
+        status =
+            allocator_init(&heap->allocator, heap->memory, heap->runtime.layout->pool_nbytes, err);
     if (!status)
         decoder_allow(&heap->decoder, decoded_nbytes(heap));
     if (!status)
@@ -176,8 +177,8 @@ mx_status mx_heap_capture(mx_target *target, const struct mx_capture_options *op
     }
     heap->info = *mx_target_info(target);
     heap->runtime = target->runtime;
-    mx_status status = image_capture(target->pid, heap->progress, heap->progress_data, &heap->image,
-                                     err);
+    mx_status status =
+        image_capture(target->pid, heap->progress, heap->progress_data, &heap->image, err);
     if (status) {
         free(heap);
         return status;

@@ -49,8 +49,8 @@ void mx_heap_facts(const mx_heap *heap, uint32_t index, struct mx_object *ret,
     ret->refcount = header.immortal ? -1 : header.refcount;
     ret->size = object_size(decoder, addr, type);
     ret->tracked = object_is_tracked(decoder, addr, type);
-    ret->generation = heap->generations[index] == NO_GENERATION ? MX_NO_GENERATION
-                                                                : heap->generations[index];
+    ret->generation =
+        heap->generations[index] == NO_GENERATION ? MX_NO_GENERATION : heap->generations[index];
     ret->type_address = type->addr;
     ret->type[0] = ret->preview[0] = '\0';
     if (ret_type_index)
@@ -104,8 +104,8 @@ struct teller {
     struct mx_heap *heap;
     mx_reference_fn *fn;
     void *data;
-    uint32_t from;   // the object being visited
-    mx_addr only;    // tell references to this address alone; 0: all
+    uint32_t from; // the object being visited
+    mx_addr only;  // tell references to this address alone; 0: all
     const char *root;
     bool stopped;
 };
@@ -114,9 +114,12 @@ static mx_ownership public_ownership(enum hold hold)
 {
     switch (hold) {
     case HOLD_OWNED:
-    case HOLD_POSSIBLE: return MX_OWNED;
-    case HOLD_BORROWED: return MX_BORROWED;
-    case HOLD_WEAK: return MX_WEAK;
+    case HOLD_POSSIBLE:
+        return MX_OWNED;
+    case HOLD_BORROWED:
+        return MX_BORROWED;
+    case HOLD_WEAK:
+        return MX_WEAK;
     }
     return MX_BORROWED;
 }

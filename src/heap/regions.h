@@ -15,10 +15,10 @@ struct region {
     mx_addr start;
     uint64_t nbytes;
     const uint8_t *bytes;
-    uint64_t *marks;    // one bit for 8 bytes
-    uint8_t *touched;   // one byte for a block of marks: has it any?
-    uint32_t *ranks;    // marks of the region before each word of 64
-    uint32_t first;     // number of the first object of the region
+    uint64_t *marks;  // one bit for 8 bytes
+    uint8_t *touched; // one byte for a block of marks: has it any?
+    uint32_t *ranks;  // marks of the region before each word of 64
+    uint32_t first;   // number of the first object of the region
     uint64_t block_count;
 };
 

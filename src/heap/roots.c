@@ -9,16 +9,16 @@
 
 #include "base/error.h"
 
-#define LIMIT_ROOTS (1u << 20)        // frames, threads and libraries together
-#define LIMIT_ROOT_EDGES (1u << 26)   // words of static data that look like objects
-#define LIMIT_STATIC (256u << 20)     // bytes of one library's data
+#define LIMIT_ROOTS (1u << 20)      // frames, threads and libraries together
+#define LIMIT_ROOT_EDGES (1u << 26) // words of static data that look like objects
+#define LIMIT_STATIC (256u << 20)   // bytes of one library's data
 #define LIMIT_THREADS 100000
-#define LIMIT_ARRAY (1u << 20)        // identifiers, callbacks
+#define LIMIT_ARRAY (1u << 20) // identifiers, callbacks
 #define LIMIT_INTERPRETERS 10000
-#define SHOWN_FRAMES 1000             // of one thread, in what the public interface tells
-#define LIMIT_SHOWN (1u << 18)        // of all threads: a frame shown takes up to 1.2 KB
-#define FRAME_WORK 8                  // items that describing a frame is worth
-#define THREAD_WORK 64                // the same of a thread
+#define SHOWN_FRAMES 1000      // of one thread, in what the public interface tells
+#define LIMIT_SHOWN (1u << 18) // of all threads: a frame shown takes up to 1.2 KB
+#define FRAME_WORK 8           // items that describing a frame is worth
+#define THREAD_WORK 64         // the same of a thread
 
 struct collector {
     struct visitor visitor;
@@ -93,8 +93,8 @@ static void describe_frame(struct mx_heap *heap, const struct frame_facts *facts
     ret->line = facts->line;
 }
 
-static void name_frame_root(struct mx_heap *heap, const struct collector *collector,
-                            int64_t thread, const struct mx_frame *frame)
+static void name_frame_root(struct mx_heap *heap, const struct collector *collector, int64_t thread,
+                            const struct mx_frame *frame)
 {
     struct text text = root_name(heap, collector);
     const char *slash = frame->file ? strrchr(frame->file, '/') : NULL;
@@ -168,8 +168,7 @@ static void read_thread(struct mx_heap *heap, mx_addr tstate)
     if (add_root(heap, &collector)) {
         struct text text = root_name(heap, &collector);
         text_add(&text, "thread %lld state", (long long)thread.native_id);
-        members_visit(heap, tstate, l->tstate_members, l->tstate_member_count,
-                      &collector.visitor);
+        members_visit(heap, tstate, l->tstate_members, l->tstate_member_count, &collector.visitor);
     }
     read_frames(heap, tstate, &thread);
     if (!vector_push(&heap->threads, thread))
@@ -197,8 +196,7 @@ static void read_arrays(struct mx_heap *heap, mx_addr interp, struct visitor *vi
         emit(visitor, word_at(decoder, ids + 8 * i), EDGE_NAMED, HOLD_OWNED,
              (uint64_t)(uintptr_t) "identifier");
     mx_addr callbacks = field_at(decoder, interp, l->interp_atexit_callbacks);
-    uint64_t callback_count =
-        callbacks ? field32_at(decoder, interp, l->interp_atexit_count) : 0;
+    uint64_t callback_count = callbacks ? field32_at(decoder, interp, l->interp_atexit_count) : 0;
     for (uint64_t i = 0; i < callback_count && decoder_take(decoder, 1); i++) {
         mx_addr callback = word_at(decoder, callbacks + 8 * i);
         for (uint64_t word = 0; callback && word < 3; word++)
@@ -215,8 +213,7 @@ static void read_interpreter(struct mx_heap *heap, mx_addr interp)
         struct text text = root_name(heap, &collector);
         text_add(&text, "interpreter %lld",
                  (long long)field_at(&heap->decoder, interp, l->interp_id));
-        members_visit(heap, interp, l->interp_members, l->interp_member_count,
-                      &collector.visitor);
+        members_visit(heap, interp, l->interp_members, l->interp_member_count, &collector.visitor);
         read_arrays(heap, interp, &collector.visitor);
     }
     add_interned(heap, field_at(&heap->decoder, interp, l->interp_interned));

@@ -72,8 +72,7 @@ static bool choose_layout(struct memory *memory, const struct candidate *candida
         const struct layout *layout = layout_at(i);
         if (published && layout_for(ret->version_hex, false) != layout)
             continue;
-        if (!layout_fits(memory, layout, candidate, &hex) ||
-            hex >> 16 != layout->version_hex >> 16)
+        if (!layout_fits(memory, layout, candidate, &hex) || hex >> 16 != layout->version_hex >> 16)
             continue;
         ret->layout = layout_for(hex, false);
         ret->version_hex = hex;

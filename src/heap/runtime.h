@@ -17,8 +17,8 @@ struct runtime {
     mx_addr addr;      // _PyRuntime
     mx_addr type_type; // PyType_Type
     uint32_t version_hex;
-    bool verified;    // the layout was made from this very version's headers, or proved itself
-    char python[32];  // "3.11.7"
+    bool verified;   // the layout was made from this very version's headers, or proved itself
+    char python[32]; // "3.11.7"
 };
 
 // `thorough`: look at every mapped file, not only the executable and those named python.

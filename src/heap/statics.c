@@ -17,8 +17,8 @@ mx_status statics_read(struct memory *memory, const struct maps *maps, struct st
             image.data_start < end_before || image.data_end <= image.data_start)
             continue;
         end_before = image.data_end;
-        if (!vector_push(&ret->ranges, ((struct static_range){image.data_start, image.data_end,
-                                                              mapping->path})))
+        if (!vector_push(&ret->ranges,
+                         ((struct static_range){image.data_start, image.data_end, mapping->path})))
             return fail_no_memory(err);
     }
     return MX_OK;

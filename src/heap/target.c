@@ -14,8 +14,7 @@ static mx_status target_map(struct mx_target *target, struct mx_error *err)
     statics_free(&target->statics);
     maps_free(&target->maps);
     mx_status status = maps_read(target->pid, &target->maps, err);
-    return status ? status
-                  : statics_read(&target->memory, &target->maps, &target->statics, err);
+    return status ? status : statics_read(&target->memory, &target->maps, &target->statics, err);
 }
 
 static mx_status target_identify(struct mx_target *target, struct mx_error *err)
@@ -121,7 +120,8 @@ static bool allocator_agrees(struct look *look, mx_addr addr, const struct type_
     }
     if (statics_find(&look->target->statics, addr))
         return true; // never allocated: no allocator to ask
-    return allocator_confirms(&look->allocator, block, addr - block + (uint64_t)decoder->layout->object_size);
+    return allocator_confirms(&look->allocator, block,
+                              addr - block + (uint64_t)decoder->layout->object_size);
 }
 
 static void look_at(struct look *look, mx_addr addr, struct mx_object *ret)

@@ -37,19 +37,19 @@ bool heap_check_object(struct mx_heap *heap, mx_addr addr, bool certain, struct 
     if (statics_find(&heap->statics, addr))
         return may_be_static(type);
     mx_addr block = addr - object_prefix(decoder, addr, type);
-    return allocator_confirms(&heap->allocator, block, addr - block + (uint64_t)decoder->layout->object_size);
+    return allocator_confirms(&heap->allocator, block,
+                              addr - block + (uint64_t)decoder->layout->object_size);
 }
 
 static bool queue_push(struct mx_heap *heap, mx_addr addr)
 {
     if (heap->queue.count == heap->queue.capacity) {
         size_t capacity = heap->queue.capacity ? heap->queue.capacity * 2 : 1 << 16;
-        void *moved =
-            heap->queue.items
-                ? mremap(heap->queue.items, heap->queue.capacity * sizeof addr,
-                         capacity * sizeof addr, MREMAP_MAYMOVE)
-                : mmap(NULL, capacity * sizeof addr, PROT_READ | PROT_WRITE,
-                       MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+        void *moved = heap->queue.items
+                          ? mremap(heap->queue.items, heap->queue.capacity * sizeof addr,
+                                   capacity * sizeof addr, MREMAP_MAYMOVE)
+                          : mmap(NULL, capacity * sizeof addr, PROT_READ | PROT_WRITE,
+                                 MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
         if (moved == MAP_FAILED || capacity > LIMIT_QUEUE)
             return false;
         heap->queue.items = moved;
@@ -266,8 +266,7 @@ static void count_edge(struct visitor *visitor, struct edge edge)
     heap->summary.references++;
     if (edge.hold == HOLD_POSSIBLE)
         possible_add(heap, edge.to);
-    if (edge.hold != HOLD_OWNED ||
-        (counter->from_frozen && statics_find(&heap->statics, edge.to)))
+    if (edge.hold != HOLD_OWNED || (counter->from_frozen && statics_find(&heap->statics, edge.to)))
         return;
     uint32_t *slot = &counter->ring[counter->at++ % RING], ready = *slot;
     *slot = region_number(region, edge.to);
@@ -314,9 +313,9 @@ static void count_object(struct mx_heap *heap, struct counter *counter, uint32_t
     if (!type->leaf)
         object_visit(decoder, addr, header.type, &counter->visitor);
     else
-        count_edge(&counter->visitor,
-                   (struct edge){.to = type->addr,
-                                 .hold = type->heap ? HOLD_OWNED : HOLD_BORROWED});
+        count_edge(
+            &counter->visitor,
+            (struct edge){.to = type->addr, .hold = type->heap ? HOLD_OWNED : HOLD_BORROWED});
     uint64_t size = object_size(decoder, addr, type);
     heap->summary.bytes += size;
     if (header.type < heap->type_stats.capacity) { // a type met this late is not counted by type
@@ -331,8 +330,7 @@ mx_status heap_count_references(struct mx_heap *heap, struct mx_error *err)
     memset(counter.ring, 0xFF, sizeof counter.ring);
     if (!vector_reserve(&heap->type_stats, heap->decoder.type_count + 1))
         return fail_no_memory(err);
-    memset(heap->type_stats.items, 0,
-           heap->type_stats.capacity * sizeof *heap->type_stats.items);
+    memset(heap->type_stats.items, 0, heap->type_stats.capacity * sizeof *heap->type_stats.items);
     for (uint32_t i = 0; i < heap->decoder.type_count; i++) {
         mx_addr keys = heap->decoder.types[i]->cached_keys;
         if (keys)

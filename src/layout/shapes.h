@@ -15,10 +15,10 @@ enum refcount_shape {
 
 // Include/internal/pycore_gc.h
 enum gc_shape {
-    GC_IN_RUNTIME,     // 3.8: one collector for all interpreters
-    GC_IN_INTERP,      // 3.9 on
-    GC_INCREMENTAL,    // 3.14.0 to 3.14.4: young, two old spaces
-    GC_WITHOUT_LISTS,  // free-threaded: the allocator's heaps are the lists
+    GC_IN_RUNTIME,    // 3.8: one collector for all interpreters
+    GC_IN_INTERP,     // 3.9 on
+    GC_INCREMENTAL,   // 3.14.0 to 3.14.4: young, two old spaces
+    GC_WITHOUT_LISTS, // free-threaded: the allocator's heaps are the lists
 };
 
 // Include/cpython/frameobject.h, Include/internal/pycore_frame.h, pycore_interpframe_structs.h
@@ -53,7 +53,7 @@ enum int_shape {
 
 // Include/cpython/unicodeobject.h
 enum str_shape {
-    STR_WSTR, // 3.8 to 3.11: wstr, strings that are not ready, state with a `ready` bit
+    STR_WSTR,    // 3.8 to 3.11: wstr, strings that are not ready, state with a `ready` bit
     STR_COMPACT, // 3.12 on
 };
 

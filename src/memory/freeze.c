@@ -31,7 +31,8 @@
     5000000000u               // a disk or network file system may hold a thread, but not for long
 #define LIMIT_THREADS 1000000 // kernel.threads-max is lower on all but giant machines
 #define LIMIT_TID (1 << 22)   // PID_MAX_LIMIT of the kernel
-#define TRIES_SEIZE 60 // after the first few, a millisecond each: a thread that is ending takes its time
+#define TRIES_SEIZE                                                                                \
+    60 // after the first few, a millisecond each: a thread that is ending takes its time
 #define TRIES_AT_ONCE 10
 #define REAP_NS 10000000
 #define POLL_MIN_NS 20000

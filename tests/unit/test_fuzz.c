@@ -10,7 +10,7 @@
 #include <sys/resource.h>
 
 #define ITERATIONS 1000 // of each kind, for each layout
-#define ASKED 60       // objects of each heap
+#define ASKED 60        // objects of each heap
 #define SEGMENT 65536
 
 static struct fake_process process;
