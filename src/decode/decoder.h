@@ -204,6 +204,8 @@ uint32_t object_prefix(struct decoder *decoder, mx_addr addr, const struct type_
 uint64_t object_items(struct decoder *decoder, mx_addr addr, const struct type_info *type);
 #define NO_SIZER (-1)
 int type_sizer(const char *type_name);
+// What the type's own __sizeof__ adds to the general rule.
+uint64_t sizer_extra(struct decoder *decoder, mx_addr addr, const struct type_info *type);
 // sys.getsizeof, GC header included.
 uint64_t object_size(struct decoder *decoder, mx_addr addr, const struct type_info *type);
 

@@ -3,21 +3,14 @@
 
 #include <stdlib.h>
 #include <sys/mman.h>
-#include <time.h>
 
+#include "base/clock.h"
 #include "base/error.h"
 #include "heap/target.h"
 
 // 3.11 gives the objects inside _PyRuntime and in frozen code a count that never falls to zero
 // (Include/internal/pycore_object.h, _PyObject_IMMORTAL_REFCNT).
 #define STATIC_REFCOUNT_311 999999999
-
-static uint64_t now_ns(void)
-{
-    struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
-}
 
 // References that nobody is expected to hold: an object that was never allocated starts with some.
 static int64_t unowned_count(const struct mx_heap *heap, const struct header *header)
@@ -126,7 +119,7 @@ static uint64_t decoded_nbytes(const struct mx_heap *heap)
 
 mx_status heap_build(struct mx_heap *heap, struct mx_error *err)
 {
-    uint64_t began = now_ns();
+    uint64_t began = clock_ns();
     mx_status status = decoder_init(&heap->decoder, heap->memory, heap->runtime.layout,
                                     heap->runtime.type_type, err);
     if (!status)
@@ -161,7 +154,7 @@ mx_status heap_build(struct mx_heap *heap, struct mx_error *err)
     heap->summary.undecoded = heap->decoder.undecoded;
     heap->summary.skipped_bytes = heap->image.skipped_bytes + heap->regions.skipped_bytes;
     status = name_types(heap, err);
-    heap->summary.walk_ns = now_ns() - began;
+    heap->summary.walk_ns = clock_ns() - began;
     return status;
 }
 

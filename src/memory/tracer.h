@@ -1,0 +1,39 @@
+// tracer.h - what freeze.c and seize.c share: the thread of ours that holds a process still.
+#ifndef MX_MEMORY_TRACER_H
+#define MX_MEMORY_TRACER_H
+
+#include <pthread.h>
+#include <semaphore.h>
+
+#include "base/vector.h"
+#include "memory/process.h"
+
+#define LIMIT_TID (1 << 22) // PID_MAX_LIMIT of the kernel
+
+struct frozen_thread {
+    int tid;
+    int signal; // stopped on the way to this one: to be passed on; 0 for most
+    bool interrupted, stopped, gone;
+};
+
+struct tracer {
+    int pid;
+    pthread_t thread;
+    sem_t begun, ended; // the process stands still, or that has failed; it may go on
+    VECTOR(struct frozen_thread) threads;
+    uint64_t *seized; // a bit for each thread number there can be: in `threads` and not gone
+    size_t alive;     // of them, while the process stands still
+    uint64_t began_ns, ended_ns;
+    mx_status status;
+    struct mx_error err;
+};
+
+// Seizes, interrupts and awaits every thread; called by the tracer. began_ns is when the first was
+// interrupted.
+mx_status tracer_stop_all(struct tracer *tracer, struct mx_error *err);
+// Has the thread ended, or is it about to? Of any process.
+bool thread_is_dead(int tid);
+// Reaps a dead thread that nobody else may wait for.
+void thread_reap(int pid, int tid);
+
+#endif
