@@ -10,6 +10,7 @@
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "output.h"
 #include "suggest.h"
@@ -85,6 +86,20 @@ mx_status arguments_size(const char *option, const char *text, uint64_t *ret, st
     return MX_OK;
 }
 
+// A number is a process id; anything else is the path of a core file.
+static mx_status take_target(const char *text, struct request *request, struct mx_error *err)
+{
+    if (!*text || text[strspn(text, "0123456789")] == '\0')
+        return arguments_pid(text, &request->pid, err);
+    if (access(text, F_OK) != 0)
+        return cli_fail(err, MX_BAD_ARGUMENT,
+                        "'%.80s' is not a process id, and there is no core file of that name; "
+                        "'memexplorer ps' lists the processes",
+                        text);
+    request->core = text;
+    return MX_OK;
+}
+
 // ---- options ----------------------------------------------------------------------------------
 
 static const struct argp_option *find_option(const struct command *command, const char *name,
@@ -147,7 +162,7 @@ static mx_status take_word(struct parsing *parsing, const char *text)
     unsigned needs = request->command->needs;
     bool first = parsing->words++ == 0;
     if (first && needs & NEEDS_PID)
-        return arguments_pid(text, &request->pid, parsing->err);
+        return take_target(text, request, parsing->err);
     if (needs & NEEDS_ADDRESSES || (needs & NEEDS_ADDRESS && request->address_count == 0)) {
         size_t count = request->address_count + 1;
         request->addresses = must(reallocarray(request->addresses, count, sizeof(mx_addr)));
@@ -170,11 +185,14 @@ static mx_status check_words(const struct request *request, struct mx_error *err
 {
     const struct command *command = request->command;
     const char *missing =
-        command->needs & NEEDS_PID && !request->pid ? "a process id"
+        command->needs & NEEDS_PID && !request->pid && !request->core ? "a process id"
         : command->needs & (NEEDS_ADDRESS | NEEDS_ADDRESSES) && !request->address_count
             ? "an address"
         : command->needs & NEEDS_WORD && !request->word ? "a name"
                                                         : NULL;
+    if (!missing && request->exe && !request->core)
+        return cli_fail(err, MX_BAD_ARGUMENT,
+                        "--exe goes with a core file; a process says itself what it runs");
     if (!missing)
         return command->check ? command->check(request, err) : MX_OK;
     return cli_fail(err, MX_BAD_ARGUMENT, "%s needs %s; write: memexplorer %s %s", command->name,
@@ -188,6 +206,9 @@ static error_t parse_key(int key, char *text, struct argp_state *state)
     switch (key) {
     case OPTION_JSON:
         request->json = true;
+        return 0;
+    case OPTION_EXE:
+        request->exe = text;
         return 0;
     case 'h':
         request->help = true;

@@ -56,7 +56,7 @@ static mx_status run(struct request *request, struct mx_error *err)
     return status;
 }
 
-static const struct argp_option options[] = {COMMON_OPTIONS};
+static const struct argp_option options[] = {TARGET_OPTIONS, COMMON_OPTIONS};
 
 const struct command cmd_refs = {
     .name = "refs",

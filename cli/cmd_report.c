@@ -42,10 +42,13 @@ static void print_target(const struct mx_target_info *target)
 {
     const struct mx_process *process = &target->process;
     char *cmdline = text_clean(process->cmdline);
-    printf("%sCPython %s%s%s, pid %d, user %s, %s resident, up %s\n", output_style(STYLE_HEADING),
-           process->python, target->free_threaded ? " free-threaded" : "",
-           output_style(STYLE_PLAIN), process->pid, process->user, text_size(process->rss_bytes).s,
-           text_duration(process->uptime_seconds).s);
+    printf("%sCPython %s%s%s, pid %d, user %s, %s ", output_style(STYLE_HEADING), process->python,
+           target->free_threaded ? " free-threaded" : "", output_style(STYLE_PLAIN), process->pid,
+           process->user, text_size(process->rss_bytes).s);
+    if (target->from_core)
+        puts("in a core file");
+    else
+        printf("resident, up %s\n", text_duration(process->uptime_seconds).s);
     size_t columns = output_columns();
     size_t nbytes = columns ? text_fit(cmdline, columns) : strlen(cmdline);
     printf("%.*s\n", (int)nbytes, cmdline);
@@ -224,7 +227,7 @@ static mx_status run(struct request *request, struct mx_error *err)
 }
 
 static const struct argp_option options[] = {
-    {"top", OPTION_OWN, "COUNT", 0, "Print so many types in each list (10)", 0}, COMMON_OPTIONS};
+    {"top", OPTION_OWN, "COUNT", 0, "Print so many types in each list (10)", 0}, TARGET_OPTIONS, COMMON_OPTIONS};
 
 const struct command cmd_report = {
     .name = "report",

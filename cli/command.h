@@ -11,17 +11,18 @@
 #include "memexplorer.h"
 
 enum needs {
-    NEEDS_PID = 1 << 0,       // first argument
+    NEEDS_PID = 1 << 0,       // first argument; a core file will do as well
     NEEDS_ADDRESS = 1 << 1,   // one argument
     NEEDS_ADDRESSES = 1 << 2, // one or more arguments
     NEEDS_WORD = 1 << 3,      // one argument, for the command to judge
-    NEEDS_TARGET = 1 << 4,    // the PID opened
+    NEEDS_TARGET = 1 << 4,    // the PID or core opened
     NEEDS_HEAP = 1 << 5,      // and its heap captured
 };
 
 struct request {
     const struct command *command;
     int pid;
+    const char *core, *exe; // instead of a PID; NULL
     mx_addr *addresses;
     size_t address_count;
     const char *word;
@@ -46,12 +47,22 @@ struct command {
 };
 
 #define OPTION_JSON 0x100
+#define OPTION_EXE 0x101
 #define OPTION_OWN 0x200 // first key for the options that have no letter
 #define COMMON_OPTIONS                                                                             \
     {"json", OPTION_JSON, NULL, 0, "Print JSON (docs/json.md)", -1},                               \
         {"help", 'h', NULL, 0, "Show this help", -1},                                              \
     {                                                                                              \
         0                                                                                          \
+    }
+
+// For commands that look at a PID, before COMMON_OPTIONS.
+#define TARGET_OPTIONS                                                                             \
+    {                                                                                              \
+        "exe", OPTION_EXE, "PATH", 0,                                                              \
+            "With a core file in place of PID: the program or library that it was written by, "    \
+            "when that is not at its place any more",                                              \
+            -2                                                                                     \
     }
 
 extern const struct command cmd_ps, cmd_refs, cmd_show, cmd_objects, cmd_report, cmd_lesson;

@@ -21,7 +21,8 @@ static json_t *target_json(const struct mx_target_info *target)
                      "executable", json_text(process->executable),                            //
                      "uptime_seconds", json_seconds(process->uptime_seconds),                 //
                      "free_threaded", json_boolean(target->free_threaded),                    //
-                     "layout_verified", json_boolean(target->layout_verified), NULL);
+                     "layout_verified", json_boolean(target->layout_verified),                //
+                     "from_core", json_boolean(target->from_core), NULL);
 }
 
 static json_t *types_json(const mx_heap *heap)

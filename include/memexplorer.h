@@ -97,6 +97,7 @@ struct mx_target_info {
     uint32_t version_hex;    // PY_VERSION_HEX of the target
     bool free_threaded;
     bool layout_verified; // false: a newer version, explored with the nearest known layout
+    bool from_core;       // rss_bytes is what was dumped; the uptime is not known, and 0
 };
 
 // Identifies the CPython in process `pid`. Does not stop it.
@@ -104,6 +105,17 @@ MX_EXPORT mx_status mx_target_open(int pid, mx_target **ret, struct mx_error *er
 
 // This process itself, read through process_vm_readv: a stale address is an answer, not a crash.
 MX_EXPORT mx_status mx_target_open_self(mx_target **ret, struct mx_error *err);
+
+// The CPython in a core file (64-bit ELF, x86-64), as the kernel or gcore writes it. Everything that
+// takes a target takes it, with pause_ns 0. What the core leaves out (code, constants) is read from
+// the files that were mapped, when their build-id fits; `exe` (may be NULL) is a copy of one of them
+// that is not at its place any more. The core must not change while the target or a heap of it is
+// open; when it does, or is cut short, answers are incomplete. `path` and `exe` are not kept.
+// MX_NOT_FOUND: no such file. MX_BAD_ARGUMENT: not a core, or exe is none of the files.
+// MX_UNSUPPORTED: another machine, another Python, or a library built without libelf.
+// MX_CORRUPT. MX_UNREADABLE: a file that it needs is gone. MX_NOT_PYTHON.
+MX_EXPORT mx_status mx_target_open_core(const char *path, const char *exe, mx_target **ret,
+                                        struct mx_error *err);
 MX_EXPORT const struct mx_target_info *mx_target_info(const mx_target *target);
 MX_EXPORT void mx_target_free(mx_target *target);
 

@@ -171,7 +171,9 @@ mx_status mx_heap_capture(mx_target *target, const struct mx_capture_options *op
     heap->info = *mx_target_info(target);
     heap->runtime = target->runtime;
     mx_status status =
-        image_capture(target->pid, heap->progress, heap->progress_data, &heap->image, err);
+        target->core
+            ? core_capture(target->core, heap->progress, heap->progress_data, &heap->image, err)
+            : image_capture(target->pid, heap->progress, heap->progress_data, &heap->image, err);
     if (status) {
         free(heap);
         return status;

@@ -13,17 +13,29 @@ static mx_status target_map(struct mx_target *target, struct mx_error *err)
 {
     statics_free(&target->statics);
     maps_free(&target->maps);
-    mx_status status = maps_read(target->pid, &target->maps, err);
+    mx_status status = target->core ? core_maps(target->core, &target->maps, err)
+                                    : maps_read(target->pid, &target->maps, err);
     return status ? status : statics_read(&target->memory, &target->maps, &target->statics, err);
+}
+
+static mx_status target_describe(struct mx_target *target, struct mx_error *err)
+{
+    struct mx_process *process = &target->info.process;
+    if (target->core) {
+        core_describe(target->core, process);
+        target->pid = process->pid;
+        memory_init(&target->memory, core_fetch, target->core);
+        return MX_OK;
+    }
+    memory_init(&target->memory, process_fetch, &target->pid);
+    mx_status status = process_describe(target->pid, process, err);
+    return status || target->self ? status : process_check_access(target->pid, err);
 }
 
 static mx_status target_identify(struct mx_target *target, struct mx_error *err)
 {
     struct mx_target_info *info = &target->info;
-    mx_status status = process_describe(target->pid, &info->process, err);
-    if (!status && !target->self)
-        status = process_check_access(target->pid, err);
-    memory_init(&target->memory, process_fetch, &target->pid);
+    mx_status status = target_describe(target, err);
     if (!status)
         status = target_map(target, err);
     if (status)
@@ -38,6 +50,7 @@ static mx_status target_identify(struct mx_target *target, struct mx_error *err)
     info->version_hex = target->runtime.version_hex;
     info->free_threaded = target->runtime.layout->free_threaded;
     info->layout_verified = target->runtime.verified;
+    info->from_core = target->core != NULL;
     return MX_OK;
 }
 
@@ -69,6 +82,43 @@ mx_status mx_target_open_self(mx_target **ret, struct mx_error *err)
     return target_open(getpid(), true, ret, err);
 }
 
+// The messages of the rooms below begin with a process id; here the core's name is what people know.
+static mx_status fail_in_core(const struct mx_target *target, const char *path, mx_status status,
+                              struct mx_error *err)
+{
+    char missing[400];
+    if (!err)
+        return status;
+    if (core_missing_file(target->core, missing, sizeof missing) &&
+        (status == MX_NOT_PYTHON || status == MX_UNSUPPORTED))
+        return fail(err, MX_UNREADABLE, "%s: %s", path, missing);
+    char prefix[32], message[sizeof err->message];
+    size_t nbytes = (size_t)snprintf(prefix, sizeof prefix, "pid %d: ", target->pid);
+    bool names_pid = strncmp(err->message, prefix, nbytes) == 0;
+    snprintf(message, sizeof message, "%s", err->message + (names_pid ? nbytes : 0));
+    return fail(err, status, "%s: %s", path, message);
+}
+
+mx_status mx_target_open_core(const char *path, const char *exe, mx_target **ret,
+                              struct mx_error *err)
+{
+    struct mx_target *target = calloc(1, sizeof *target);
+    if (!target)
+        return fail_no_memory(err);
+    mx_status status = core_open(path, exe, &target->core, err);
+    if (!status) {
+        status = target_identify(target, err);
+        if (status)
+            fail_in_core(target, path, status, err);
+    }
+    if (status) {
+        mx_target_free(target);
+        return status;
+    }
+    *ret = target;
+    return MX_OK;
+}
+
 const struct mx_target_info *mx_target_info(const mx_target *target)
 {
     return &target->info;
@@ -81,6 +131,7 @@ void mx_target_free(mx_target *target)
     memory_fini(&target->memory);
     statics_free(&target->statics);
     maps_free(&target->maps);
+    core_release(target->core);
     free(target);
 }
 
@@ -157,7 +208,8 @@ mx_status mx_refs(mx_target *target, const mx_addr *addresses, size_t count, str
     if (!status)
         status = allocator_init(&look.allocator, &target->memory, layout->pool_nbytes, err);
     struct freeze freeze = {0};
-    if (!status && !target->self) {
+    bool stops = !target->self && !target->core;
+    if (!status && stops) {
         status = target_map(target, err);
         if (!status)
             status = freeze_begin(target->pid, &freeze, err);
@@ -167,7 +219,7 @@ mx_status mx_refs(mx_target *target, const mx_addr *addresses, size_t count, str
         runtime_probe_allocator(&target->runtime, &look.decoder, &look.allocator);
         for (size_t i = 0; i < count; i++)
             look_at(&look, addresses[i], &ret[i]);
-        if (!target->self)
+        if (stops)
             freeze_end(&freeze);
     }
     memory_forget(&target->memory);

@@ -5,11 +5,13 @@
 #include "heap/allocator.h"
 #include "heap/runtime.h"
 #include "heap/statics.h"
+#include "memory/core.h"
 #include "memory/process.h"
 
 struct mx_target {
     int pid;
-    bool self; // this process: read without stopping
+    bool self;         // this process: read without stopping
+    struct core *core; // a core file instead of a process; else NULL
     struct mx_target_info info;
     struct maps maps;
     struct statics statics;

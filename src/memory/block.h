@@ -22,6 +22,9 @@ void block_populate(const struct image_block *block, mx_addr start, mx_addr end)
 // Moves the pages that both blocks stand for from one to the other, without copying.
 void block_move(const struct image_block *from, const struct image_block *to);
 
+// Memory that this machine can still give; UINT64_MAX when that is not known.
+uint64_t available_nbytes(void);
+
 static inline bool block_holds(const struct image_block *block, mx_addr start, mx_addr end)
 {
     return block->start <= start && end <= block->start + block->nbytes;

@@ -17,6 +17,7 @@
 #include "base/error.h"
 #include "base/vector.h"
 #include "memory/copy.h"
+#include "memory/core.h"
 #include "memory/process.h"
 #include "memory/procfs.h"
 
@@ -128,7 +129,7 @@ static mx_status plan_read(int pid, struct blocks *old, struct plan *plan, struc
     return plan_blocks(plan, old) ? fail_no_memory(err) : MX_OK;
 }
 
-static uint64_t available_nbytes(void)
+uint64_t available_nbytes(void)
 {
     cleanup(close_file) FILE *file = fopen("/proc/meminfo", "re");
     char line[256];
@@ -362,5 +363,6 @@ void image_free(struct image *image)
     if (image->live)
         close_fd(&image->live->mem);
     free(image->live);
+    core_release(image->core);
     *image = (struct image){0};
 }

@@ -38,8 +38,7 @@ static size_t utf8_length(const unsigned char *bytes, size_t nbytes)
     return code < smallest[length] || code > 0x10FFFF || surrogate ? 0 : length;
 }
 
-// Copies printable UTF-8 and escapes the rest as \n, \t, \r and \xNN; cut between characters.
-static void escape_text(const char *text, size_t nbytes, char *buffer, size_t size)
+void escape_text(const char *text, size_t nbytes, char *buffer, size_t size)
 {
     size_t done = 0;
     for (size_t i = 0; i < nbytes;) {

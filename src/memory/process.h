@@ -50,6 +50,7 @@ struct image {
     struct image_block *blocks; // private: the local mappings behind the segments, by address
     size_t block_count, block_capacity;
     struct image_live *live; // private: what `fetch` reads from
+    struct core *core;       // the same for the image of a core; NULL for that of a process
 };
 
 // A consistent copy of all private writable memory and of the private read-only mappings that are

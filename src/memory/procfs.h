@@ -32,6 +32,9 @@ bool proc_status_number(int pid, const char *name, int base, uint64_t *ret);
 // "pid 812: no such process", the line about a zombie, or "exited while it was being read".
 mx_status proc_fail_gone(int pid, struct mx_error *err);
 
+// Copies printable UTF-8 and escapes the rest as \n, \t, \r and \xNN; cut between characters.
+void escape_text(const char *text, size_t nbytes, char *buffer, size_t size);
+
 // Login name, or the number where it has none.
 void user_name(unsigned uid, char *buffer, size_t size);
 
