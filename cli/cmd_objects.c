@@ -207,7 +207,8 @@ static const struct argp_option options[] = {
     {"sort", OPTION_SORT, "ORDER", 0,
      "address, size, refcount or type; sizes and counts from the biggest down", 0},
     {"csv", OPTION_CSV, NULL, 0, "Print CSV with a line of names (RFC 4180)", 0},
-    TARGET_OPTIONS, COMMON_OPTIONS};
+    TARGET_OPTIONS,
+    COMMON_OPTIONS};
 
 const struct command cmd_objects = {
     .name = "objects",

@@ -227,7 +227,9 @@ static mx_status run(struct request *request, struct mx_error *err)
 }
 
 static const struct argp_option options[] = {
-    {"top", OPTION_OWN, "COUNT", 0, "Print so many types in each list (10)", 0}, TARGET_OPTIONS, COMMON_OPTIONS};
+    {"top", OPTION_OWN, "COUNT", 0, "Print so many types in each list (10)", 0},
+    TARGET_OPTIONS,
+    COMMON_OPTIONS};
 
 const struct command cmd_report = {
     .name = "report",

@@ -242,8 +242,10 @@ static mx_status run(struct request *request, struct mx_error *err)
     mx_addr address = request->addresses[0];
     struct subject subject = {0};
     if (!mx_heap_find(heap, address, &subject.index) && request->core)
-        return cli_fail(err, MX_NOT_FOUND, "%s: no live object at %s; 'memexplorer objects' lists "
-                        "those there are", request->core, text_address(address).s);
+        return cli_fail(err, MX_NOT_FOUND,
+                        "%s: no live object at %s; 'memexplorer objects' lists "
+                        "those there are",
+                        request->core, text_address(address).s);
     if (!mx_heap_find(heap, address, &subject.index))
         return cli_fail(err, MX_NOT_FOUND,
                         "pid %d: no live object at %s; 'memexplorer objects %d' lists those there "
@@ -263,7 +265,8 @@ static mx_status run(struct request *request, struct mx_error *err)
 
 static const struct argp_option options[] = {
     {"all", OPTION_OWN, NULL, 0, "Print every reference, not the first 50 of each list", 0},
-    TARGET_OPTIONS, COMMON_OPTIONS};
+    TARGET_OPTIONS,
+    COMMON_OPTIONS};
 
 const struct command cmd_show = {
     .name = "show",

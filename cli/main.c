@@ -45,13 +45,14 @@ static mx_status print_overview(void)
     for (size_t i = 0; i < COMMAND_COUNT; i++)
         printf("  %-8s %-16s %s\n", commands[i]->name, commands[i]->arguments,
                commands[i]->summary);
-    printf("\n"
-           "Three to try:\n"
-           "  memexplorer ps                   which Python processes there are\n"
-           "  memexplorer report PID           one of them in one screen\n"
-           "  memexplorer lesson refcounting   what a reference count is, on real objects\n\n"
-           "Every command takes --json, and --help shows an example. In place of a PID each takes a\n"
-           "core file, as gcore or the kernel writes it: memexplorer report core.812\n");
+    printf(
+        "\n"
+        "Three to try:\n"
+        "  memexplorer ps                   which Python processes there are\n"
+        "  memexplorer report PID           one of them in one screen\n"
+        "  memexplorer lesson refcounting   what a reference count is, on real objects\n\n"
+        "Every command takes --json, and --help shows an example. In place of a PID each takes a\n"
+        "core file, as gcore or the kernel writes it: memexplorer report core.812\n");
     return MX_OK;
 }
 
@@ -89,9 +90,9 @@ static mx_status supply_needs(struct request *request, struct mx_error *err)
     unsigned needs = request->command->needs;
     if (!(needs & (NEEDS_TARGET | NEEDS_HEAP)))
         return MX_OK;
-    mx_status status =
-        request->core ? mx_target_open_core(request->core, request->exe, &request->target, err)
-                      : mx_target_open(request->pid, &request->target, err);
+    mx_status status = request->core
+                           ? mx_target_open_core(request->core, request->exe, &request->target, err)
+                           : mx_target_open(request->pid, &request->target, err);
     if (status || !(needs & NEEDS_HEAP))
         return status;
     struct progress progress;

@@ -76,8 +76,10 @@ static mx_status check_header(const struct core *core, struct mx_error *err)
     if (got != sizeof header)
         return fail(err, MX_CORRUPT, "%s: cut off within its header", core->name);
     if (header.e_ident[EI_DATA] != ELFDATA2LSB || header.e_machine != EM_X86_64)
-        return fail(err, MX_UNSUPPORTED, "%s: ELF file of another machine (%u); only x86-64 is "
-                    "supported", core->name, header.e_machine);
+        return fail(err, MX_UNSUPPORTED,
+                    "%s: ELF file of another machine (%u); only x86-64 is "
+                    "supported",
+                    core->name, header.e_machine);
     if (header.e_type == ET_EXEC || header.e_type == ET_DYN)
         return fail(err, MX_BAD_ARGUMENT,
                     "%s: a program or library, not a core; a core is written by gcore PID",
@@ -247,8 +249,8 @@ static mx_status push_map(struct core *core, struct mapping mapping,
 static mx_status push_omitted(struct core *core, const struct core_mapping *named, mx_addr start,
                               mx_addr end, struct mx_error *err)
 {
-    unsigned flags = core_file_flags(&core->files.items[named->file],
-                                     named->offset + (start - named->start));
+    unsigned flags =
+        core_file_flags(&core->files.items[named->file], named->offset + (start - named->start));
     struct mapping mapping = {.start = start,
                               .end = end,
                               .readable = true,
@@ -351,8 +353,8 @@ size_t core_fetch(void *data, mx_addr addr, void *buffer, size_t nbytes)
                              (uint8_t *)buffer + done, wanted);
         } else if (origin == CORE_IN_FILE) {
             got = core_pread(core->files.items[core->map_files[index]].fd,
-                             mapping->file_offset + (at - mapping->start),
-                             (uint8_t *)buffer + done, wanted);
+                             mapping->file_offset + (at - mapping->start), (uint8_t *)buffer + done,
+                             wanted);
         }
         done += got;
         if (!got || got < wanted)

@@ -32,8 +32,8 @@ static mx_status flush(struct filling *filling, mx_addr addr, struct mx_error *e
     mx_status status = MX_OK;
     if (filling->start < filling->end)
         status = memory_add(&filling->image->memory, filling->start,
-                            block_at(filling->block, filling->start),
-                            filling->end - filling->start, err);
+                            block_at(filling->block, filling->start), filling->end - filling->start,
+                            err);
     filling->start = filling->end = addr;
     return status;
 }
@@ -57,6 +57,9 @@ static uint64_t read_dumped(struct filling *filling, uint64_t offset, uint8_t *l
             return done + (left < nbytes - done ? left : nbytes - done);
         }
         uint64_t wanted = nbytes - done < CHUNK_NBYTES ? nbytes - done : CHUNK_NBYTES;
+        off_t hole = lseek(filling->core->fd, (off_t)(offset + done), SEEK_HOLE);
+        if (hole > (off_t)(offset + done) && (uint64_t)hole - (offset + done) < wanted)
+            wanted = (uint64_t)hole - (offset + done);
         size_t got = core_pread(filling->core->fd, offset + done, local + done, wanted);
         done += got;
         filling->image->copied_bytes += got;
@@ -193,9 +196,10 @@ mx_status core_capture(struct core *core, mx_progress_fn *progress, void *progre
                               .progress_data = progress_data};
     uint64_t available = available_nbytes();
     if (filling.total >= available)
-        return fail(err, MX_NO_MEMORY,
-                    "%s: a copy of its memory takes %.1f GB, and this machine has %.1f GB available",
-                    core->name, (double)filling.total / 1e9, (double)available / 1e9);
+        return fail(
+            err, MX_NO_MEMORY,
+            "%s: a copy of its memory takes %.1f GB, and this machine has %.1f GB available",
+            core->name, (double)filling.total / 1e9, (double)available / 1e9);
     memory_init(&image.memory, core_fetch, core);
     mx_status status = fill_all(&filling, err);
     if (!status)

@@ -60,12 +60,13 @@ static mx_status read_files(struct core *core, const uint8_t *bytes, size_t nbyt
             break;
         struct core_mapping mapping = {.start = word_of(bytes, 2 + 3 * i),
                                        .end = word_of(bytes, 3 + 3 * i)};
-        mx_addr last = core->mappings.count ? core->mappings.items[core->mappings.count - 1].end : 0;
+        mx_addr last =
+            core->mappings.count ? core->mappings.items[core->mappings.count - 1].end : 0;
         bool fits = mapping.start >= last && mapping.start < mapping.end &&
                     !__builtin_mul_overflow(word_of(bytes, 4 + 3 * i), page, &mapping.offset) &&
                     mapping.offset < INT64_MAX && mapping.end - mapping.start < INT64_MAX;
-        if (fits && (!file_index(core, path, &mapping.file) ||
-                     !vector_push(&core->mappings, mapping)))
+        if (fits &&
+            (!file_index(core, path, &mapping.file) || !vector_push(&core->mappings, mapping)))
             return fail_no_memory(err);
         path = nul + 1;
     }

@@ -1,0 +1,223 @@
+"""A core file gives the answers that the process gave: written by gcore, and by the kernel."""
+
+import json
+import os
+import resource
+import shutil
+import signal
+import struct
+import subprocess
+import time
+from pathlib import Path
+from typing import Any, Iterator, List, Optional
+
+import pytest
+from conftest import (
+    LIMIT_SECONDS,
+    PROGRAM,
+    TARGETS,
+    Interpreter,
+    Target,
+    memexplorer,
+    output,
+    running,
+)
+
+# Reading a stopped process takes time and memory of its own; all else has to be the same.
+OWN = ("pause_ms", "walk_ms", "copied_bytes", "skipped_bytes", "target")
+needs_gdb = pytest.mark.skipif(not shutil.which("gdb"), reason="gdb is not installed")
+
+
+def allow_core() -> None:
+    """As large as it may be; gcore writes threads' stacks whole, so they are small."""
+    _, hard = resource.getrlimit(resource.RLIMIT_CORE)
+    resource.setrlimit(resource.RLIMIT_CORE, (hard, hard))
+    resource.setrlimit(
+        resource.RLIMIT_STACK, (2 << 20, resource.getrlimit(resource.RLIMIT_STACK)[1])
+    )
+
+
+@pytest.fixture(params=["everything.py", "threads.py"])
+def stopped(
+    interpreter: Interpreter, tmp_path: Path, request: pytest.FixtureRequest
+) -> Iterator[Target]:
+    """A process that stands still, may write cores, and does so into tmp_path."""
+    with running(
+        interpreter.path,
+        TARGETS / request.param,
+        tmp_path / "facts",
+        cwd=tmp_path,
+        env={"MALLOC_ARENA_MAX": "1"},
+        preexec_fn=allow_core,
+    ) as target:
+        os.kill(target.pid, signal.SIGSTOP)
+        os.waitid(os.P_PID, target.pid, os.WSTOPPED | os.WNOWAIT)
+        yield target
+
+
+def report(place: Any) -> Any:
+    facts = json.loads(output("report", place, "--json"))
+    return {key: value for key, value in facts.items() if key not in OWN}
+
+
+def answers(place: Any) -> List[Any]:
+    """All objects, the report, and the first function in full."""
+    objects = output("objects", place, "--json").splitlines()
+    function = next(
+        record for record in map(json.loads, objects) if record["type"] == "builtins.function"
+    )
+    looks = [
+        json.loads(output(command, place, function["address"], "--json"))
+        for command in ("show", "refs")
+    ]
+    return [objects, report(place), looks]
+
+
+def assert_same(core: List[Any], live: List[Any]) -> None:
+    assert core[1] == live[1]
+    assert core[2] == live[2]
+    differing = [pair for pair in zip(core[0], live[0]) if pair[0] != pair[1]]
+    assert not differing[:5]
+    assert len(core[0]) == len(live[0])
+
+
+def gcore(pid: int, directory: Path) -> Path:
+    path = directory / f"dumped.{pid}"
+    subprocess.run(
+        ["gdb", "-batch", "-nx", "-p", str(pid), "-ex", f"generate-core-file {path}"],
+        check=True,
+        capture_output=True,
+        timeout=LIMIT_SECONDS,
+    )
+    return path
+
+
+def kernel_core(target: Target, directory: Path) -> Optional[Path]:
+    """Ends the process. None where the kernel writes cores elsewhere, or none."""
+    pattern = Path("/proc/sys/kernel/core_pattern").read_text()
+    if "/" in pattern or "|" in pattern or resource.getrlimit(resource.RLIMIT_CORE)[1] == 0:
+        return None
+    os.kill(target.pid, signal.SIGABRT)  # it waits, and is met first when the process goes on
+    os.kill(target.pid, signal.SIGCONT)
+    target.process.wait(LIMIT_SECONDS)
+    return next(directory.glob("core*"), None)
+
+
+# Both in one test: the target takes a while to say "ready".
+@needs_gdb
+def test_cores_of_gcore_and_of_the_kernel_give_the_answers_of_the_process(
+    stopped: Target, tmp_path: Path
+) -> None:
+    live = answers(stopped.pid)
+    core = gcore(stopped.pid, tmp_path)
+    try:
+        assert_same(answers(core), live)
+        target = json.loads(output("report", core, "--json"))["target"]
+        assert (target["pid"], target["from_core"]) == (stopped.pid, True)
+    finally:
+        core.unlink()  # half a gigabyte
+    core = kernel_core(stopped, tmp_path)
+    if core is None:
+        pytest.skip("gcore agrees; the kernel writes no core into the working directory")
+    try:
+        assert_same(answers(core), live)
+        facts = json.loads(output("report", core, "--json"))
+        assert (facts["target"]["pid"], facts["skipped_bytes"]) == (stopped.pid, 0)
+    finally:
+        core.unlink()
+
+
+@pytest.fixture(scope="module")
+def core(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Of an interpreter that was copied, and can go away."""
+    if not shutil.which("gdb"):
+        pytest.skip("gdb is not installed")
+    directory = tmp_path_factory.mktemp("core")
+    program = directory / "python"
+    shutil.copy("/usr/bin/python3", program)
+    with running(program, "-c", "print('ready', flush=True); input()") as target:
+        gcore(target.pid, directory).rename(directory / "core.1")
+    return directory / "core.1"
+
+
+def complaint(*arguments: Any) -> str:
+    result = memexplorer(*arguments)
+    assert result.returncode not in (0, -signal.SIGSEGV, -signal.SIGBUS, -signal.SIGABRT)
+    assert result.stderr.count("\n") == 1, result.stderr
+    assert result.stdout == ""
+    return result.stderr
+
+
+def test_a_moved_program_is_named_and_another_one_refused(core: Path) -> None:
+    program, moved = core.parent / "python", core.parent / "elsewhere"
+    before = report(core)
+    program.rename(moved)
+    try:
+        assert "--exe" in complaint("report", core)
+        assert "not there" in complaint("report", core)
+        shutil.copy("/bin/ls", program)
+        assert "of another build" in complaint("report", core)
+        assert "build-id" in complaint("report", core, "--exe", "/bin/ls")
+        facts = json.loads(output("report", core, "--exe", moved, "--json"))
+        assert {key: value for key, value in facts.items() if key not in OWN} == before
+    finally:
+        moved.replace(program)
+
+
+def test_what_is_no_core_is_said_in_one_line(core: Path, tmp_path: Path) -> None:
+    def file(name: str, contents: bytes) -> Path:
+        (tmp_path / name).write_bytes(contents)
+        return tmp_path / name
+
+    head = core.read_bytes()[:4096]
+    assert "no core file of that name" in complaint("report", tmp_path / "none")
+    assert "not a file" in complaint("report", tmp_path)
+    assert "neither a process id nor a core" in complaint("report", file("text", b"hello" * 99))
+    assert "neither a process id nor a core" in complaint("report", file("empty", b""))
+    assert "zstd -d" in complaint("report", file("packed", b"\x28\xb5\x2f\xfd" + b"x" * 99))
+    assert "not a core" in complaint("report", "/bin/ls")
+    assert "32-bit" in complaint("report", file("narrow", head[:4] + b"\1" + head[5:]))
+    other = head[:18] + struct.pack("<H", 183) + head[20:]
+    assert "another machine" in complaint("report", file("other", other))
+    assert "cut off" in complaint("report", file("short", head[:40]))
+    assert "--exe goes with" in complaint("report", os.getpid(), "--exe", "/bin/ls")
+
+
+def test_a_core_without_python_is_said_so(tmp_path: Path) -> None:
+    if not shutil.which("gdb"):
+        pytest.skip("gdb is not installed")
+    with subprocess.Popen(["sleep", "60"]) as process:
+        try:
+            path = gcore(process.pid, tmp_path)
+        finally:
+            process.kill()
+    assert "is not a Python process" in complaint("report", path)
+
+
+def test_a_core_that_is_cut_off_anywhere_is_survived(core: Path, tmp_path: Path) -> None:
+    size, cut = core.stat().st_size, tmp_path / "cut"
+    shutil.copy(core, cut)
+    answered = 0
+    for part in range(19, -1, -1):
+        os.truncate(cut, size * part // 20)
+        result = memexplorer("report", cut, "--json")
+        assert result.returncode in range(13), result.stderr
+        assert result.stderr.count("\n") == (result.returncode != 0)
+        if result.returncode == 0:
+            answered += 1
+            assert json.loads(result.stdout)["skipped_bytes"] > 0
+    assert answered < 20
+
+
+def test_a_core_that_shrinks_while_it_is_read_kills_nobody(core: Path, tmp_path: Path) -> None:
+    for delay in (0.0, 0.002, 0.005, 0.01, 0.02):
+        cut = tmp_path / "cut"
+        shutil.copy(core, cut)
+        process = subprocess.Popen(
+            [PROGRAM, "report", str(cut)],
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+        )
+        time.sleep(delay)
+        os.truncate(cut, 1 << 16)
+        assert process.wait(LIMIT_SECONDS) in range(13)
