@@ -1,4 +1,4 @@
-// core.c - opening a core file, what was mapped where, and bytes by address.
+// core.c - opening a core file, and bytes by address.
 #include "memory/core.h"
 
 #include <errno.h>
@@ -179,8 +179,7 @@ static mx_status read_segments(struct core *core, struct mx_error *err)
     return check_pieces(core, err);
 }
 
-// Index of the first piece that ends after addr.
-static size_t piece_lower_bound(const struct core *core, mx_addr addr)
+size_t core_piece_after(const struct core *core, mx_addr addr)
 {
     size_t low = 0, high = core->pieces.count;
     while (low < high) {
@@ -195,124 +194,10 @@ static size_t piece_lower_bound(const struct core *core, mx_addr addr)
 
 const struct core_piece *core_piece_find(const struct core *core, mx_addr addr)
 {
-    size_t index = piece_lower_bound(core, addr);
+    size_t index = core_piece_after(core, addr);
     if (index == core->pieces.count || core->pieces.items[index].start > addr)
         return NULL;
     return &core->pieces.items[index];
-}
-
-// ---- what was mapped where --------------------------------------------------------------------
-
-static const struct core_mapping *mapping_find(const struct core *core, mx_addr addr)
-{
-    size_t low = 0, high = core->mappings.count;
-    while (low < high) {
-        size_t middle = low + (high - low) / 2;
-        if (core->mappings.items[middle].end <= addr)
-            low = middle + 1;
-        else
-            high = middle;
-    }
-    if (low == core->mappings.count || core->mappings.items[low].start > addr)
-        return NULL;
-    return &core->mappings.items[low];
-}
-
-// Cores do not tell shared mappings from private ones; these are never anything else.
-static bool is_shared(const char *path)
-{
-    static const char *const prefixes[] = {"/dev/", "/memfd:", "/SYSV"};
-    for (size_t i = 0; i < sizeof prefixes / sizeof *prefixes; i++)
-        if (strncmp(path, prefixes[i], strlen(prefixes[i])) == 0)
-            return true;
-    return false;
-}
-
-static mx_status push_map(struct core *core, struct mapping mapping,
-                          const struct core_mapping *named, struct mx_error *err)
-{
-    const struct core_file *file = named ? &core->files.items[named->file] : NULL;
-    if (named) {
-        mapping.file_offset = named->offset + (mapping.start - named->start);
-        mapping.inode = named->file + 1;
-        mapping.deleted = file->deleted;
-        mapping.shared = is_shared(file->path);
-    }
-    mapping.path = strdup(file ? file->path : "");
-    if (mapping.path && vector_push(&core->maps, mapping))
-        return MX_OK;
-    free(mapping.path);
-    return fail_no_memory(err);
-}
-
-// A part of a mapped file that has no segment: gcore leaves out code and constants.
-static mx_status push_omitted(struct core *core, const struct core_mapping *named, mx_addr start,
-                              mx_addr end, struct mx_error *err)
-{
-    unsigned flags =
-        core_file_flags(&core->files.items[named->file], named->offset + (start - named->start));
-    struct mapping mapping = {.start = start,
-                              .end = end,
-                              .readable = true,
-                              .writable = flags & PF_W,
-                              .executable = flags & PF_X};
-    return push_map(core, mapping, named, err);
-}
-
-static int compare_maps(const void *a, const void *b)
-{
-    const struct mapping *left = a, *right = b;
-    return (left->start > right->start) - (left->start < right->start);
-}
-
-static mx_status make_maps(struct core *core, struct mx_error *err)
-{
-    mx_status status = MX_OK;
-    for (size_t i = 0; i < core->pieces.count && !status; i++) {
-        const struct core_piece *piece = &core->pieces.items[i];
-        struct mapping mapping = {.start = piece->start,
-                                  .end = piece->end,
-                                  .readable = piece->readable,
-                                  .writable = piece->writable,
-                                  .executable = piece->executable};
-        status = push_map(core, mapping, mapping_find(core, piece->start), err);
-    }
-    for (size_t i = 0; i < core->mappings.count && !status; i++) {
-        const struct core_mapping *named = &core->mappings.items[i];
-        mx_addr at = named->start;
-        for (size_t k = piece_lower_bound(core, at); at < named->end && !status; k++) {
-            bool cut = k < core->pieces.count && core->pieces.items[k].start < named->end;
-            mx_addr until = cut ? core->pieces.items[k].start : named->end;
-            if (at < until)
-                status = push_omitted(core, named, at, until, err);
-            at = cut ? core->pieces.items[k].end : named->end;
-        }
-    }
-    if (status)
-        return status;
-    qsort(core->maps.items, core->maps.count, sizeof *core->maps.items, compare_maps);
-    core->map_files = calloc(core->maps.count, sizeof *core->map_files);
-    if (!core->map_files)
-        return fail_no_memory(err);
-    for (size_t i = 0; i < core->maps.count; i++)
-        core->map_files[i] = core->maps.items[i].inode ? core->maps.items[i].inode - 1 : SIZE_MAX;
-    return MX_OK;
-}
-
-mx_status core_maps(const struct core *core, struct maps *ret, struct mx_error *err)
-{
-    struct maps maps = {0};
-    if (!vector_reserve(&maps, core->maps.count))
-        return fail_no_memory(err);
-    for (; maps.count < core->maps.count; maps.count++) {
-        maps.items[maps.count] = core->maps.items[maps.count];
-        if (!(maps.items[maps.count].path = strdup(core->maps.items[maps.count].path))) {
-            maps_free(&maps);
-            return fail_no_memory(err);
-        }
-    }
-    *ret = maps;
-    return MX_OK;
 }
 
 // ---- bytes ------------------------------------------------------------------------------------
@@ -401,7 +286,7 @@ mx_status core_open(const char *path, const char *exe, struct core **ret, struct
         status = fail(err, MX_BAD_ARGUMENT,
                       "%s: its build-id is that of no file that was mapped in %s", exe, path);
     if (!status)
-        status = make_maps(core, err);
+        status = core_make_maps(core, err);
     if (status)
         return status;
     *ret = steal(core);
@@ -423,7 +308,7 @@ void core_release(struct core *core)
 void core_describe(const struct core *core, struct mx_process *ret)
 {
     *ret = (struct mx_process){.pid = core->pid};
-    const struct core_mapping *program = mapping_find(core, core->entry);
+    const struct core_mapping *program = core_mapping_find(core, core->entry);
     if (!program && core->mappings.count)
         program = &core->mappings.items[0];
     const char *path = program ? core->files.items[program->file].path : "";

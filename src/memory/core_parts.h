@@ -1,5 +1,4 @@
-// core_parts.h - what core.c, core_notes.c, core_files.c and core_image.c share. Private to
-// src/memory.
+// core_parts.h - what the core*.c share: a core as it was read. Private to src/memory.
 #ifndef MX_MEMORY_CORE_PARTS_H
 #define MX_MEMORY_CORE_PARTS_H
 
@@ -66,6 +65,13 @@ size_t core_pread(int fd, uint64_t offset, void *buffer, size_t nbytes);
 // The piece that holds addr, or NULL.
 const struct core_piece *core_piece_find(const struct core *core, mx_addr addr);
 
+// Index of the first piece that ends after addr.
+size_t core_piece_after(const struct core *core, mx_addr addr);
+
+// core_maps.c: fills maps and map_files.
+mx_status core_make_maps(struct core *core, struct mx_error *err);
+// The mapping of a file that holds addr, or NULL.
+const struct core_mapping *core_mapping_find(const struct core *core, mx_addr addr);
 // core_notes.c: fills mappings, files (not looked for yet) and the facts.
 mx_status core_notes_read(struct core *core, Elf *elf, const GElf_Phdr *segment,
                           struct mx_error *err);
