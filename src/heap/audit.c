@@ -1,0 +1,310 @@
+// audit.c - who holds what the reference counts have and the object graph does not.
+//
+//   unexplained: objects whose count is not the owned references found
+//   traces:      words that are the address of one of them, where a reference may be: static data,
+//                module state, value stacks, C stacks, registers
+//   findings:    each missing reference goes to the surest trace left; the rest is unknown
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "base/error.h"
+#include "heap/heap.h"
+
+#define LIMIT_TRACES (1u << 22) // words found; a pool of one shared value may be everywhere
+#define LIMIT_FINDINGS (1u << 16)
+
+struct unexplained {
+    uint32_t index;
+    int64_t missing; // negative: a deficit
+};
+
+struct trace {
+    uint32_t subject; // place in `subjects`
+    mx_holder holder;
+    uint32_t where; // place in `wheres`
+    mx_addr place;  // of a variable; else 0
+};
+
+struct where {
+    char text[200];
+};
+
+struct audit {
+    struct visitor visitor;
+    struct mx_heap *heap;
+    VECTOR(struct unexplained) subjects; // by index
+    VECTOR(struct trace) traces;
+    VECTOR(struct where) wheres;
+    VECTOR(struct mx_finding) findings;
+    uint32_t where; // of the references being visited
+    mx_holder holder;
+};
+
+// ---- subjects ---------------------------------------------------------------------------------
+
+static mx_status find_subjects(struct audit *audit, struct mx_error *err)
+{
+    struct mx_heap *heap = audit->heap;
+    for (uint32_t i = 0; i < heap->count; i++) {
+        struct header header;
+        if (!object_header(&heap->decoder, heap->addresses[i], &header) || header.immortal)
+            continue;
+        int64_t missing =
+            header.refcount - refcount_unowned(heap, &header) - (int64_t)heap->found[i];
+        if (missing && !vector_push(&audit->subjects, ((struct unexplained){i, missing})))
+            return fail_no_memory(err);
+    }
+    return MX_OK;
+}
+
+// The subject at addr, or NULL. Cheap for the many words that are no address of an object.
+static struct unexplained *subject_at(struct audit *audit, mx_addr addr)
+{
+    uint32_t index;
+    if (addr % 8 || !mx_heap_find(audit->heap, addr, &index))
+        return NULL;
+    size_t low = 0, high = audit->subjects.count;
+    while (low < high) {
+        size_t middle = (low + high) / 2;
+        if (audit->subjects.items[middle].index < index)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    struct unexplained *subject = &audit->subjects.items[low];
+    return low < audit->subjects.count && subject->index == index && subject->missing > 0 ? subject
+                                                                                          : NULL;
+}
+
+// ---- traces -----------------------------------------------------------------------------------
+
+static uint32_t add_where(struct audit *audit, const char *text)
+{
+    struct where where;
+    snprintf(where.text, sizeof where.text, "%s", text);
+    return vector_push(&audit->wheres, where) ? (uint32_t)audit->wheres.count - 1 : 0;
+}
+
+static void add_trace(struct audit *audit, mx_addr addr, mx_holder holder, uint32_t where,
+                      mx_addr place)
+{
+    const struct unexplained *subject = subject_at(audit, addr);
+    if (subject && audit->traces.count < LIMIT_TRACES)
+        (void)vector_push(
+            &audit->traces,
+            ((struct trace){(uint32_t)(subject - audit->subjects.items), holder, where, place}));
+}
+
+static void trace_roots(struct audit *audit)
+{
+    struct mx_heap *heap = audit->heap;
+    for (size_t i = 0; i < heap->root_edges.count; i++) {
+        const struct root_edge *root = &heap->root_edges.items[i];
+        if (root->edge.hold != HOLD_POSSIBLE || !subject_at(audit, root->edge.to) ||
+            heap_is_inside_object(heap, root->place))
+            continue;
+        add_trace(audit, root->edge.to, root->place ? MX_HOLDER_STATIC : MX_HOLDER_FRAME,
+                  add_where(audit, heap->roots.items[root->root].name), root->place);
+    }
+}
+
+static void possible_edge(struct visitor *visitor, struct edge edge)
+{
+    struct audit *audit = (struct audit *)visitor;
+    if (edge.hold == HOLD_POSSIBLE)
+        add_trace(audit, edge.to, audit->holder, audit->where, 0);
+}
+
+// "module _ssl", "frame of f at app.py:12"
+static struct where name_of(struct mx_heap *heap, uint32_t index, enum family family)
+{
+    struct where name;
+    struct text text;
+    char module[150];
+    mx_addr addr = heap->addresses[index];
+    if (family == FAMILY_FRAME) {
+        object_kind(&heap->decoder, addr, heap->types[index], name.text, sizeof name.text);
+        return name;
+    }
+    mx_addr dict = field_at(&heap->decoder, addr, heap->decoder.layout->module_dict);
+    text_init(&text, name.text, sizeof name.text);
+    text_add(&text, "module ");
+    if (str_value(&heap->decoder, dict_get(&heap->decoder, dict, "__name__"), module,
+                  sizeof module))
+        text_add_escaped(&text, module);
+    return name;
+}
+
+// Modules and, to 3.10, frames: the objects whose own words may be references or not.
+static void trace_objects(struct audit *audit)
+{
+    struct mx_heap *heap = audit->heap;
+    audit->visitor.edge = possible_edge;
+    for (uint32_t i = 0; i < heap->count; i++) {
+        enum family family = heap->decoder.types[heap->types[i]]->family;
+        if (family != FAMILY_MODULE && family != FAMILY_FRAME)
+            continue;
+        audit->where = add_where(audit, name_of(heap, i, family).text);
+        audit->holder = family == FAMILY_MODULE ? MX_HOLDER_MODULE_STATE : MX_HOLDER_FRAME;
+        object_visit(&heap->decoder, heap->addresses[i], heap->types[i], &audit->visitor);
+    }
+}
+
+static void trace_stacks(struct audit *audit)
+{
+    struct mx_heap *heap = audit->heap;
+    for (size_t i = 0; i < heap->image.register_count; i++) {
+        const struct thread_registers *thread = &heap->image.registers[i];
+        char text[40];
+        snprintf(text, sizeof text, "thread %d", thread->tid);
+        uint32_t where = add_where(audit, text);
+        for (size_t word = 0; word < thread->count; word++)
+            add_trace(audit, thread->words[word], MX_HOLDER_STACK, where, 0);
+        const struct mapping *mapping = maps_find(heap->maps, thread->stack_pointer);
+        for (mx_addr at = thread->stack_pointer & ~7ull; mapping && at + 8 <= mapping->end; at += 8)
+            add_trace(audit, word_at(&heap->decoder, at), MX_HOLDER_STACK, where, 0);
+    }
+}
+
+// ---- findings ---------------------------------------------------------------------------------
+
+// By subject, then from the surest holder to the least sure.
+static int compare_traces(const void *a, const void *b)
+{
+    const struct trace *x = a, *y = b;
+    if (x->subject != y->subject)
+        return x->subject < y->subject ? -1 : 1;
+    return (int)x->holder - (int)y->holder;
+}
+
+static bool is_open(const struct mx_finding *finding)
+{
+    return finding->holder == MX_HOLDER_UNKNOWN || finding->holder == MX_HOLDER_NONE;
+}
+
+static int compare_findings(const void *a, const void *b)
+{
+    const struct mx_finding *x = a, *y = b;
+    if (is_open(x) != is_open(y))
+        return is_open(x) ? -1 : 1;
+    if (x->references != y->references)
+        return x->references > y->references ? -1 : 1;
+    return strcmp(x->type, y->type);
+}
+
+static bool add_finding(struct audit *audit, const struct unexplained *subject, mx_holder holder,
+                        const struct trace *trace, uint64_t references)
+{
+    const char *where = trace ? audit->wheres.items[trace->where].text : "";
+    struct mx_heap *heap = audit->heap;
+    const char *type = type_qualified_name(&heap->decoder, heap->types[subject->index]);
+    for (size_t i = audit->findings.count; i-- > 0;) {
+        struct mx_finding *finding = &audit->findings.items[i];
+        if (finding->holder != holder || strcmp(finding->where, where) != 0 ||
+            strcmp(finding->type, type) != 0)
+            continue;
+        finding->objects++;
+        finding->references += references;
+        return true;
+    }
+    struct mx_finding finding = {.holder = holder,
+                                 .objects = 1,
+                                 .references = references,
+                                 .place = trace ? trace->place : 0,
+                                 .example = heap->addresses[subject->index]};
+    snprintf(finding.where, sizeof finding.where, "%s", where);
+    snprintf(finding.type, sizeof finding.type, "%s", type);
+    return audit->findings.count >= LIMIT_FINDINGS || vector_push(&audit->findings, finding);
+}
+
+// Each trace can be one reference; what no trace is left for is held by something unknown.
+static bool explain(struct audit *audit, uint32_t number, size_t *next)
+{
+    const struct unexplained *subject = &audit->subjects.items[number];
+    int64_t missing = subject->missing;
+    bool ok = true;
+    for (; *next < audit->traces.count && audit->traces.items[*next].subject == number; ++*next) {
+        const struct trace *trace = &audit->traces.items[*next];
+        if (missing <= 0)
+            continue;
+        ok &= add_finding(audit, subject, trace->holder, trace, 1);
+        missing--;
+    }
+    if (missing > 0)
+        ok &= add_finding(audit, subject, MX_HOLDER_UNKNOWN, NULL, (uint64_t)missing);
+    else if (subject->missing < 0)
+        ok &= add_finding(audit, subject, MX_HOLDER_NONE, NULL, (uint64_t)-subject->missing);
+    return ok;
+}
+
+static mx_status audit_run(struct audit *audit, struct mx_error *err)
+{
+    size_t next = 0;
+    mx_status status = find_subjects(audit, err);
+    if (status)
+        return status;
+    decoder_refill(&audit->heap->decoder);
+    trace_roots(audit);
+    trace_objects(audit);
+    trace_stacks(audit);
+    if (audit->traces.count)
+        qsort(audit->traces.items, audit->traces.count, sizeof *audit->traces.items,
+              compare_traces);
+    for (uint32_t i = 0; i < audit->subjects.count; i++)
+        if (!explain(audit, i, &next))
+            return fail_no_memory(err);
+    if (audit->findings.count)
+        qsort(audit->findings.items, audit->findings.count, sizeof *audit->findings.items,
+              compare_findings);
+    return MX_OK;
+}
+
+mx_status mx_heap_audit(const mx_heap *heap, struct mx_finding **ret, size_t *ret_count,
+                        struct mx_error *err)
+{
+    // Looking decodes on demand, which fills the decoder's tables: no change that a caller can see.
+    struct audit audit = {.heap = (struct mx_heap *)(uintptr_t)heap};
+    mx_status status = audit_run(&audit, err);
+    vector_free(&audit.subjects);
+    vector_free(&audit.traces);
+    vector_free(&audit.wheres);
+    if (status) {
+        vector_free(&audit.findings);
+        return status;
+    }
+    *ret = audit.findings.items;
+    *ret_count = audit.findings.count;
+    return MX_OK;
+}
+
+void mx_findings_free(struct mx_finding *findings)
+{
+    free(findings);
+}
+
+static const struct {
+    const char *name, *meaning;
+} HOLDERS[] = {
+    [MX_HOLDER_STATIC] = {"static variable",
+                          "a variable of a program or library refers to it: usually meant so"},
+    [MX_HOLDER_MODULE_STATE] = {"module state",
+                                "the C state of a module refers to it: usually meant so"},
+    [MX_HOLDER_FRAME] = {"value stack", "a running function is working with it"},
+    [MX_HOLDER_STACK] = {"C stack", "a C function that is running now refers to it"},
+    [MX_HOLDER_UNKNOWN] = {"unknown",
+                           "nothing that refers to it was found: memory of native code does, or a "
+                           "reference was lost (a missing Py_DECREF)"},
+    [MX_HOLDER_NONE] = {"none",
+                        "more references than its count says: one was given up too often (a "
+                        "Py_DECREF too many), and it will be freed too early"},
+};
+
+const char *mx_holder_name(mx_holder holder)
+{
+    return (size_t)holder < sizeof HOLDERS / sizeof HOLDERS[0] ? HOLDERS[holder].name : "?";
+}
+
+const char *mx_holder_meaning(mx_holder holder)
+{
+    return (size_t)holder < sizeof HOLDERS / sizeof HOLDERS[0] ? HOLDERS[holder].meaning : "?";
+}
