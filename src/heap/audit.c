@@ -3,7 +3,8 @@
 //   unexplained: objects whose count is not the owned references found
 //   traces:      words that are the address of one of them, where a reference may be: static data,
 //                module state, value stacks, C stacks, registers
-//   findings:    each missing reference goes to the surest trace left; the rest is unknown
+//   claims:      each missing reference goes to the surest trace left; the rest is unknown
+//   findings:    claims with the same holder, place and type
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -11,7 +12,6 @@
 #include "heap/heap.h"
 
 #define LIMIT_TRACES (1u << 22) // words found; a pool of one shared value may be everywhere
-#define LIMIT_FINDINGS (1u << 16)
 
 struct unexplained {
     uint32_t index;
@@ -21,12 +21,14 @@ struct unexplained {
 struct trace {
     uint32_t subject; // place in `subjects`
     mx_holder holder;
-    uint32_t where; // place in `wheres`
-    mx_addr place;  // of a variable; else 0
+    const char *where; // a root's name, or one of `names`
+    mx_addr place;     // of a variable; else 0
 };
 
-struct where {
-    char text[200];
+struct claim {
+    struct trace trace; // whose `where` is NULL when nothing was found
+    uint32_t type;
+    uint64_t references;
 };
 
 struct audit {
@@ -34,9 +36,10 @@ struct audit {
     struct mx_heap *heap;
     VECTOR(struct unexplained) subjects; // by index
     VECTOR(struct trace) traces;
-    VECTOR(struct where) wheres;
+    VECTOR(char *) names;
+    VECTOR(struct claim) claims; // as many as traces and subjects at most
     VECTOR(struct mx_finding) findings;
-    uint32_t where; // of the references being visited
+    const char *where; // of the references being visited
     mx_holder holder;
 };
 
@@ -78,14 +81,18 @@ static struct unexplained *subject_at(struct audit *audit, mx_addr addr)
 
 // ---- traces -----------------------------------------------------------------------------------
 
-static uint32_t add_where(struct audit *audit, const char *text)
+// Keeps a name; "" when there is no memory for it.
+static const char *add_name(struct audit *audit, const char *text)
 {
-    struct where where;
-    snprintf(where.text, sizeof where.text, "%s", text);
-    return vector_push(&audit->wheres, where) ? (uint32_t)audit->wheres.count - 1 : 0;
+    char *name = strdup(text);
+    if (!name || !vector_push(&audit->names, name)) {
+        free(name);
+        return "";
+    }
+    return name;
 }
 
-static void add_trace(struct audit *audit, mx_addr addr, mx_holder holder, uint32_t where,
+static void add_trace(struct audit *audit, mx_addr addr, mx_holder holder, const char *where,
                       mx_addr place)
 {
     const struct unexplained *subject = subject_at(audit, addr);
@@ -104,7 +111,7 @@ static void trace_roots(struct audit *audit)
             heap_is_inside_object(heap, root->place))
             continue;
         add_trace(audit, root->edge.to, root->place ? MX_HOLDER_STATIC : MX_HOLDER_FRAME,
-                  add_where(audit, heap->roots.items[root->root].name), root->place);
+                  heap->roots.items[root->root].name, root->place);
     }
 }
 
@@ -116,23 +123,21 @@ static void possible_edge(struct visitor *visitor, struct edge edge)
 }
 
 // "module _ssl", "frame of f at app.py:12"
-static struct where name_of(struct mx_heap *heap, uint32_t index, enum family family)
+static void name_object(struct mx_heap *heap, uint32_t index, char *buffer, size_t nbytes)
 {
-    struct where name;
     struct text text;
     char module[150];
     mx_addr addr = heap->addresses[index];
-    if (family == FAMILY_FRAME) {
-        object_kind(&heap->decoder, addr, heap->types[index], name.text, sizeof name.text);
-        return name;
+    if (heap->decoder.types[heap->types[index]]->family == FAMILY_FRAME) {
+        object_kind(&heap->decoder, addr, heap->types[index], buffer, nbytes);
+        return;
     }
     mx_addr dict = field_at(&heap->decoder, addr, heap->decoder.layout->module_dict);
-    text_init(&text, name.text, sizeof name.text);
+    text_init(&text, buffer, nbytes);
     text_add(&text, "module ");
     if (str_value(&heap->decoder, dict_get(&heap->decoder, dict, "__name__"), module,
                   sizeof module))
         text_add_escaped(&text, module);
-    return name;
 }
 
 // Modules and, to 3.10, frames: the objects whose own words may be references or not.
@@ -144,7 +149,9 @@ static void trace_objects(struct audit *audit)
         enum family family = heap->decoder.types[heap->types[i]]->family;
         if (family != FAMILY_MODULE && family != FAMILY_FRAME)
             continue;
-        audit->where = add_where(audit, name_of(heap, i, family).text);
+        char name[200];
+        name_object(heap, i, name, sizeof name);
+        audit->where = add_name(audit, name);
         audit->holder = family == FAMILY_MODULE ? MX_HOLDER_MODULE_STATE : MX_HOLDER_FRAME;
         object_visit(&heap->decoder, heap->addresses[i], heap->types[i], &audit->visitor);
     }
@@ -157,7 +164,7 @@ static void trace_stacks(struct audit *audit)
         const struct thread_registers *thread = &heap->image.registers[i];
         char text[40];
         snprintf(text, sizeof text, "thread %d", thread->tid);
-        uint32_t where = add_where(audit, text);
+        const char *where = add_name(audit, text);
         for (size_t word = 0; word < thread->count; word++)
             add_trace(audit, thread->words[word], MX_HOLDER_STACK, where, 0);
         const struct mapping *mapping = maps_find(heap->maps, thread->stack_pointer);
@@ -177,6 +184,73 @@ static int compare_traces(const void *a, const void *b)
     return (int)x->holder - (int)y->holder;
 }
 
+static bool add_claim(struct audit *audit, const struct trace *trace, uint64_t references)
+{
+    uint32_t index = audit->subjects.items[trace->subject].index;
+    return vector_push(&audit->claims,
+                       ((struct claim){*trace, audit->heap->types[index], references}));
+}
+
+// Each trace can be one reference; what no trace is left for is held by something unknown.
+static bool explain(struct audit *audit, uint32_t number, size_t *next)
+{
+    int64_t missing = audit->subjects.items[number].missing, left = missing;
+    struct trace none = {.subject = number,
+                         .holder = missing > 0 ? MX_HOLDER_UNKNOWN : MX_HOLDER_NONE};
+    bool ok = true;
+    for (; *next < audit->traces.count && audit->traces.items[*next].subject == number; ++*next)
+        if (left > 0) {
+            ok &= add_claim(audit, &audit->traces.items[*next], 1);
+            left--;
+        }
+    if (left)
+        ok &= add_claim(audit, &none, (uint64_t)(left > 0 ? left : -left));
+    return ok;
+}
+
+static int compare_claims(const void *a, const void *b)
+{
+    const struct claim *x = a, *y = b;
+    if (x->trace.holder != y->trace.holder)
+        return (int)x->trace.holder - (int)y->trace.holder;
+    if (x->type != y->type)
+        return x->type < y->type ? -1 : 1;
+    if (x->trace.where != y->trace.where)
+        return x->trace.where < y->trace.where ? -1 : 1;
+    return x->trace.subject < y->trace.subject ? -1 : x->trace.subject > y->trace.subject;
+}
+
+static bool same_finding(const struct claim *x, const struct claim *y)
+{
+    return x->trace.holder == y->trace.holder && x->type == y->type &&
+           x->trace.where == y->trace.where;
+}
+
+static mx_status group_claims(struct audit *audit, struct mx_error *err)
+{
+    struct mx_heap *heap = audit->heap;
+    const struct claim *claims = audit->claims.items;
+    for (size_t first = 0, next; first < audit->claims.count; first = next) {
+        const struct trace *trace = &claims[first].trace;
+        struct mx_finding finding = {
+            .holder = trace->holder,
+            .place = trace->place,
+            .example = heap->addresses[audit->subjects.items[trace->subject].index]};
+        snprintf(finding.where, sizeof finding.where, "%s", trace->where ? trace->where : "");
+        snprintf(finding.type, sizeof finding.type, "%s",
+                 type_qualified_name(&heap->decoder, claims[first].type));
+        for (next = first;
+             next < audit->claims.count && same_finding(&claims[first], &claims[next]); next++) {
+            finding.references += claims[next].references;
+            finding.objects +=
+                next == first || claims[next].trace.subject != claims[next - 1].trace.subject;
+        }
+        if (!vector_push(&audit->findings, finding))
+            return fail_no_memory(err);
+    }
+    return MX_OK;
+}
+
 static bool is_open(const struct mx_finding *finding)
 {
     return finding->holder == MX_HOLDER_UNKNOWN || finding->holder == MX_HOLDER_NONE;
@@ -190,51 +264,6 @@ static int compare_findings(const void *a, const void *b)
     if (x->references != y->references)
         return x->references > y->references ? -1 : 1;
     return strcmp(x->type, y->type);
-}
-
-static bool add_finding(struct audit *audit, const struct unexplained *subject, mx_holder holder,
-                        const struct trace *trace, uint64_t references)
-{
-    const char *where = trace ? audit->wheres.items[trace->where].text : "";
-    struct mx_heap *heap = audit->heap;
-    const char *type = type_qualified_name(&heap->decoder, heap->types[subject->index]);
-    for (size_t i = audit->findings.count; i-- > 0;) {
-        struct mx_finding *finding = &audit->findings.items[i];
-        if (finding->holder != holder || strcmp(finding->where, where) != 0 ||
-            strcmp(finding->type, type) != 0)
-            continue;
-        finding->objects++;
-        finding->references += references;
-        return true;
-    }
-    struct mx_finding finding = {.holder = holder,
-                                 .objects = 1,
-                                 .references = references,
-                                 .place = trace ? trace->place : 0,
-                                 .example = heap->addresses[subject->index]};
-    snprintf(finding.where, sizeof finding.where, "%s", where);
-    snprintf(finding.type, sizeof finding.type, "%s", type);
-    return audit->findings.count >= LIMIT_FINDINGS || vector_push(&audit->findings, finding);
-}
-
-// Each trace can be one reference; what no trace is left for is held by something unknown.
-static bool explain(struct audit *audit, uint32_t number, size_t *next)
-{
-    const struct unexplained *subject = &audit->subjects.items[number];
-    int64_t missing = subject->missing;
-    bool ok = true;
-    for (; *next < audit->traces.count && audit->traces.items[*next].subject == number; ++*next) {
-        const struct trace *trace = &audit->traces.items[*next];
-        if (missing <= 0)
-            continue;
-        ok &= add_finding(audit, subject, trace->holder, trace, 1);
-        missing--;
-    }
-    if (missing > 0)
-        ok &= add_finding(audit, subject, MX_HOLDER_UNKNOWN, NULL, (uint64_t)missing);
-    else if (subject->missing < 0)
-        ok &= add_finding(audit, subject, MX_HOLDER_NONE, NULL, (uint64_t)-subject->missing);
-    return ok;
 }
 
 static mx_status audit_run(struct audit *audit, struct mx_error *err)
@@ -253,10 +282,13 @@ static mx_status audit_run(struct audit *audit, struct mx_error *err)
     for (uint32_t i = 0; i < audit->subjects.count; i++)
         if (!explain(audit, i, &next))
             return fail_no_memory(err);
-    if (audit->findings.count)
-        qsort(audit->findings.items, audit->findings.count, sizeof *audit->findings.items,
-              compare_findings);
-    return MX_OK;
+    if (!audit->claims.count)
+        return MX_OK;
+    qsort(audit->claims.items, audit->claims.count, sizeof *audit->claims.items, compare_claims);
+    status = group_claims(audit, err);
+    qsort(audit->findings.items, audit->findings.count, sizeof *audit->findings.items,
+          compare_findings);
+    return status;
 }
 
 mx_status mx_heap_audit(const mx_heap *heap, struct mx_finding **ret, size_t *ret_count,
@@ -267,7 +299,10 @@ mx_status mx_heap_audit(const mx_heap *heap, struct mx_finding **ret, size_t *re
     mx_status status = audit_run(&audit, err);
     vector_free(&audit.subjects);
     vector_free(&audit.traces);
-    vector_free(&audit.wheres);
+    vector_free(&audit.claims);
+    for (size_t i = 0; i < audit.names.count; i++)
+        free(audit.names.items[i]);
+    vector_free(&audit.names);
     if (status) {
         vector_free(&audit.findings);
         return status;
