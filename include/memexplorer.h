@@ -241,6 +241,7 @@ MX_EXPORT mx_status mx_heap_referrers(const mx_heap *heap, uint32_t index, mx_re
 typedef enum mx_holder {
     MX_HOLDER_STATIC,       // a variable of a program or library
     MX_HOLDER_MODULE_STATE, // the C state of a module
+    MX_HOLDER_STRUCT,       // a word in the C struct of an object, which nobody described
     MX_HOLDER_FRAME,        // the value stack of a running frame
     MX_HOLDER_STACK,        // the C stack or a register of a thread
     MX_HOLDER_UNKNOWN,      // nothing was found: memory of native code, or a lost reference
@@ -250,9 +251,10 @@ typedef enum mx_holder {
 // Objects of one type whose counts have the same explanation.
 struct mx_finding {
     mx_holder holder;
-    char where[200];  // which variable, module, frame, thread; "" for MX_HOLDER_UNKNOWN and _NONE
-    char type[256];   // of the objects
-    uint64_t objects; // how many
+    char where
+        [200]; // which variable, module, type, frame, thread; "" for MX_HOLDER_UNKNOWN and _NONE
+    char type[256];      // of the objects
+    uint64_t objects;    // how many
     uint64_t references; // held by this holder (missing ones, for a deficit)
     mx_addr example;     // one of the objects
     mx_addr place;       // of the variable that refers to the example; 0 where there is none

@@ -39,8 +39,8 @@ struct audit {
     VECTOR(char *) names;
     VECTOR(struct claim) claims; // as many as traces and subjects at most
     VECTOR(struct mx_finding) findings;
-    const char *where; // of the references being visited
-    mx_holder holder;
+    uint32_t from;     // the object being visited
+    const char *where; // its name, once it was needed
 };
 
 // ---- subjects ---------------------------------------------------------------------------------
@@ -115,13 +115,6 @@ static void trace_roots(struct audit *audit)
     }
 }
 
-static void possible_edge(struct visitor *visitor, struct edge edge)
-{
-    struct audit *audit = (struct audit *)visitor;
-    if (edge.hold == HOLD_POSSIBLE)
-        add_trace(audit, edge.to, audit->holder, audit->where, 0);
-}
-
 // "module _ssl", "frame of f at app.py:12"
 static void name_object(struct mx_heap *heap, uint32_t index, char *buffer, size_t nbytes)
 {
@@ -140,19 +133,42 @@ static void name_object(struct mx_heap *heap, uint32_t index, char *buffer, size
         text_add_escaped(&text, module);
 }
 
-// Modules and, to 3.10, frames: the objects whose own words may be references or not.
+static mx_holder holder_of(enum family family)
+{
+    return family == FAMILY_MODULE  ? MX_HOLDER_MODULE_STATE
+           : family == FAMILY_FRAME ? MX_HOLDER_FRAME
+                                    : MX_HOLDER_STRUCT;
+}
+
+static void possible_edge(struct visitor *visitor, struct edge edge)
+{
+    struct audit *audit = (struct audit *)visitor;
+    struct mx_heap *heap = audit->heap;
+    if (edge.hold != HOLD_POSSIBLE || !subject_at(audit, edge.to))
+        return;
+    uint32_t type = heap->types[audit->from];
+    mx_holder holder = holder_of(heap->decoder.types[type]->family);
+    if (!audit->where && holder == MX_HOLDER_STRUCT) {
+        audit->where = type_qualified_name(&heap->decoder, type);
+    } else if (!audit->where) {
+        char name[200];
+        name_object(heap, audit->from, name, sizeof name);
+        audit->where = add_name(audit, name);
+    }
+    add_trace(audit, edge.to, holder, audit->where, 0);
+}
+
+// Words of objects that may be references or not: of modules' state, of C structs that nobody
+// described, and, to 3.10, of the value stacks of frames.
 static void trace_objects(struct audit *audit)
 {
     struct mx_heap *heap = audit->heap;
     audit->visitor.edge = possible_edge;
     for (uint32_t i = 0; i < heap->count; i++) {
-        enum family family = heap->decoder.types[heap->types[i]]->family;
-        if (family != FAMILY_MODULE && family != FAMILY_FRAME)
+        if (heap->decoder.types[heap->types[i]]->leaf)
             continue;
-        char name[200];
-        name_object(heap, i, name, sizeof name);
-        audit->where = add_name(audit, name);
-        audit->holder = family == FAMILY_MODULE ? MX_HOLDER_MODULE_STATE : MX_HOLDER_FRAME;
+        audit->from = i;
+        audit->where = NULL;
         object_visit(&heap->decoder, heap->addresses[i], heap->types[i], &audit->visitor);
     }
 }
@@ -324,6 +340,8 @@ static const struct {
                           "a variable of a program or library refers to it: usually meant so"},
     [MX_HOLDER_MODULE_STATE] = {"module state",
                                 "the C state of a module refers to it: usually meant so"},
+    [MX_HOLDER_STRUCT] = {"C struct",
+                          "a word in the C struct of an object refers to it: usually meant so"},
     [MX_HOLDER_FRAME] = {"value stack", "a running function is working with it"},
     [MX_HOLDER_STACK] = {"C stack", "a C function that is running now refers to it"},
     [MX_HOLDER_UNKNOWN] = {"unknown",

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Iterator
 
 import pytest
-from conftest import TARGETS, Interpreter, Target, document, memexplorer, running
+from processes import TARGETS, Interpreter, Target, document, memexplorer, running
 
 ASK = (
     "import sysconfig as s; print(s.get_paths()['include']); print(s.get_config_var('EXT_SUFFIX'))"
