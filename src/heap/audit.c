@@ -102,16 +102,22 @@ static void add_trace(struct audit *audit, mx_addr addr, mx_holder holder, const
             ((struct trace){(uint32_t)(subject - audit->subjects.items), holder, where, place}));
 }
 
+static mx_holder holder_of_root(const struct root_edge *root)
+{
+    return root->edge.kind == EDGE_STATIC   ? MX_HOLDER_STATIC
+           : root->edge.kind == EDGE_NATIVE ? MX_HOLDER_STACK
+                                            : MX_HOLDER_FRAME;
+}
+
 static void trace_roots(struct audit *audit)
 {
     struct mx_heap *heap = audit->heap;
     for (size_t i = 0; i < heap->root_edges.count; i++) {
         const struct root_edge *root = &heap->root_edges.items[i];
-        if (root->edge.hold != HOLD_POSSIBLE || !subject_at(audit, root->edge.to) ||
-            heap_is_inside_object(heap, root->place))
-            continue;
-        add_trace(audit, root->edge.to, root->place ? MX_HOLDER_STATIC : MX_HOLDER_FRAME,
-                  heap->roots.items[root->root].name, root->place);
+        if (root->edge.hold == HOLD_POSSIBLE && subject_at(audit, root->edge.to) &&
+            !heap_is_inside_object(heap, root->place))
+            add_trace(audit, root->edge.to, holder_of_root(root),
+                      heap->roots.items[root->root].name, root->place);
     }
 }
 
@@ -170,22 +176,6 @@ static void trace_objects(struct audit *audit)
         audit->from = i;
         audit->where = NULL;
         object_visit(&heap->decoder, heap->addresses[i], heap->types[i], &audit->visitor);
-    }
-}
-
-static void trace_stacks(struct audit *audit)
-{
-    struct mx_heap *heap = audit->heap;
-    for (size_t i = 0; i < heap->image.register_count; i++) {
-        const struct thread_registers *thread = &heap->image.registers[i];
-        char text[40];
-        snprintf(text, sizeof text, "thread %d", thread->tid);
-        const char *where = add_name(audit, text);
-        for (size_t word = 0; word < thread->count; word++)
-            add_trace(audit, thread->words[word], MX_HOLDER_STACK, where, 0);
-        const struct mapping *mapping = maps_find(heap->maps, thread->stack_pointer);
-        for (mx_addr at = thread->stack_pointer & ~7ull; mapping && at + 8 <= mapping->end; at += 8)
-            add_trace(audit, word_at(&heap->decoder, at), MX_HOLDER_STACK, where, 0);
     }
 }
 
@@ -291,7 +281,6 @@ static mx_status audit_run(struct audit *audit, struct mx_error *err)
     decoder_refill(&audit->heap->decoder);
     trace_roots(audit);
     trace_objects(audit);
-    trace_stacks(audit);
     if (audit->traces.count)
         qsort(audit->traces.items, audit->traces.count, sizeof *audit->traces.items,
               compare_traces);
