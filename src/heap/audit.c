@@ -9,7 +9,7 @@
 #include <stdlib.h>
 
 #include "base/error.h"
-#include "heap/heap.h"
+#include "heap/audit.h"
 
 #define LIMIT_TRACES (1u << 22) // words found; a pool of one shared value may be everywhere
 
@@ -38,7 +38,7 @@ struct audit {
     VECTOR(struct trace) traces;
     VECTOR(char *) names;
     VECTOR(struct claim) claims; // as many as traces and subjects at most
-    VECTOR(struct mx_finding) findings;
+    struct findings findings;
     uint32_t from;     // the object being visited
     const char *where; // its name, once it was needed
 };
@@ -259,7 +259,8 @@ static mx_status group_claims(struct audit *audit, struct mx_error *err)
 
 static bool is_open(const struct mx_finding *finding)
 {
-    return finding->holder == MX_HOLDER_UNKNOWN || finding->holder == MX_HOLDER_NONE;
+    return finding->holder == MX_HOLDER_UNKNOWN || finding->holder == MX_HOLDER_NONE ||
+           finding->holder == MX_HOLDER_UNREACHED;
 }
 
 static int compare_findings(const void *a, const void *b)
@@ -287,12 +288,15 @@ static mx_status audit_run(struct audit *audit, struct mx_error *err)
     for (uint32_t i = 0; i < audit->subjects.count; i++)
         if (!explain(audit, i, &next))
             return fail_no_memory(err);
-    if (!audit->claims.count)
-        return MX_OK;
-    qsort(audit->claims.items, audit->claims.count, sizeof *audit->claims.items, compare_claims);
+    if (audit->claims.count)
+        qsort(audit->claims.items, audit->claims.count, sizeof *audit->claims.items,
+              compare_claims);
     status = group_claims(audit, err);
-    qsort(audit->findings.items, audit->findings.count, sizeof *audit->findings.items,
-          compare_findings);
+    if (!status)
+        status = heap_find_unreached(audit->heap, &audit->findings, err);
+    if (audit->findings.count)
+        qsort(audit->findings.items, audit->findings.count, sizeof *audit->findings.items,
+              compare_findings);
     return status;
 }
 
@@ -336,6 +340,9 @@ static const struct {
     [MX_HOLDER_UNKNOWN] = {"unknown",
                            "nothing that refers to it was found: memory of native code does, or a "
                            "reference was lost (a missing Py_DECREF)"},
+    [MX_HOLDER_UNREACHED] = {"unreached",
+                             "allocated, and nothing that was found refers to it: memory of native "
+                             "code does, or the last reference was lost"},
     [MX_HOLDER_NONE] = {"none",
                         "more references than its count says: one was given up too often (a "
                         "Py_DECREF too many), and it will be freed too early"},
