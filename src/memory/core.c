@@ -260,6 +260,7 @@ static void core_free(struct core **held)
     free(core->map_files);
     vector_free(&core->pieces);
     vector_free(&core->mappings);
+    vector_free(&core->threads);
     close_fd(&core->fd);
     free(core->name);
     free(core);

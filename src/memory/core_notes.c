@@ -88,14 +88,24 @@ static void read_identity(struct core *core, const uint8_t *bytes, size_t nbytes
     core->arguments[length] = 0;
 }
 
-// Only the first: the thread that was killed, or the main one.
-static void read_status(struct core *core, const uint8_t *bytes, size_t nbytes)
+enum { STACK_POINTER = 19 }; // sys/user.h, struct user_regs_struct
+
+// One for each thread; the first is that of the thread that was killed, or the main one.
+static mx_status read_status(struct core *core, const uint8_t *bytes, size_t nbytes,
+                             struct mx_error *err)
 {
     struct elf_prstatus status;
-    if (nbytes < sizeof status || core->pid)
-        return;
+    struct thread_registers thread = {.count = sizeof status.pr_reg / 8};
+    if (nbytes < sizeof status)
+        return MX_OK;
     memcpy(&status, bytes, sizeof status);
-    core->pid = status.pr_pid > 0 ? status.pr_pid : 0;
+    _Static_assert(sizeof status.pr_reg <= sizeof thread.words, "room for all registers");
+    memcpy(thread.words, status.pr_reg, sizeof status.pr_reg);
+    thread.tid = status.pr_pid;
+    thread.stack_pointer = thread.words[STACK_POINTER];
+    if (!core->pid && status.pr_pid > 0)
+        core->pid = status.pr_pid;
+    return vector_push(&core->threads, thread) ? MX_OK : fail_no_memory(err);
 }
 
 static void read_auxiliary(struct core *core, const uint8_t *bytes, size_t nbytes)
@@ -129,7 +139,7 @@ mx_status core_notes_read(struct core *core, Elf *elf, const GElf_Phdr *segment,
         else if (note.n_type == NT_PRPSINFO)
             read_identity(core, bytes, note.n_descsz);
         else if (note.n_type == NT_PRSTATUS)
-            read_status(core, bytes, note.n_descsz);
+            status = read_status(core, bytes, note.n_descsz, err);
         else if (note.n_type == NT_AUXV)
             read_auxiliary(core, bytes, note.n_descsz);
     }

@@ -52,6 +52,7 @@ struct core {
     VECTOR(struct core_file) files;
     struct maps maps;
     size_t *map_files; // [maps.count], index into files, or SIZE_MAX
+    VECTOR(struct thread_registers) threads;
     int pid;
     uint32_t uid;
     mx_addr entry; // of the program

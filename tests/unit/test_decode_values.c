@@ -240,7 +240,7 @@ static void test_bytes_are_printed_as_repr_has_them(void **state)
     FOR_EACH_LAYOUT(f)
     {
         mx_addr bytes = fake_bytes(f, "a\0\xff'", 4);
-        fake_expect_preview(f, bytes, "b'a\\x00\\xff\\''");
+        fake_expect_preview(f, bytes, "b\"a\\x00\\xff'\"");
         assert_int_equal(object_size(&f->decoder, bytes, fake_info(f, bytes)), 37);
         mx_addr array = fake_object(f, fake_type(f, "bytearray"), 64);
         fake_field(f, array, f->l->bytearray_start, fake_text(f, "hi"));
