@@ -88,8 +88,6 @@ static void read_identity(struct core *core, const uint8_t *bytes, size_t nbytes
     core->arguments[length] = 0;
 }
 
-enum { STACK_POINTER = 19 }; // sys/user.h, struct user_regs_struct
-
 // One for each thread; the first is that of the thread that was killed, or the main one.
 static mx_status read_status(struct core *core, const uint8_t *bytes, size_t nbytes,
                              struct mx_error *err)
@@ -102,7 +100,7 @@ static mx_status read_status(struct core *core, const uint8_t *bytes, size_t nby
     _Static_assert(sizeof status.pr_reg <= sizeof thread.words, "room for all registers");
     memcpy(thread.words, status.pr_reg, sizeof status.pr_reg);
     thread.tid = status.pr_pid;
-    thread.stack_pointer = thread.words[STACK_POINTER];
+    thread.stack_pointer = thread.words[STACK_POINTER_REGISTER];
     if (!core->pid && status.pr_pid > 0)
         core->pid = status.pr_pid;
     return vector_push(&core->threads, thread) ? MX_OK : fail_no_memory(err);

@@ -23,13 +23,6 @@
 
 #define REAP_NS 10000000
 
-// Where the stack pointer is among the general registers: sys/user.h, struct user_regs_struct.
-#if defined(__x86_64__)
-enum { STACK_POINTER = 19 };
-#elif defined(__aarch64__)
-enum { STACK_POINTER = 31 };
-#endif
-
 static void registers_read(struct tracer *tracer)
 {
     for (size_t i = 0; i < tracer->threads.count; i++) {
@@ -40,7 +33,7 @@ static void registers_read(struct tracer *tracer)
             ptrace(PTRACE_GETREGSET, thread->tid, (void *)(uintptr_t)NT_PRSTATUS, &words) != 0)
             continue;
         registers.count = words.iov_len / sizeof registers.words[0];
-        registers.stack_pointer = registers.words[STACK_POINTER];
+        registers.stack_pointer = registers.words[STACK_POINTER_REGISTER];
         if (!vector_push(&tracer->registers, registers))
             return;
     }

@@ -23,6 +23,13 @@ size_t process_fetch(void *pid, mx_addr addr, void *buffer, size_t nbytes);
 
 // ---- stopping ----
 
+// Where the stack pointer is among the general registers: sys/user.h, struct user_regs_struct.
+#if defined(__x86_64__)
+#define STACK_POINTER_REGISTER 19
+#elif defined(__aarch64__)
+#define STACK_POINTER_REGISTER 31
+#endif
+
 // What a stopped thread keeps outside memory.
 struct thread_registers {
     int tid;
