@@ -23,6 +23,7 @@ static const struct {
     {"list", FAMILY_LIST, COVER_ALL},
     {"tuple", FAMILY_TUPLE, COVER_ALL},
     {"dict", FAMILY_DICT, COVER_ALL},
+    {"frozendict", FAMILY_DICT, COVER_ALL},
     {"str", FAMILY_STR, COVER_ALL},
     {"bytes", FAMILY_BYTES, COVER_ALL},
     {"int", FAMILY_INT, COVER_ALL},
@@ -225,9 +226,10 @@ static bool items_in_struct(enum family family)
            family == FAMILY_BOOL;
 }
 
-static bool is_leaf(enum family family)
+static bool is_leaf(const struct layout *layout, enum family family)
 {
-    return family >= FAMILY_NONE && family <= FAMILY_LEAF;
+    return family >= FAMILY_NONE && family <= FAMILY_LEAF &&
+           !(family == FAMILY_BYTEARRAY && layout->bytearray_object != ABSENT);
 }
 
 // Objects/structseq.c. Asked when an instance is met, not when the type is classified: looking into
@@ -292,6 +294,6 @@ bool type_classify(struct decoder *decoder, struct type_info *info)
     if (info->word_count > 1)
         qsort(info->words, info->word_count, sizeof *info->words, compare_words);
     info->leaf =
-        is_leaf(info->family) && !info->word_count && !info->dictoffset && !info->preheader;
+        is_leaf(l, info->family) && !info->word_count && !info->dictoffset && !info->preheader;
     return true;
 }

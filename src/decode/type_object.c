@@ -58,9 +58,11 @@ bool type_visit(struct decoder *decoder, mx_addr addr, struct visitor *visitor)
     return true;
 }
 
-static bool module_is(struct decoder *decoder, mx_addr def, const char *wanted)
+static bool module_is(struct decoder *decoder, mx_addr module, mx_addr def, const char *wanted)
 {
     char name[16] = "";
+    if (!def)
+        return str_equals(decoder, field_at(decoder, module, decoder->layout->module_name), wanted);
     return memory_string(decoder->memory, field_at(decoder, def, decoder->layout->module_def_name),
                          name, sizeof name) &&
            strcmp(name, wanted) == 0;
@@ -68,12 +70,12 @@ static bool module_is(struct decoder *decoder, mx_addr def, const char *wanted)
 
 // 3.8, 3.9: what atexit calls is kept in the module's state {callbacks, ncallbacks, callback_len},
 // each {func, args, kwargs} (Modules/atexitmodule.c, atexitmodule_state).
-static void atexit_visit(struct decoder *decoder, mx_addr def, mx_addr state,
+static void atexit_visit(struct decoder *decoder, mx_addr module, mx_addr def, mx_addr state,
                          struct visitor *visitor)
 {
     mx_addr callbacks = word_at(decoder, state);
     uint32_t count = field32_at(decoder, state, 8);
-    if (decoder->layout->interp_atexit_callbacks != ABSENT || !module_is(decoder, def, "atexit"))
+    if (decoder->layout->interp_atexit_callbacks != ABSENT || !module_is(decoder, module, def, "atexit"))
         return;
     for (uint32_t i = 0; i < count && decoder_take(decoder, 1); i++) {
         mx_addr callback = word_at(decoder, callbacks + 8 * i);
@@ -106,13 +108,15 @@ static void module_state_visit(struct decoder *decoder, mx_addr addr, struct vis
     const struct layout *l = decoder->layout;
     mx_addr state = field_at(decoder, addr, l->module_state);
     mx_addr def = field_at(decoder, addr, l->module_def);
-    uint64_t nbytes = def ? field_at(decoder, def, l->module_def_state_size) : 0;
+    uint64_t nbytes = field_at(decoder, addr, l->module_state_size); // 3.15 on
+    if (def)
+        nbytes = field_at(decoder, def, l->module_def_state_size);
     if (state && nbytes == sizeof(uint64_t) * 2)
-        atexit_visit(decoder, def, state, visitor);
+        atexit_visit(decoder, addr, def, state, visitor);
     if (!state || nbytes > LIMIT_STATE || !memory_at(decoder->memory, state, nbytes))
         return;
     nbytes = 8 * decoder_take(decoder, nbytes / 8);
-    bool keeps_zones = module_is(decoder, def, "_zoneinfo");
+    bool keeps_zones = module_is(decoder, addr, def, "_zoneinfo");
     for (uint64_t offset = 0; offset + 8 <= nbytes; offset += 8) {
         mx_addr to = word_at(decoder, state + offset);
         if (keeps_zones)

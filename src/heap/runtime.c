@@ -115,7 +115,7 @@ static mx_status fail_unknown(int pid, const struct maps *maps, const struct run
     for (size_t i = 0; i < maps->count && !*version; i++)
         version_in_path(maps->items[i].path, version);
     int minor = *version == '3' && version[1] == '.' ? (int)strtol(version + 2, NULL, 10) : -1;
-    if (minor >= 8 && minor <= 13)
+    if (minor >= 8 && minor <= 15)
         return fail(err, MX_NOT_PYTHON,
                     "pid %d: its CPython %s is not initialized (starting up or shutting down); try "
                     "again",

@@ -31,6 +31,6 @@ mx_status runtime_find(struct memory *memory, const struct maps *maps, int pid,
 void runtime_probe_allocator(const struct runtime *runtime, struct decoder *decoder,
                              struct allocator *allocator);
 
-#define SUPPORTED_VERSIONS "CPython 3.8 to 3.13"
+#define SUPPORTED_VERSIONS "CPython 3.8 to 3.15"
 
 #endif
