@@ -11,7 +11,7 @@
 #include "suggest.h"
 
 static const struct command *const commands[] = {
-    &cmd_ps, &cmd_report, &cmd_objects, &cmd_show, &cmd_refs, &cmd_lesson,
+    &cmd_ps, &cmd_report, &cmd_objects, &cmd_show, &cmd_refs, &cmd_audit, &cmd_lesson,
 };
 #define COMMAND_COUNT (sizeof commands / sizeof *commands)
 
@@ -157,6 +157,11 @@ int main(int argc, char **argv)
         return exit_code;
     if (!err.message[0]) // an expected miss is a bare status
         cli_fail(&err, status, "%s", mx_status_text(status));
+    if (status == MX_NO_PROCESS) { // the library knows no commands that it could point to
+        struct mx_error named = err;
+        cli_fail(&err, status, "%.400s; `memexplorer ps` lists the Python processes",
+                 named.message);
+    }
     output_error(&err);
     return mx_status_exit_code(status);
 }

@@ -235,6 +235,42 @@ MX_EXPORT mx_status mx_heap_references(const mx_heap *heap, uint32_t index, mx_r
 MX_EXPORT mx_status mx_heap_referrers(const mx_heap *heap, uint32_t index, mx_reference_fn *fn,
                                       void *data, struct mx_error *err);
 
+// ---- audit ------------------------------------------------------------------------------------
+
+// Who holds references that no object and no root with a name accounts for.
+typedef enum mx_holder {
+    MX_HOLDER_STATIC,       // a variable of a program or library
+    MX_HOLDER_MODULE_STATE, // the C state of a module
+    MX_HOLDER_STRUCT,       // a word in the C struct of an object, which nobody described
+    MX_HOLDER_FRAME,        // the value stack of a running frame
+    MX_HOLDER_STACK,        // the C stack or a register of a thread
+    MX_HOLDER_UNKNOWN,      // nothing was found: memory of native code, or a lost reference
+    MX_HOLDER_NONE,         // more references were found than are counted: a deficit
+} mx_holder;
+
+// Objects of one type whose counts have the same explanation.
+struct mx_finding {
+    mx_holder holder;
+    char where
+        [200]; // which variable, module, type, frame, thread; "" for MX_HOLDER_UNKNOWN and _NONE
+    char type[256];      // of the objects
+    uint64_t objects;    // how many
+    uint64_t references; // held by this holder (missing ones, for a deficit)
+    mx_addr example;     // one of the objects
+    mx_addr place;       // of the variable that refers to the example; 0 where there is none
+};
+
+// What reference counts have that owned references between objects, and from interpreters, threads
+// and frames, do not explain, grouped; what nothing explains comes first, then the most references. *ret is freed by mx_findings_free.
+// O(objects + bytes copied).
+MX_EXPORT mx_status mx_heap_audit(const mx_heap *heap, struct mx_finding **ret, size_t *ret_count,
+                                  struct mx_error *err);
+MX_EXPORT void mx_findings_free(struct mx_finding *findings);
+// "static variable", "module state", ... ; stable, as in JSON.
+MX_EXPORT const char *mx_holder_name(mx_holder holder);
+// What it means, in a sentence.
+MX_EXPORT const char *mx_holder_meaning(mx_holder holder);
+
 // ---- threads ----------------------------------------------------------------------------------
 
 struct mx_frame {

@@ -66,6 +66,8 @@ BORROWED_IN_STATES = [
     r".*type_cache\.hashtable\[\]\.value",
     # Python/pylifecycle.c, init_interp_main and Objects/typeobject.c: looked up, not counted.
     r"callable_cache\..*",
+    # Objects/typeobject.c, object___reduce_ex___impl: what object.__dict__ owns.
+    r"cached_objects\.objreduce",
     # Objects/funcobject.c, _PyFunction_SetVersion: entries leave when the function dies.
     r"func_state\.func_version_cache\[\].*",
     # Objects/typeobject.c, managed_static_type_state_init: static types and their weakref lists.

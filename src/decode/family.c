@@ -72,23 +72,21 @@ static const struct {
 // the same in 3.8 to 3.13.
 static const struct {
     const char *type_name;
-    uint32_t offset;
+    int32_t first, last; // below 0: from the end of the struct
 } NOT_OWNED[] = {
-    {"functools._lru_list_elem", 16},     // prev: _functoolsmodule.c, lru_list_elem
-    {"functools._lru_list_elem", 24},     // next
-    {"functools._lru_cache_wrapper", 16}, // root.prev
-    {"functools._lru_cache_wrapper", 24}, // root.next: lru_cache_visit
-    {"functools._lru_cache_wrapper", 40}, // root.key, never set
-    {"functools._lru_cache_wrapper", 48}, // root.result, never set
-    {"sqlite3.Cache", 40},                // first: sqlite_cache_visit
-    {"sqlite3.Cache", 48},                // last
-    {"sqlite3.Node", 40},                 // prev
-    {"sqlite3.Node", 48},                 // next
-    {"_ctypes._CData", 16},               // b_ptr: memory that b_objects keeps alive
-    {"_ctypes._CData", 72},               // b_value: C data
-    {"_ctypes._CData", 80},
-    {"_ctypes._CData", 88},
-    {"_thread._localdummy", 16}, // localdict: _threadmodule.c says "Borrowed!"
+    {"functools._lru_list_elem", 16, 24},     // prev, next: _functoolsmodule.c, lru_list_elem
+    {"functools._lru_cache_wrapper", 16, 24}, // root.prev, root.next: lru_cache_visit
+    {"functools._lru_cache_wrapper", 40, 48}, // root.key, root.result, never set
+    {"sqlite3.Cache", 32, 48},                // factory, the connection; first, last
+    {"sqlite3.Node", 40, 48},                 // prev, next
+    {"sqlite3Node", 40, 48},                  // the same to 3.9
+    {"sqlite3.Connection", -80, -8},          // the exceptions, which the module owns
+    {"_ctypes._CData", 16, 16},               // b_ptr: memory that b_objects keeps alive
+    {"_ctypes._CData", 72, 88},               // b_value: C data
+    {"_thread._localdummy", 16, 16},          // localdict: _threadmodule.c says "Borrowed!"
+    {"items", 24, 256},                       // Python/hamt.c, PyHamtIterator: where it stands,
+    {"keys", 24, 256},                        // partly uninitialised
+    {"values", 24, 256},
 };
 
 // What is known of a base class while a type is classified.
@@ -139,10 +137,19 @@ static void word_push(struct decoder *decoder, struct type_info *info, uint32_t 
     decoder->word_count++;
 }
 
+static bool is_between(const struct base *base, uint32_t offset, int32_t first, int32_t last)
+{
+    int32_t at = (int32_t)offset - (first < 0 ? (int32_t)base->basicsize : 0);
+    return at >= first && at <= last;
+}
+
 static bool is_not_owned(const struct base *base, uint32_t offset)
 {
+    if (!base_is_from_c(base))
+        return false;
     for (size_t i = 0; i < sizeof NOT_OWNED / sizeof NOT_OWNED[0]; i++)
-        if (NOT_OWNED[i].offset == offset && strcmp(NOT_OWNED[i].type_name, base->name) == 0)
+        if (is_between(base, offset, NOT_OWNED[i].first, NOT_OWNED[i].last) &&
+            strcmp(NOT_OWNED[i].type_name, base->name) == 0)
             return true;
     return false;
 }
@@ -195,10 +202,14 @@ static void words_add(struct decoder *decoder, struct type_info *info, uint32_t 
             is_not_owned(base, offset) || (object && !member))
             continue;
         mx_addr name = member ? 0 : member_name(decoder, base->addr, offset);
+        bool certain = member || (name && !base_is_from_c(base));
+        enum hold hold = !certain ? HOLD_POSSIBLE // it may never have been initialised
+                         : member && !member->owned ? HOLD_BORROWED
+                                                    : HOLD_OWNED;
         word_push(decoder, info, capacity,
                   (struct scan_word){.offset = offset,
-                                     .hold = member && !member->owned ? HOLD_BORROWED : HOLD_OWNED,
-                                     .certain = member || (name && !base_is_from_c(base)),
+                                     .hold = hold,
+                                     .certain = certain,
                                      .member = member,
                                      .name = name});
     }

@@ -12,8 +12,7 @@
 // (Include/internal/pycore_object.h, _PyObject_IMMORTAL_REFCNT).
 #define STATIC_REFCOUNT_311 999999999
 
-// References that nobody is expected to hold: an object that was never allocated starts with some.
-static int64_t unowned_count(const struct mx_heap *heap, const struct header *header)
+int64_t refcount_unowned(const struct mx_heap *heap, const struct header *header)
 {
     if (!statics_find(&heap->statics, header->addr))
         return 0;
@@ -31,7 +30,7 @@ static int64_t unowned_count(const struct mx_heap *heap, const struct header *he
 bool refcount_is_explained(const struct mx_heap *heap, uint32_t index, const struct header *header,
                            int64_t *ret_missing)
 {
-    int64_t expected = header->refcount - unowned_count(heap, header);
+    int64_t expected = header->refcount - refcount_unowned(heap, header);
     int64_t missing = expected - (int64_t)heap->found[index];
     int64_t possible = missing > 0 ? possible_count(heap, header->addr) : 0;
     *ret_missing = missing > possible ? missing - possible : missing > 0 ? 0 : missing;

@@ -76,6 +76,8 @@ mx_status heap_find_roots(struct mx_heap *heap, struct mx_error *err);
 bool heap_add_object(struct mx_heap *heap, mx_addr addr, bool certain);
 // The object's header is believable and, where the reference is uncertain, its allocator agrees.
 bool heap_check_object(struct mx_heap *heap, mx_addr addr, bool certain, struct header *ret);
+// References that nobody is expected to hold: an object that was never allocated starts with some.
+int64_t refcount_unowned(const struct mx_heap *heap, const struct header *header);
 // The expected count of an object of which `found` owned references are known.
 bool refcount_is_explained(const struct mx_heap *heap, uint32_t index, const struct header *header,
                            int64_t *ret_missing);

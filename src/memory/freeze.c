@@ -7,11 +7,13 @@
 // thread in uninterruptible sleep, or one that is dying, cannot be detached in any other way.
 // How it stops them is in seize.c.
 #include <dirent.h>
+#include <elf.h>
 #include <errno.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/ptrace.h>
+#include <sys/uio.h>
 #include <time.h>
 
 #include "base/cleanup.h"
@@ -21,11 +23,35 @@
 
 #define REAP_NS 10000000
 
+// Where the stack pointer is among the general registers: sys/user.h, struct user_regs_struct.
+#if defined(__x86_64__)
+enum { STACK_POINTER = 19 };
+#elif defined(__aarch64__)
+enum { STACK_POINTER = 31 };
+#endif
+
+static void registers_read(struct tracer *tracer)
+{
+    for (size_t i = 0; i < tracer->threads.count; i++) {
+        const struct frozen_thread *thread = &tracer->threads.items[i];
+        struct thread_registers registers = {.tid = thread->tid};
+        struct iovec words = {registers.words, sizeof registers.words};
+        if (thread->gone ||
+            ptrace(PTRACE_GETREGSET, thread->tid, (void *)(uintptr_t)NT_PRSTATUS, &words) != 0)
+            continue;
+        registers.count = words.iov_len / sizeof registers.words[0];
+        registers.stack_pointer = registers.words[STACK_POINTER];
+        if (!vector_push(&tracer->registers, registers))
+            return;
+    }
+}
+
 static void *tracer_run(void *data)
 {
     struct tracer *tracer = data;
     tracer->status = tracer_stop_all(tracer, &tracer->err);
     if (!tracer->status) {
+        registers_read(tracer);
         sem_post(&tracer->begun);
         while (sem_wait(&tracer->ended) != 0)
             ;
@@ -95,6 +121,7 @@ static void tracer_free(struct tracer *tracer)
     sem_destroy(&tracer->begun);
     sem_destroy(&tracer->ended);
     vector_free(&tracer->threads);
+    vector_free(&tracer->registers);
     free(tracer->seized);
     free(tracer);
 }
@@ -123,6 +150,8 @@ mx_status freeze_begin(int pid, struct freeze *ret, struct mx_error *err)
         .pid = pid,
         .thread_count = tracer->alive,
         .began_ns = tracer->began_ns,
+        .registers = tracer->registers.items,
+        .register_count = tracer->registers.count,
         .tracer = tracer,
     };
     return MX_OK;
@@ -137,5 +166,7 @@ void freeze_end(struct freeze *freeze)
     pthread_join(tracer->thread, NULL);
     freeze->ended_ns = tracer->ended_ns;
     freeze->tracer = NULL;
+    freeze->registers = NULL;
+    freeze->register_count = 0;
     tracer_free(tracer);
 }

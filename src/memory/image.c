@@ -301,6 +301,19 @@ static mx_status capture_stopped(struct image *image, struct blocks *old, struct
     return copy_ranges(copy, &plan->ranges, RANGE_COPY, err);
 }
 
+static mx_status keep_registers(struct image *image, const struct freeze *freeze,
+                                struct mx_error *err)
+{
+    size_t nbytes = freeze->register_count * sizeof *freeze->registers;
+    image->registers = malloc(nbytes + 1);
+    if (!image->registers)
+        return fail_no_memory(err);
+    if (nbytes)
+        memcpy(image->registers, freeze->registers, nbytes);
+    image->register_count = freeze->register_count;
+    return MX_OK;
+}
+
 // Stops the process, copies it, lets it go on. `before` is what it looked like shortly before.
 static mx_status capture(struct image *image, struct plan *before, struct plan *plan,
                          struct copy *copy, struct mx_error *err)
@@ -310,6 +323,8 @@ static mx_status capture(struct image *image, struct plan *before, struct plan *
     if (status)
         return status;
     status = capture_stopped(image, &before->blocks, plan, copy, err);
+    if (!status)
+        status = keep_registers(image, &freeze, err);
     freeze_end(&freeze);
     if (status)
         return status;
@@ -362,5 +377,6 @@ void image_free(struct image *image)
     if (image->live)
         close_fd(&image->live->mem);
     free(image->live);
+    free(image->registers);
     *image = (struct image){0};
 }

@@ -23,11 +23,21 @@ size_t process_fetch(void *pid, mx_addr addr, void *buffer, size_t nbytes);
 
 // ---- stopping ----
 
+// What a stopped thread keeps outside memory.
+struct thread_registers {
+    int tid;
+    mx_addr stack_pointer;
+    uint64_t words[40]; // general registers, `count` of them
+    size_t count;
+};
+
 struct freeze {
     int pid;
     size_t thread_count;
     uint64_t began_ns, ended_ns; // CLOCK_MONOTONIC; ended_ns is 0 while the process stands still
-    struct tracer *tracer;       // private: a thread of ours that holds the threads of the process
+    struct thread_registers *registers; // of each thread that could be asked; freeze_end frees
+    size_t register_count;
+    struct tracer *tracer; // private: a thread of ours that holds the threads of the process
 };
 
 // Stops every thread of another process. On failure none is left stopped. MX_TIMEOUT when one does
@@ -47,6 +57,8 @@ struct image {
     uint64_t copied_bytes;  // bytes of resident or swapped pages that were copied
     uint64_t skipped_bytes; // of pages that should have been copied and could not be read
     int pid;
+    struct thread_registers *registers; // of the threads while they stood still
+    size_t register_count;
     struct image_block *blocks; // private: the local mappings behind the segments, by address
     size_t block_count, block_capacity;
     struct image_live *live; // private: what `fetch` reads from

@@ -21,6 +21,7 @@ struct tracer {
     pthread_t thread;
     sem_t begun, ended; // the process stands still, or that has failed; it may go on
     VECTOR(struct frozen_thread) threads;
+    VECTOR(struct thread_registers) registers;
     uint64_t *seized; // a bit for each thread number there can be: in `threads` and not gone
     size_t alive;     // of them, while the process stands still
     uint64_t began_ns, ended_ns;

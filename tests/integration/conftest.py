@@ -1,64 +1,7 @@
-"""What the integration tests share: every CPython found, and processes of it that stand still.
-
-A target prints one line (JSON, or "ready") when it is set up, then waits on its standard input:
-nothing here sleeps.
-"""
-
-import contextlib
-import functools
-import importlib.machinery
-import importlib.util
-import json
-import os
-import subprocess
-import sys
-from pathlib import Path
-from typing import Any, Dict, Iterator, List, NamedTuple
+"""Tests that ask for `interpreter` run on every CPython found."""
 
 import pytest
-
-ROOT = Path(__file__).resolve().parents[2]
-PROGRAM = os.environ.get("MEMEXPLORER", str(ROOT / "build" / "cli" / "memexplorer"))
-EDGES = os.environ.get("MEMEXPLORER_EDGES", str(ROOT / "build/tests/integration/edges"))
-TARGETS = Path(__file__).parent / "targets"
-LIMIT_SECONDS = 60
-
-
-def load_tool(name: str) -> Any:
-    """A script of tools/ as a module: what it does when run is behind `if __name__`."""
-    loader = importlib.machinery.SourceFileLoader(
-        name.replace("-", "_"), str(ROOT / "tools" / name)
-    )
-    module = importlib.util.module_from_spec(importlib.util.spec_from_loader(loader.name, loader))
-    sys.dont_write_bytecode, before = True, sys.dont_write_bytecode
-    loader.exec_module(module)
-    sys.dont_write_bytecode = before
-    return module
-
-
-@functools.lru_cache(maxsize=None)
-def found_interpreters() -> Dict[str, dict]:
-    """Name -> what tools/python-envs found out about it: all implementations and versions."""
-    tool = load_tool("python-envs")
-    found: Dict[str, dict] = {}
-    for path in tool.candidates():
-        facts = tool.ask(path)
-        if facts is None or facts["binary"] in [other["binary"] for other in found.values()]:
-            continue
-        name = ".".join(map(str, facts["version"]))
-        if facts["binary"].startswith("/usr/bin/"):
-            name += "-debian"
-        found[name if name not in found else f"{name}-{len(found)}"] = facts
-    return found
-
-
-def is_supported(facts: dict) -> bool:
-    version = tuple(facts["version"][:2])
-    return (
-        facts["implementation"] == "cpython"
-        and (3, 8) <= version <= (3, 13)
-        and not facts["free_threaded"]
-    )
+from processes import Interpreter, found_interpreters, is_supported
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
@@ -73,73 +16,6 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
         )
 
 
-class Interpreter(NamedTuple):
-    path: str
-    version: tuple
-
-
 @pytest.fixture(scope="session")
 def interpreter(request: pytest.FixtureRequest) -> Interpreter:
     return Interpreter(request.param["binary"], tuple(request.param["version"]))
-
-
-class Target(NamedTuple):
-    pid: int
-    line: str  # what it said when it was ready
-    process: subprocess.Popen
-
-    def say(self, text: str = "") -> str:
-        """Sends a line, and returns the line that comes back."""
-        self.process.stdin.write(text + "\n")
-        self.process.stdin.flush()
-        return self.process.stdout.readline()
-
-    @property
-    def facts(self) -> Any:
-        return json.loads(self.line)
-
-
-@contextlib.contextmanager
-def running(*command: Any, **options: Any) -> Iterator[Target]:
-    """The program, from its first line on until the end of the block."""
-    options = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, **options}
-    options["env"] = {**os.environ, "PYTHONWARNINGS": "ignore", "PYTHONDONTWRITEBYTECODE": "1",
-                      **options.get("env", {})}  # fmt: skip
-    process = subprocess.Popen([str(part) for part in command], encoding="utf-8", **options)
-    try:
-        line = process.stdout.readline()
-        assert line, f"{command} ended with {process.wait()} before it was ready"
-        yield Target(process.pid, line, process)
-    finally:
-        process.kill()
-        process.stdin.close()
-        process.stdout.close()
-        process.wait()
-
-
-def memexplorer(*arguments: Any, **options: Any) -> "subprocess.CompletedProcess[str]":
-    command = [PROGRAM, *map(str, arguments)]
-    options = {"stdin": subprocess.DEVNULL, "capture_output": True, "check": False, **options}
-    return subprocess.run(command, timeout=LIMIT_SECONDS, encoding="utf-8", **options)
-
-
-def output(*arguments: Any) -> str:
-    """What it printed, when it worked."""
-    result = memexplorer(*arguments)
-    assert (result.returncode, result.stderr) == (0, "")
-    return result.stdout
-
-
-def document(*arguments: Any) -> Any:
-    return json.loads(output(*arguments, "--json"))
-
-
-def objects_of(pid: int) -> Dict[int, dict]:
-    """Address -> what `memexplorer objects --json` says of it."""
-    records = map(json.loads, output("objects", pid, "--json").splitlines())
-    return {int(record["address"], 16): record for record in records}
-
-
-def some(differences: List[str], limit: int = 30) -> str:
-    """A failure message: how many, and the first of them."""
-    return f"{len(differences)} differ:\n" + "\n".join(differences[:limit])

@@ -3,9 +3,9 @@
 //
 //   edges PID    prints a line for each object:  address referent:HOLD referent:HOLD ...
 //                HOLD is o (owned), b (borrowed) or w (weak); addresses are decimal
-//    edges PID unexplained
-//                prints the objects whose count the references found do not explain, and the
-//                first of what refers to them: for the failure message of a test
+//    edges PID deficit|surplus
+//                prints the objects to which more, or fewer, references were found than their
+//                count says, and the first of what refers to them: for a test that failed
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -47,7 +47,7 @@ static bool print_referrer(const struct mx_reference *reference, void *data)
     return ++*shown < SHOWN_REFERRERS;
 }
 
-static mx_status print_unexplained(mx_heap *heap, struct mx_error *err)
+static mx_status print_unexplained(mx_heap *heap, bool deficit, struct mx_error *err)
 {
     uint64_t count = mx_heap_summary(heap)->objects;
     int offenders = 0;
@@ -55,13 +55,14 @@ static mx_status print_unexplained(mx_heap *heap, struct mx_error *err)
         struct mx_object object;
         int shown = 0;
         mx_heap_facts(heap, i, &object, NULL);
-        if (object.immortal || object.refcount == mx_heap_found_count(heap, i))
+        uint32_t found = mx_heap_found_count(heap, i);
+        if (object.immortal || (deficit ? object.refcount >= found : object.refcount <= found))
             continue;
         if (++offenders > SHOWN_OFFENDERS)
             break; // each costs a pass over the heap
         mx_status status = mx_heap_object(heap, i, &object, err);
         printf("%#" PRIx64 " %s refcount %" PRId64 ", found %u: %s\n", object.address, object.type,
-               object.refcount, mx_heap_found_count(heap, i), object.preview);
+               object.refcount, found, object.preview);
         if (!status)
             status = mx_heap_referrers(heap, i, print_referrer, &shown, err);
         if (status)
@@ -79,7 +80,8 @@ int main(int argc, char **argv)
     if (!status)
         status = mx_heap_capture(target, NULL, &heap, &err);
     if (!status)
-        status = argc > 2 ? print_unexplained(heap, &err) : print_objects(heap, &err);
+        status =
+            argc > 2 ? print_unexplained(heap, argv[2][0] == 'd', &err) : print_objects(heap, &err);
     if (status)
         fprintf(stderr, "edges: %s\n", err.message);
     mx_heap_free(heap);

@@ -8,7 +8,7 @@ import subprocess
 from typing import Dict, Iterator, List, NamedTuple, Set, Tuple
 
 import pytest
-from conftest import EDGES, LIMIT_SECONDS, TARGETS, Interpreter, objects_of, running, some
+from processes import EDGES, LIMIT_SECONDS, TARGETS, Interpreter, objects_of, running, some
 
 UNKNOWN_SIZE = -1  # self_knowledge.py
 COUNTED_TWICE_312 = 1 << 31  # sys.getrefcount of an immortal object says this or more

@@ -3,7 +3,7 @@
 from typing import Any, Dict, Iterator, List, Set
 
 import pytest
-from conftest import TARGETS, Interpreter, Target, document, objects_of, running, some
+from processes import TARGETS, Interpreter, Target, document, objects_of, running, some
 
 
 @pytest.fixture(scope="module")

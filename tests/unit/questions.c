@@ -79,6 +79,21 @@ static void ask_threads(mx_heap *heap)
         }
 }
 
+static void ask_audit(mx_heap *heap)
+{
+    struct mx_finding *findings;
+    size_t count;
+    assert_int_equal(mx_heap_audit(heap, &findings, &count, NULL), MX_OK);
+    for (size_t i = 0; i < count; i++) {
+        uint32_t index;
+        check_text("where", findings[i].where);
+        check_text("type", findings[i].type);
+        assert_true(findings[i].objects > 0 && findings[i].references >= findings[i].objects);
+        assert_true(mx_heap_find(heap, findings[i].example, &index));
+    }
+    mx_findings_free(findings);
+}
+
 void ask_everything(mx_heap *heap, uint32_t most)
 {
     const struct mx_heap_summary *summary = mx_heap_summary(heap);
@@ -90,6 +105,7 @@ void ask_everything(mx_heap *heap, uint32_t most)
         counted += types[i].count;
     }
     assert_true(counted <= summary->objects);
+    ask_audit(heap);
     struct listener listener = {heap, (uint32_t)summary->objects, 0};
     uint32_t step = most && summary->objects > most ? (uint32_t)summary->objects / most : 1;
     for (uint32_t i = 0; i < summary->objects; i += step)

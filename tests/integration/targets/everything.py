@@ -294,7 +294,8 @@ def subclasses():
     keep(
         my_list=my_list, my_dict=my_dict, my_tuple=my_tuple, bare=MyTupleWithoutDict([1, [2]]),
         my_str=my_str, my_bytes=my_bytes, my_int=my_int, my_float=MyFloat(1.5), negative=negative,
-        my_set=my_set, my_frozen=MyFrozenSet([1, 2]), slotted_list=slotted, slotted_str=slotted_str, my_deque=my_deque,
+        my_set=my_set, my_frozen=MyFrozenSet([1, 2]), slotted_list=slotted,
+        slotted_str=slotted_str, my_deque=my_deque,
         my_ordered=my_ordered, my_date=my_date, my_module=my_module, my_partial=my_partial,
         my_reference=my_reference, wide=MyStr("\u4e2d\U0001f600"), unset=MyList(),
     )  # fmt: skip
@@ -332,7 +333,8 @@ def containers():
     popped = list(range(1000, 1100))
     del popped[5:]
     keep(
-        holed=holed, big=big, huge=huge, emptied=emptied, mixed=mixed, grown=grown, shrunk_set=shrunk,
+        holed=holed, big=big, huge=huge, emptied=emptied, mixed=mixed, grown=grown,
+        shrunk_set=shrunk,
         small=small, frozen=frozenset(["a", ("b",)]), window=window, long_deque=long_deque,
         ordered=ordered, default=default, counter=collections.Counter("mississippi"),
         over_allocated=over_allocated, popped=popped, nested=[[[[]]]], empty_things=[{}, [], set()],
@@ -350,7 +352,8 @@ def scalars():
         strings=["", "a", "\xe9", "plain ascii %d" % 5, "latin \xe9 %d" % 6, "\u4e2d %d" % 7,
                  "\U0001f600 %d" % 8, cached, "x" * 5000, "\U0001f600" * 3000,
                  sys.intern("interned %d" % 9)],
-        integers=[0, 1, -1, 256, 257, 1 << 30, -(1 << 30), (1 << 30) - 1, 1 << 60, 1 << 64, -(1 << 64),
+        integers=[0, 1, -1, 256, 257, 1 << 30, -(1 << 30), (1 << 30) - 1, 1 << 60, 1 << 64,
+        -(1 << 64),
                   1 << 1000, -(1 << 5000)],
         floats=[0.0, -1.5, float("inf"), float("nan")],
         complexes=[1j, -2.5 + 3j],
@@ -435,7 +438,8 @@ def functions():
         member=Slotted.left, partial=functools.partial(outer, [1], third=[2]),
         partial_method=functools.partialmethod(outer, 1), property=Plain.doubled,
         class_method=Plain.__dict__["make"], static=Plain.__dict__["nothing"],
-        super=super(MyList, MyList([1])), getters=[operator.attrgetter("a.b"), operator.itemgetter(1, "x"),
+        super=super(MyList, MyList([1])), getters=[operator.attrgetter("a.b"),
+        operator.itemgetter(1, "x"),
                                                    operator.methodcaller("join", [1], key=2)],
         cached_property=functools.cached_property(outer), reduce=functools.cmp_to_key(outer)([1]),
         code=compile("x = [1, 'a', (2, 3)]\ndef f(): return x", "made.py", "exec"),
@@ -580,11 +584,13 @@ def buffers():
                           memoryview(numbers), memoryview(memory)],
         numbers=numbers, arrays=[array.array(code, [1, 2, 3]) for code in "bBhHiIlLqQf"],
         empty_array=array.array("i"), text_array=array.array("u", "text"), memory=memory, pair=pair,
-        overlay=Overlay(), callback=callback, pointer=ctypes.pointer(pair), by_reference=ctypes.byref(pair),
+        overlay=Overlay(), callback=callback, pointer=ctypes.pointer(pair),
+        by_reference=ctypes.byref(pair),
         c_array=(ctypes.c_int * 5)(1, 2), c_strings=(ctypes.c_char_p * 2)(b"one", b"two"),
         pointers=(ctypes.POINTER(Pair) * 2)(ctypes.pointer(pair)), c_object=ctypes.py_object(pair),
         shared_buffer=(ctypes.c_char * 5).from_buffer(data), library=ctypes.CDLL(None).strlen,
-        structs=[struct.Struct("<iid10s"), struct.Struct("c")], iterator=struct.iter_unpack("<H", b"abcd"),
+        structs=[struct.Struct("<iid10s"), struct.Struct("c")], iterator=struct.iter_unpack("<H",
+        b"abcd"),
     )  # fmt: skip
 
 
@@ -616,7 +622,8 @@ def iterators():
     next(large)
     keep(
         tee=tee, groups=groups, group=group, product=product, combinations=combinations,
-        permutations=permutations, replacing=replacing, cycle=cycle, chain=chain, numbers_iterator=numbers,
+        permutations=permutations, replacing=replacing, cycle=cycle, chain=chain,
+        numbers_iterator=numbers,
         pairs=pairs, items=items, large=large, islice=itertools.islice(source, 1, 3),
         accumulate=itertools.accumulate(source), count=itertools.count([1].__len__(), 2),
         big_count=itertools.count(1 << 80), repeat=itertools.repeat(source, 5),
@@ -662,19 +669,22 @@ def library():
     keep(
         tree=tree, tree_iterator=tree.iter(), childless=xml.etree.ElementTree.Element("x"),
         element_tree=xml.etree.ElementTree.ElementTree(tree), builder=builder, pull_parser=parser,
-        expat=expat, pickler=pickler, unpickler=unpickler, simple=simple, full=full, priority=ordered,
+        expat=expat, pickler=pickler, unpickler=unpickler, simple=simple, full=full,
+        priority=ordered,
         random=random_numbers, system_random=random.SystemRandom(), uuid=uuid.uuid4(),
         pattern=re.compile(r"(?P<name>\w+)-(\d+)"), match=re.match(r"(?P<a>b)(c)?", "bcd"),
         scanner=re.compile("a").scanner("banana"), hashes=[hashlib.sha256(b"x"), hashlib.md5(),
         hashlib.blake2b(b"y"), hashlib.sha3_256(b"z"), hmac.new(b"key", b"x", "sha1")],
-        compressors=[zlib.compressobj(), zlib.decompressobj(), lzma.LZMACompressor(), lzma.LZMADecompressor()],
+        compressors=[zlib.compressobj(), zlib.decompressobj(), lzma.LZMACompressor(),
+        lzma.LZMADecompressor()],
         json=[json.JSONEncoder(default=outer), json.JSONDecoder(object_hook=outer)],
         csv=[csv.reader(["a,b", "c,d"]), csv.writer(io.StringIO()), csv.DictReader(["a,b"])],
         tree_of_code=ast.parse("def f(x): return [x, 1, 'a', b'b', None]"),
         parser=argparse.ArgumentParser("program"), test=unittest.FunctionTestCase(outer),
         logger=logging.getLogger("of.the.target"), record=logging.makeLogRecord({"args": [1]}),
         message=email.message.EmailMessage(), path=pathlib.Path("/a/b") / "c",
-        heap=heapq.nsmallest(3, [5, 1, 2]), base=base64.b64encode(b"x"), bisect=bisect.bisect([1], 1),
+        heap=heapq.nsmallest(3, [5, 1, 2]), base=base64.b64encode(b"x"),
+        bisect=bisect.bisect([1], 1),
         context_manager=contextlib.suppress(KeyError), copied_tree=copy.deepcopy(tree),
         connection=http.client.HTTPConnection("localhost"),
         struct_sequences=[time.localtime(), os.stat("/"), sys.version_info, os.times(), sys.flags],
@@ -745,9 +755,11 @@ def files():
     with zipfile.ZipFile(path + ".zip", "w") as archive:
         archive.writestr("name", "content")
     keep(
-        folder=folder, reading=reading, iterating=iterating, writing=writing, binary=binary, text=text,
+        folder=folder, reading=reading, iterating=iterating, writing=writing, binary=binary,
+        text=text,
         accumulating=accumulating, bytes_io=bytes_io, written=written, exported=exported,
-        exported_view=exported.getbuffer(), raw=io.FileIO(path), both_ways=open(path, "r+b"),  # noqa: SIM115
+        exported_view=exported.getbuffer(), raw=io.FileIO(path), both_ways=open(path, "r+b"),
+         # noqa: SIM115
         pair_of_buffers=io.BufferedRWPair(io.BytesIO(), io.BytesIO()), archive=archive,
         scan=os.scandir(folder.name),
     )  # fmt: skip
@@ -763,7 +775,8 @@ def network():
     poll, epoll = select.poll(), select.epoll()
     poll.register(left)
     epoll.register(right)
-    keep(left=left, right=right, context=context, secure=secure, bios=[incoming, outgoing], poll=poll,
+    keep(left=left, right=right, context=context, secure=secure, bios=[incoming, outgoing],
+    poll=poll,
          epoll=epoll, socket_file=left.makefile("rwb"))  # fmt: skip
 
 

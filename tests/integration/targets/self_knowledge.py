@@ -13,6 +13,7 @@ import os
 import sys
 
 UNKNOWN_SIZE = -1
+BUFFER_SIZE = 1 << 20
 METHOD_DESCRIPTOR = type(object.__sizeof__)
 type_name = type.__dict__["__qualname__"].__get__
 type_module = type.__dict__["__module__"].__get__
@@ -46,6 +47,7 @@ def walk(file, types, seen):
     for own in (sys._getframe(), caller, waiting, types, seen):
         seen.add(id(own))
     del caller, own
+    text = bytearray()
     while waiting:
         thing = waiting.pop()
         if id(thing) in seen:
@@ -57,13 +59,17 @@ def walk(file, types, seen):
         number, sized = types[cls]
         # Before gc.get_referents(): the size of a BytesIO depends on who else holds its buffer.
         size = sys.getsizeof(thing) if sized else UNKNOWN_SIZE
-        line = b"%d %d %d %d" % (id(thing), number, size, gc.is_tracked(thing))
+        text += b"%d %d %d %d" % (id(thing), number, size, gc.is_tracked(thing))
         referents = gc.get_referents(thing)
         for referent in referents:
-            line += b" %d" % id(referent)
-        os.write(file, line + b"\n")
+            text += b" %d" % id(referent)
+        text += b"\n"
+        if len(text) > BUFFER_SIZE:
+            os.write(file, text)
+            text.clear()
         waiting.extend(referents)
         del referents, thing, cls
+    os.write(file, text)
 
 
 def reference_count(held, index):

@@ -5,7 +5,8 @@ import sys
 import threading
 
 SAMPLES = [
-    "text", "quote's", 'both \'"', "new\nline\ttab", "\xe9\xfc", "\u4e2d\u6587", "\U0001f600", "\x00\x7f\x85",
+    "text", "quote's", 'both \'"', "new\nline\ttab", "\xe9\xfc", "\u4e2d\u6587", "\U0001f600",
+    "\x00\x7f\x85",
     "", "a" * 40, b"bytes", b"\x00\xff'", b"", 0, 1, -1, 255, 123456789, -(1 << 40), 1 << 62,
     0.0, -0.0, 1.5, 1e100, 1e-7, 123456.789, 0.1, float("inf"), float("-inf"), float("nan"),
     1j, 1.5 - 2j, -0.0 + 1j, True, False, None, [], [1, "a", None], (), (1,), (1, (2, [3])), {},
@@ -79,11 +80,14 @@ def main():
         frames = sys._current_frames()
     facts = {
         "samples": [[id(sample), repr(sample)] for sample in SAMPLES],
-        "service": id(service), "sessions": id(service.sessions), "sessions_item": id(service.sessions[0]),
+        "service": id(service), "sessions": id(service.sessions),
+        "sessions_item": id(service.sessions[0]),
         "class": id(Service), "function": id(enclosing), "inner": id(inner), "module": id(sys),
-        "captured": id(inner()), "by_name": id(service.by_name), "user": id(service.by_name["user:1"]),
+        "captured": id(inner()), "by_name": id(service.by_name),
+        "user": id(service.by_name["user:1"]),
         "local": local_of(frames[threads["waiting"].ident], "mine"),
-        "line_of_enclosing": enclosing.__code__.co_firstlineno, "file": enclosing.__code__.co_filename,
+        "line_of_enclosing": enclosing.__code__.co_firstlineno,
+        "file": enclosing.__code__.co_filename,
         "threads": [[each.ident, getattr(each, "native_id", None), stack(frames[each.ident])]
                     for each in threads.values()],
         "main": [threading.get_ident(), threading.get_native_id()],

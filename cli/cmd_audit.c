@@ -1,0 +1,145 @@
+// cmd_audit.c - references that are counted and not found, or found and not counted.
+#include <fnmatch.h>
+#include <string.h>
+
+#include "command.h"
+#include "json.h"
+#include "table.h"
+#include "text.h"
+
+static const char *wanted_type;
+static enum { FAIL_NEVER, FAIL_ON_SURPLUS, FAIL_ON_DEFICIT } fail_on;
+
+enum { OPTION_TYPE = OPTION_OWN, OPTION_FAIL_ON };
+
+static mx_status option(int key, const char *text, struct mx_error *err)
+{
+    if (key == OPTION_TYPE)
+        wanted_type = text;
+    else if (strcmp(text, "surplus") == 0)
+        fail_on = FAIL_ON_SURPLUS;
+    else if (strcmp(text, "deficit") == 0)
+        fail_on = FAIL_ON_DEFICIT;
+    else
+        return cli_fail(err, MX_BAD_ARGUMENT, "--fail-on %s: write surplus or deficit", text);
+    return MX_OK;
+}
+
+static bool is_wanted(const struct mx_finding *finding)
+{
+    return !wanted_type || fnmatch(wanted_type, finding->type, 0) == 0;
+}
+
+static bool is_failure(const struct mx_finding *finding)
+{
+    switch (fail_on) {
+    case FAIL_NEVER:
+        return false;
+    case FAIL_ON_SURPLUS:
+        return finding->holder == MX_HOLDER_UNKNOWN;
+    case FAIL_ON_DEFICIT:
+        return finding->holder == MX_HOLDER_NONE;
+    }
+    return false;
+}
+
+static void print_json(const mx_heap *heap, const struct mx_finding *findings, size_t count)
+{
+    const struct mx_heap_summary *summary = mx_heap_summary(heap);
+    json_t *refcounts =
+        json_make("explained", json_integer((json_int_t)summary->refcounts.explained), //
+                  "surplus", json_integer((json_int_t)summary->refcounts.surplus),     //
+                  "deficit", json_integer((json_int_t)summary->refcounts.deficit),     //
+                  "immortal", json_integer((json_int_t)summary->refcounts.immortal), NULL);
+    json_t *rows = must(json_array());
+    for (size_t i = 0; i < count; i++)
+        if (is_wanted(&findings[i]))
+            json_array_append_new(
+                rows,
+                json_make("holder", json_text(mx_holder_name(findings[i].holder)),        //
+                          "where", json_text(findings[i].where),                          //
+                          "type", json_text(findings[i].type),                            //
+                          "objects", json_integer((json_int_t)findings[i].objects),       //
+                          "references", json_integer((json_int_t)findings[i].references), //
+                          "example", json_address(findings[i].example),                   //
+                          "place",
+                          findings[i].place ? json_address(findings[i].place) : json_null(), NULL));
+    json_print(json_make("refcounts", refcounts, "findings", rows, NULL));
+}
+
+static void print_meanings(const struct mx_finding *findings, size_t count)
+{
+    bool seen[MX_HOLDER_NONE + 1] = {false};
+    for (size_t i = 0; i < count; i++)
+        if (is_wanted(&findings[i]) && !seen[findings[i].holder]) {
+            seen[findings[i].holder] = true;
+            printf("%s: %s\n", mx_holder_name(findings[i].holder),
+                   mx_holder_meaning(findings[i].holder));
+        }
+}
+
+static void print_table(const mx_heap *heap, const struct mx_finding *findings, size_t count)
+{
+    static const struct column columns[] = {{"REFERENCES", true}, {"OBJECTS", true},
+                                            {"HOLDER", false},    {"TYPE", false},
+                                            {"EXAMPLE", false},   {"WHERE", false}};
+    const struct mx_heap_summary *summary = mx_heap_summary(heap);
+    struct table table;
+    printf("explained %s, surplus %s, deficit %s, immortal %s of %s objects\n",
+           text_count(summary->refcounts.explained).s, text_count(summary->refcounts.surplus).s,
+           text_count(summary->refcounts.deficit).s, text_count(summary->refcounts.immortal).s,
+           text_count(summary->objects).s);
+    if (summary->undecoded || summary->skipped_bytes)
+        printf("not seen: %s of memory, %s objects that made no sense\n",
+               text_size(summary->skipped_bytes).s, text_count(summary->undecoded).s);
+    printf("\n");
+    table_init(&table, columns, sizeof columns / sizeof *columns);
+    for (size_t i = 0; i < count; i++)
+        if (is_wanted(&findings[i]))
+            TABLE_ADD(&table, text_count(findings[i].references).s,
+                      text_count(findings[i].objects).s, mx_holder_name(findings[i].holder),
+                      findings[i].type, text_address(findings[i].example).s, findings[i].where);
+    table_finish(&table);
+    printf("\n");
+    print_meanings(findings, count);
+}
+
+static mx_status run(struct request *request, struct mx_error *err)
+{
+    struct mx_finding *findings;
+    size_t count;
+    mx_status status = mx_heap_audit(request->heap, &findings, &count, err);
+    if (status)
+        return status;
+    if (request->json)
+        print_json(request->heap, findings, count);
+    else
+        print_table(request->heap, findings, count);
+    for (size_t i = 0; i < count; i++)
+        if (is_wanted(&findings[i]) && is_failure(&findings[i]))
+            request->exit_code = 1;
+    mx_findings_free(findings);
+    return MX_OK;
+}
+
+static const struct argp_option options[] = {
+    {"type", OPTION_TYPE, "TYPE", 0, "Only objects of this type; * stands for any characters", 0},
+    {"fail-on", OPTION_FAIL_ON, "WHAT", 0,
+     "End with exit code 1 when there is a surplus that nothing explains, or a deficit", 0},
+    COMMON_OPTIONS};
+
+const struct command cmd_audit = {
+    .name = "audit",
+    .arguments = "PID",
+    .summary = "reference counts against the references found, and who holds the rest",
+    .help = "For every object, the references found against the count in its header. What objects, "
+            "interpreters, threads and frames do not account for is listed by who else refers to "
+            "it: a variable of a library, the state of a module, a C stack. A lost reference of "
+            "an extension stands out as held by nothing that is known.\v"
+            "Example:\n\n"
+            "  $ memexplorer audit 812 --fail-on surplus --type 'mymodule.*'\n",
+    .needs = NEEDS_PID | NEEDS_TARGET | NEEDS_HEAP,
+    .options = options,
+    .option = option,
+    .run = run,
+};
