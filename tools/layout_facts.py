@@ -79,8 +79,6 @@ BORROWED_IN_STATES = [
     r"frame",
     # Objects/object.c, _PyTrash_thread_deposit_object: objects without references.
     r"(.*\b)?(trash_)?delete_later",
-    # Objects/typeobject.c, object___reduce_ex___impl: looked up in the dict of `object`.
-    r"cached_objects\.objreduce",
     # Python/pylifecycle.c, init_interp_main: built-in functions and classes, 3.14 on.
     r"common_consts\[\]",
     # Python/pystate.c, init_threadstate: the end of the chain of frames, 3.15 on.

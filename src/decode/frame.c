@@ -260,6 +260,13 @@ bool frame_visit(struct decoder *decoder, mx_addr addr, struct visitor *visitor)
     return interpreter_frame_visit(decoder, frame, visitor);
 }
 
+static void frame_code_emit(struct decoder *decoder, mx_addr frame, struct visitor *visitor)
+{
+    mx_addr code = field_at(decoder, frame, decoder->layout->iframe_code);
+    if (!(decoder->layout->frame_shape == FRAME_TAGGED && code & 3) && is_code(decoder, code))
+        emit(visitor, code, EDGE_NAMED, HOLD_OWNED, (uint64_t)(uintptr_t) " frame code");
+}
+
 // Objects/genobject.c, gen_traverse: the embedded frame counts until it is cleared.
 bool generator_visit(struct decoder *decoder, mx_addr addr, struct visitor *visitor)
 {
@@ -268,7 +275,10 @@ bool generator_visit(struct decoder *decoder, mx_addr addr, struct visitor *visi
         return true; // gi_frame is a member
     int8_t state = 0;
     memory_u8(decoder->memory, addr + (uint64_t)l->generator_frame_state, (uint8_t *)&state);
-    if (state >= l->frame_cleared)
-        return true;
-    return interpreter_frame_visit(decoder, addr + (uint64_t)l->generator_iframe, visitor);
+    mx_addr frame = addr + (uint64_t)l->generator_iframe;
+    if (state < l->frame_cleared)
+        return interpreter_frame_visit(decoder, frame, visitor);
+    if (l->generator_code == ABSENT) // 3.12 on: it is kept until the generator dies (gen_dealloc)
+        frame_code_emit(decoder, frame, visitor);
+    return true;
 }
