@@ -252,6 +252,12 @@ uint32_t type_hidden_items(struct decoder *decoder, const struct type_info *type
     if (info->hidden_items != HIDDEN_UNKNOWN)
         return info->hidden_items;
     info->hidden_items = 0;
+    uint32_t head = (uint32_t)decoder->layout->tuple_items;
+    if (!info->dict) { // a static type of 3.12 on: from 3.13 on its size has room for them
+        uint32_t more = info->basicsize > head ? (info->basicsize - head) / 8 : 0;
+        info->hidden_items = more <= LIMIT_HIDDEN ? more : 0;
+        return info->hidden_items;
+    }
     mx_addr all = dict_get(decoder, info->dict, "n_fields");
     mx_addr shown = dict_get(decoder, info->dict, "n_sequence_fields");
     int32_t digits = decoder->layout->long_digits;
@@ -300,7 +306,7 @@ bool type_classify(struct decoder *decoder, struct type_info *info)
     }
     if (items_in_struct(info->family))
         info->word_count = 0;
-    if (info->family == FAMILY_TUPLE && info->dict)
+    if (info->family == FAMILY_TUPLE)
         info->hidden_items = HIDDEN_UNKNOWN;
     if (info->word_count > 1)
         qsort(info->words, info->word_count, sizeof *info->words, compare_words);

@@ -8,7 +8,8 @@
 
 // A count that no real object reaches: 2^40 references fill 8 TiB.
 #define LIMIT_REFCOUNT (1ll << 40)
-#define LIMIT_FLAGS 16 // ob_flags has four bits: Include/refcount.h, Include/internal/pycore_object.h
+#define LIMIT_FLAGS                                                                                \
+    16 // ob_flags has four bits: Include/refcount.h, Include/internal/pycore_object.h
 
 bool refcount_decode(const struct layout *layout, const uint8_t *bytes, int64_t *ret,
                      bool *ret_immortal)
