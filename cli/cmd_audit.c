@@ -36,7 +36,8 @@ static bool is_failure(const struct mx_finding *finding)
     case FAIL_NEVER:
         return false;
     case FAIL_ON_SURPLUS:
-        return finding->holder == MX_HOLDER_UNKNOWN;
+
+        return finding->holder == MX_HOLDER_UNKNOWN || finding->holder == MX_HOLDER_UNREACHED;
     case FAIL_ON_DEFICIT:
         return finding->holder == MX_HOLDER_NONE;
     }

@@ -245,6 +245,7 @@ typedef enum mx_holder {
     MX_HOLDER_FRAME,        // the value stack of a running frame
     MX_HOLDER_STACK,        // the C stack or a register of a thread
     MX_HOLDER_UNKNOWN,      // nothing was found: memory of native code, or a lost reference
+    MX_HOLDER_UNREACHED,    // allocated by pymalloc and met nowhere: not one of the heap's objects
     MX_HOLDER_NONE,         // more references were found than are counted: a deficit
 } mx_holder;
 

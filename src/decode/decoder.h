@@ -231,6 +231,7 @@ enum edge_kind {
     EDGE_STACK,     // value stack, detail is the position
     EDGE_STATE,     // word of a module's C state, detail is the offset
     EDGE_STATIC,    // word of a library's data, detail is the address
+    EDGE_NATIVE,    // word of a thread's C stack, or 0 for one of its registers
 };
 
 struct edge {

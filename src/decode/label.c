@@ -86,6 +86,12 @@ void edge_label(struct decoder *decoder, const struct edge *edge, char *buffer, 
     case EDGE_STATE:
         text_add(&text, "module state +0x%llx", (unsigned long long)edge->detail);
         break;
+    case EDGE_NATIVE:
+        if (edge->detail)
+            text_add(&text, "C stack 0x%llx", (unsigned long long)edge->detail);
+        else
+            text_add(&text, "register");
+        break;
     case EDGE_STATIC:
         text_add(&text, "static 0x%llx", (unsigned long long)edge->detail);
         break;

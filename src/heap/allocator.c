@@ -122,6 +122,31 @@ static enum block_state pool_state(const struct pool *pool, mx_addr addr)
                                                                                 : BLOCK_USED;
 }
 
+static bool block_is_used(const struct pool *pool, uint32_t offset)
+{
+    return !(pool->free[offset / ALIGNMENT / 64] >> (offset / ALIGNMENT % 64) & 1);
+}
+
+void pymalloc_each_used(struct allocator *allocator, mx_addr start, mx_addr end, block_fn *fn,
+                        void *data)
+{
+    uint32_t nbytes = allocator->pool_nbytes, count;
+    start = (start + nbytes - 1) & ~(mx_addr)(nbytes - 1);
+    for (mx_addr addr = start; addr < end && end - addr >= nbytes; addr += nbytes) {
+        struct pool pool;
+        pool_read(allocator, addr, &pool);
+        uint32_t used = 0;
+        for (uint32_t at = POOL_HEADER; pool.block_nbytes && at < pool.nextoffset;
+             at += pool.block_nbytes)
+            used += block_is_used(&pool, at);
+        if (!used || !memory_u32(allocator->memory, addr + POOL_COUNT, &count) || count != used)
+            continue;
+        for (uint32_t at = POOL_HEADER; at < pool.nextoffset; at += pool.block_nbytes)
+            if (block_is_used(&pool, at))
+                fn(data, addr + at, pool.block_nbytes);
+    }
+}
+
 // Debug hooks put a head in front: size, the letter of the API, seven bytes of 0xFD.
 static bool has_debug_head(struct allocator *allocator, mx_addr addr)
 {

@@ -39,6 +39,12 @@ bool allocator_confirms(struct allocator *allocator, mx_addr addr, uint64_t nbyt
 // pymalloc's opinion of the block at addr. Also knows blocks behind debug hooks.
 enum block_state pymalloc_state(struct allocator *allocator, mx_addr addr);
 
+// Calls fn for every block of pymalloc in use in [start, end), in order. Pools whose numbers do not add
+// up are left out.
+typedef void block_fn(void *data, mx_addr addr, uint32_t nbytes);
+void pymalloc_each_used(struct allocator *allocator, mx_addr start, mx_addr end, block_fn *fn,
+                        void *data);
+
 // glibc malloc's opinion of a chunk that has at least nbytes at addr. Chunks in a thread's cache of
 // freed ones look used.
 enum block_state malloc_state(struct allocator *allocator, mx_addr addr, uint64_t nbytes);

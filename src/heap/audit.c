@@ -9,7 +9,7 @@
 #include <stdlib.h>
 
 #include "base/error.h"
-#include "heap/heap.h"
+#include "heap/audit.h"
 
 #define LIMIT_TRACES (1u << 22) // words found; a pool of one shared value may be everywhere
 
@@ -38,7 +38,7 @@ struct audit {
     VECTOR(struct trace) traces;
     VECTOR(char *) names;
     VECTOR(struct claim) claims; // as many as traces and subjects at most
-    VECTOR(struct mx_finding) findings;
+    struct findings findings;
     uint32_t from;     // the object being visited
     const char *where; // its name, once it was needed
 };
@@ -102,16 +102,22 @@ static void add_trace(struct audit *audit, mx_addr addr, mx_holder holder, const
             ((struct trace){(uint32_t)(subject - audit->subjects.items), holder, where, place}));
 }
 
+static mx_holder holder_of_root(const struct root_edge *root)
+{
+    return root->edge.kind == EDGE_STATIC   ? MX_HOLDER_STATIC
+           : root->edge.kind == EDGE_NATIVE ? MX_HOLDER_STACK
+                                            : MX_HOLDER_FRAME;
+}
+
 static void trace_roots(struct audit *audit)
 {
     struct mx_heap *heap = audit->heap;
     for (size_t i = 0; i < heap->root_edges.count; i++) {
         const struct root_edge *root = &heap->root_edges.items[i];
-        if (root->edge.hold != HOLD_POSSIBLE || !subject_at(audit, root->edge.to) ||
-            heap_is_inside_object(heap, root->place))
-            continue;
-        add_trace(audit, root->edge.to, root->place ? MX_HOLDER_STATIC : MX_HOLDER_FRAME,
-                  heap->roots.items[root->root].name, root->place);
+        if (root->edge.hold == HOLD_POSSIBLE && subject_at(audit, root->edge.to) &&
+            !heap_is_inside_object(heap, root->place))
+            add_trace(audit, root->edge.to, holder_of_root(root),
+                      heap->roots.items[root->root].name, root->place);
     }
 }
 
@@ -170,22 +176,6 @@ static void trace_objects(struct audit *audit)
         audit->from = i;
         audit->where = NULL;
         object_visit(&heap->decoder, heap->addresses[i], heap->types[i], &audit->visitor);
-    }
-}
-
-static void trace_stacks(struct audit *audit)
-{
-    struct mx_heap *heap = audit->heap;
-    for (size_t i = 0; i < heap->image.register_count; i++) {
-        const struct thread_registers *thread = &heap->image.registers[i];
-        char text[40];
-        snprintf(text, sizeof text, "thread %d", thread->tid);
-        const char *where = add_name(audit, text);
-        for (size_t word = 0; word < thread->count; word++)
-            add_trace(audit, thread->words[word], MX_HOLDER_STACK, where, 0);
-        const struct mapping *mapping = maps_find(heap->maps, thread->stack_pointer);
-        for (mx_addr at = thread->stack_pointer & ~7ull; mapping && at + 8 <= mapping->end; at += 8)
-            add_trace(audit, word_at(&heap->decoder, at), MX_HOLDER_STACK, where, 0);
     }
 }
 
@@ -269,7 +259,8 @@ static mx_status group_claims(struct audit *audit, struct mx_error *err)
 
 static bool is_open(const struct mx_finding *finding)
 {
-    return finding->holder == MX_HOLDER_UNKNOWN || finding->holder == MX_HOLDER_NONE;
+    return finding->holder == MX_HOLDER_UNKNOWN || finding->holder == MX_HOLDER_NONE ||
+           finding->holder == MX_HOLDER_UNREACHED;
 }
 
 static int compare_findings(const void *a, const void *b)
@@ -291,19 +282,21 @@ static mx_status audit_run(struct audit *audit, struct mx_error *err)
     decoder_refill(&audit->heap->decoder);
     trace_roots(audit);
     trace_objects(audit);
-    trace_stacks(audit);
     if (audit->traces.count)
         qsort(audit->traces.items, audit->traces.count, sizeof *audit->traces.items,
               compare_traces);
     for (uint32_t i = 0; i < audit->subjects.count; i++)
         if (!explain(audit, i, &next))
             return fail_no_memory(err);
-    if (!audit->claims.count)
-        return MX_OK;
-    qsort(audit->claims.items, audit->claims.count, sizeof *audit->claims.items, compare_claims);
+    if (audit->claims.count)
+        qsort(audit->claims.items, audit->claims.count, sizeof *audit->claims.items,
+              compare_claims);
     status = group_claims(audit, err);
-    qsort(audit->findings.items, audit->findings.count, sizeof *audit->findings.items,
-          compare_findings);
+    if (!status)
+        status = heap_find_unreached(audit->heap, &audit->findings, err);
+    if (audit->findings.count)
+        qsort(audit->findings.items, audit->findings.count, sizeof *audit->findings.items,
+              compare_findings);
     return status;
 }
 
@@ -347,6 +340,9 @@ static const struct {
     [MX_HOLDER_UNKNOWN] = {"unknown",
                            "nothing that refers to it was found: memory of native code does, or a "
                            "reference was lost (a missing Py_DECREF)"},
+    [MX_HOLDER_UNREACHED] = {"unreached",
+                             "allocated, and nothing that was found refers to it: memory of native "
+                             "code does, or the last reference was lost"},
     [MX_HOLDER_NONE] = {"none",
                         "more references than its count says: one was given up too often (a "
                         "Py_DECREF too many), and it will be freed too early"},

@@ -2,7 +2,8 @@
 //
 //   interpreter and thread states: the members that the layout lists, owned or borrowed
 //   frames:                        their slots (3.11 on), the running frame objects (to 3.10)
-//   static data of libraries:      every aligned word, as a possible reference
+//   static data of libraries,
+//   C stacks and registers:        every aligned word, as a possible reference
 #include "heap/heap.h"
 
 #include <stdio.h>
@@ -169,6 +170,10 @@ static void read_thread(struct mx_heap *heap, mx_addr tstate)
         struct text text = root_name(heap, &collector);
         text_add(&text, "thread %lld state", (long long)thread.native_id);
         members_visit(heap, tstate, l->tstate_members, l->tstate_member_count, &collector.visitor);
+        // To 3.12 a weak reference to the lock that join() waits for (Modules/_threadmodule.c,
+        // thread__set_sentinel); void * there.
+        emit(&collector.visitor, field_at(&heap->decoder, tstate, l->tstate_on_delete_data),
+             EDGE_NAMED, HOLD_OWNED, (uint64_t)(uintptr_t) "on_delete_data");
     }
     read_frames(heap, tstate, &thread);
     if (!vector_push(&heap->threads, thread))
@@ -286,6 +291,39 @@ static void scan_static(struct mx_heap *heap, const struct static_range *range)
     }
 }
 
+// ---- C stacks ---------------------------------------------------------------------------------
+
+static bool add_native(struct mx_heap *heap, uint32_t root, mx_addr to, mx_addr place)
+{
+    struct header header;
+    struct edge edge = {to, place, EDGE_NATIVE, HOLD_POSSIBLE, false};
+    if (!to || to % 8 || !regions_find(&heap->regions, to) ||
+        !heap_check_object(heap, to, false, &header))
+        return true;
+    return heap->root_edges.count < LIMIT_ROOT_EDGES &&
+           vector_push(&heap->root_edges, ((struct root_edge){edge, root, 0}));
+}
+
+// What C functions that are running work with: arguments, results, frames' own references. Below
+// the stack pointer stands what others have left.
+static void scan_stack(struct mx_heap *heap, const struct thread_registers *thread)
+{
+    struct collector collector = {{collect_edge, NULL}, heap, 0};
+    const struct mapping *mapping = maps_find(heap->maps, thread->stack_pointer);
+    if (!mapping || !add_root(heap, &collector))
+        return;
+    struct text text = root_name(heap, &collector);
+    text_add(&text, "thread %d C stack", thread->tid);
+    for (size_t i = 0; i < thread->count; i++)
+        if (!add_native(heap, collector.root, thread->words[i], 0))
+            return;
+    mx_addr start = thread->stack_pointer & ~7ull;
+    uint64_t count = decoder_take(&heap->decoder, (mapping->end - start) / 8);
+    for (mx_addr place = start; place < start + 8 * count; place += 8)
+        if (!add_native(heap, collector.root, word_at(&heap->decoder, place), place))
+            return;
+}
+
 mx_status heap_find_roots(struct mx_heap *heap, struct mx_error *err)
 {
     const struct layout *l = heap->decoder.layout;
@@ -305,5 +343,7 @@ mx_status heap_find_roots(struct mx_heap *heap, struct mx_error *err)
     }
     for (size_t i = 0; i < heap->statics.ranges.count; i++)
         scan_static(heap, &heap->statics.ranges.items[i]);
+    for (size_t i = 0; i < heap->image.register_count; i++)
+        scan_stack(heap, &heap->image.registers[i]);
     return heap->roots.count ? MX_OK : fail_no_memory(err);
 }

@@ -26,7 +26,7 @@ def leaking(interpreter: Interpreter, tmp_path_factory: pytest.TempPathFactory) 
         + ["-o", folder / f"leaky{suffix}"],
         check=True,
     )
-    with running(interpreter.path, TARGETS / "leaking.py", folder) as target:
+    with running(interpreter.path, TARGETS / "leaking.py", folder, 8) as target:
         yield target
 
 
@@ -43,6 +43,12 @@ def test_a_leak_of_an_object_that_a_list_holds_too_is_found(leaking: Target) -> 
     [finding] = findings_of(leaking, "LeakedButHeld")
     assert (finding["holder"], finding["references"]) == ("unknown", 1)
     assert int(finding["example"], 16) == leaking.facts["held"]
+
+
+def test_a_leaked_object_that_nothing_refers_to_is_found(leaking: Target) -> None:
+    findings = document("audit", leaking.pid, "--type", "builtins.bytes")["findings"]
+    [finding] = [each for each in findings if each["holder"] == "unreached"]
+    assert (finding["objects"], finding["references"]) == (1, 1)
 
 
 def test_a_reference_given_up_too_often_is_a_deficit(leaking: Target) -> None:
