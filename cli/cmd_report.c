@@ -54,7 +54,8 @@ static void print_target(const struct mx_target_info *target)
     printf("%.*s\n", (int)nbytes, cmdline);
     free(cmdline);
     if (!target->layout_verified)
-        printf("%sThis version is newer than the layouts known; it was read with the nearest.%s\n",
+        printf("%sLayout not verified: no table was made from this build; it was read with the "
+               "nearest.%s\n",
                output_style(STYLE_WARNING), output_style(STYLE_PLAIN));
 }
 

@@ -41,6 +41,16 @@ def name_of(die: DIE) -> str | None:
     return None if value is None else value.decode()
 
 
+def build_id_of(path: Path) -> str | None:
+    """The build-id of an ELF file, in hexadecimal."""
+    with path.open("rb") as file:
+        for section in ELFFile(file).iter_sections("SHT_NOTE"):
+            for note in section.iter_notes():
+                if note["n_type"] == "NT_GNU_BUILD_ID":
+                    return note["n_desc"]
+    return None
+
+
 class Types:
     """The named types of one file. Types given to its methods must come from it."""
 

@@ -16,6 +16,7 @@ SHAPES: dict[str, list[tuple[Version, str]]] = {
         ((3, 8), "REFCOUNT_PLAIN"),
     ],
     "gc_shape": [((3, 9), "GC_IN_INTERP"), ((3, 8), "GC_IN_RUNTIME")],
+    "gc_stats_shape": [((3, 15), "GC_STATS_RINGS"), ((3, 8), "GC_STATS_ARRAY")],
     "frame_shape": [
         ((3, 14), "FRAME_TAGGED"),
         ((3, 13), "FRAME_INTERPRETER_313"),
@@ -72,10 +73,16 @@ BORROWED_IN_STATES = [
     # Objects/typeobject.c, managed_static_type_state_init: static types and their weakref lists.
     r".*types\.(builtins|for_extensions).*\.(type|tp_weaklist)",
     r"types\.managed_static\.types\[\]\.type",
+    # Objects/typeobject.c, set_version_unlocked, 3.14 on.
+    r"types\.type_version_cache\[\]",
     # Python/ceval.c, Python/pystate.c: the stack of frames counts, the thread's pointer does not.
     r"frame",
     # Objects/object.c, _PyTrash_thread_deposit_object: objects without references.
     r"(.*\b)?(trash_)?delete_later",
+    # Python/pylifecycle.c, init_interp_main: built-in functions and classes, 3.14 on.
+    r"common_consts\[\]",
+    # Python/pystate.c, init_threadstate: the end of the chain of frames, 3.15 on.
+    r"base_frame\..*",
     # Python/ceval.c, initialize_trace_info (3.11).
     r"trace_info\.code",
     # Python/pylifecycle.c, _Py_PyAtExit (to 3.9).
@@ -352,4 +359,4 @@ OBJECTS: dict[str, str] = {
 # Modules to import, so that the interpreter knows the types above.
 MODULES = "asyncio _asyncio array collections contextvars functools io itertools operator re typing"
 # Extension modules whose own debug information has structs of OBJECTS.
-EXTENSIONS = ["_asyncio"]
+EXTENSIONS = ["_asyncio", "_ctypes"]

@@ -65,6 +65,12 @@ static bool expat_deferring_visit(struct decoder *decoder, mx_addr addr, struct 
     return handlers_visit(decoder, addr + 72, visitor);
 }
 
+// 3.13.18, 3.14 on: and `parent`
+static bool expat_child_visit(struct decoder *decoder, mx_addr addr, struct visitor *visitor)
+{
+    return handlers_visit(decoder, addr + 80, visitor);
+}
+
 // Modules/_pickle.c: memo 16 -> {mask, used, allocated, table -> {key, number}[allocated]}
 static bool pickler_visit(struct decoder *decoder, mx_addr addr, struct visitor *visitor)
 {
@@ -174,6 +180,7 @@ static const struct {
     bool (*visit)(struct decoder *decoder, mx_addr addr, struct visitor *visitor);
 } EXTENSIONS[] = {
     {"xml.etree.ElementTree.Element", 48, element_visit},
+    {"pyexpat.xmlparser", 88, expat_child_visit},
     {"pyexpat.xmlparser", 80, expat_deferring_visit},
     {"pyexpat.xmlparser", 72, expat_visit},
     {"_pickle.Pickler", 24, pickler_visit},

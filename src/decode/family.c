@@ -23,6 +23,7 @@ static const struct {
     {"list", FAMILY_LIST, COVER_ALL},
     {"tuple", FAMILY_TUPLE, COVER_ALL},
     {"dict", FAMILY_DICT, COVER_ALL},
+    {"frozendict", FAMILY_DICT, COVER_ALL},
     {"str", FAMILY_STR, COVER_ALL},
     {"bytes", FAMILY_BYTES, COVER_ALL},
     {"int", FAMILY_INT, COVER_ALL},
@@ -236,9 +237,10 @@ static bool items_in_struct(enum family family)
            family == FAMILY_BOOL;
 }
 
-static bool is_leaf(enum family family)
+static bool is_leaf(const struct layout *layout, enum family family)
 {
-    return family >= FAMILY_NONE && family <= FAMILY_LEAF;
+    return family >= FAMILY_NONE && family <= FAMILY_LEAF &&
+           !(family == FAMILY_BYTEARRAY && layout->bytearray_object != ABSENT);
 }
 
 // Objects/structseq.c. Asked when an instance is met, not when the type is classified: looking into
@@ -250,6 +252,12 @@ uint32_t type_hidden_items(struct decoder *decoder, const struct type_info *type
     if (info->hidden_items != HIDDEN_UNKNOWN)
         return info->hidden_items;
     info->hidden_items = 0;
+    uint32_t head = (uint32_t)decoder->layout->tuple_items;
+    if (!info->dict) { // a static type of 3.12 on: from 3.13 on its size has room for them
+        uint32_t more = info->basicsize > head ? (info->basicsize - head) / 8 : 0;
+        info->hidden_items = more <= LIMIT_HIDDEN ? more : 0;
+        return info->hidden_items;
+    }
     mx_addr all = dict_get(decoder, info->dict, "n_fields");
     mx_addr shown = dict_get(decoder, info->dict, "n_sequence_fields");
     int32_t digits = decoder->layout->long_digits;
@@ -298,11 +306,11 @@ bool type_classify(struct decoder *decoder, struct type_info *info)
     }
     if (items_in_struct(info->family))
         info->word_count = 0;
-    if (info->family == FAMILY_TUPLE && info->dict)
+    if (info->family == FAMILY_TUPLE)
         info->hidden_items = HIDDEN_UNKNOWN;
     if (info->word_count > 1)
         qsort(info->words, info->word_count, sizeof *info->words, compare_words);
     info->leaf =
-        is_leaf(info->family) && !info->word_count && !info->dictoffset && !info->preheader;
+        is_leaf(l, info->family) && !info->word_count && !info->dictoffset && !info->preheader;
     return true;
 }

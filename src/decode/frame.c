@@ -112,6 +112,15 @@ static mx_addr tuple_item(struct decoder *decoder, mx_addr tuple, uint64_t i)
                : 0;
 }
 
+// Include/internal/pycore_stackref.h, 3.14 on: 0 is a pointer that counts, 1 one that does not
+// (borrowed, immortal, deferred; NULL), others are no pointers but small ints and marks.
+static enum hold stackref_hold(mx_addr *ref)
+{
+    uint64_t tag = *ref & 3;
+    *ref = tag <= 1 ? *ref - tag : 0;
+    return tag ? HOLD_BORROWED : HOLD_OWNED;
+}
+
 // A run of slots: locals with names from up to three tuples, then the value stack.
 struct slots {
     mx_addr first;
@@ -138,11 +147,9 @@ static void slots_visit(struct decoder *decoder, const struct slots *slots, stru
             edge.detail = tuple_item(decoder, slots->names[tuple], within++);
         }
         edge.to = word_at(decoder, slots->first + 8 * i);
-        if (tagged &&
-            edge.to & 3) // borrowed, deferred or a small int: Include/internal/pycore_stackref.h
-            continue;
-        edge.hold = i < slots->named + slots->stack ? HOLD_OWNED : HOLD_POSSIBLE;
-        edge.certain = edge.hold == HOLD_OWNED;
+        enum hold hold = tagged ? stackref_hold(&edge.to) : HOLD_OWNED;
+        edge.certain = i < slots->named + slots->stack;
+        edge.hold = edge.certain || hold == HOLD_BORROWED ? hold : HOLD_POSSIBLE;
         if (edge.to && edge.to % 8 == 0)
             visitor->edge(visitor, edge);
     }
@@ -223,8 +230,8 @@ static bool interpreter_frame_visit(struct decoder *decoder, mx_addr frame, stru
     for (size_t i = 0; i < sizeof OWNED / sizeof OWNED[0]; i++) {
         int32_t offset = *(const int32_t *)((const char *)l + OWNED[i].field);
         mx_addr to = field_at(decoder, frame, offset);
-        if (!(tagged && to & 3))
-            emit(visitor, to, EDGE_NAMED, HOLD_OWNED, (uint64_t)(uintptr_t)OWNED[i].name);
+        enum hold hold = tagged ? stackref_hold(&to) : HOLD_OWNED;
+        emit(visitor, to, EDGE_NAMED, hold, (uint64_t)(uintptr_t)OWNED[i].name);
     }
     struct slots slots;
     if (!is_code(decoder, field_at(decoder, frame, l->iframe_code) & ~3ull))
@@ -260,6 +267,15 @@ bool frame_visit(struct decoder *decoder, mx_addr addr, struct visitor *visitor)
     return interpreter_frame_visit(decoder, frame, visitor);
 }
 
+static void frame_code_emit(struct decoder *decoder, mx_addr frame, struct visitor *visitor)
+{
+    mx_addr code = field_at(decoder, frame, decoder->layout->iframe_code);
+    enum hold hold =
+        decoder->layout->frame_shape == FRAME_TAGGED ? stackref_hold(&code) : HOLD_OWNED;
+    if (is_code(decoder, code))
+        emit(visitor, code, EDGE_NAMED, hold, (uint64_t)(uintptr_t) " frame code");
+}
+
 // Objects/genobject.c, gen_traverse: the embedded frame counts until it is cleared.
 bool generator_visit(struct decoder *decoder, mx_addr addr, struct visitor *visitor)
 {
@@ -268,7 +284,10 @@ bool generator_visit(struct decoder *decoder, mx_addr addr, struct visitor *visi
         return true; // gi_frame is a member
     int8_t state = 0;
     memory_u8(decoder->memory, addr + (uint64_t)l->generator_frame_state, (uint8_t *)&state);
-    if (state >= l->frame_cleared)
-        return true;
-    return interpreter_frame_visit(decoder, addr + (uint64_t)l->generator_iframe, visitor);
+    mx_addr frame = addr + (uint64_t)l->generator_iframe;
+    if (state < l->frame_cleared)
+        return interpreter_frame_visit(decoder, frame, visitor);
+    if (l->generator_code == ABSENT) // 3.12 on: it is kept until the generator dies (gen_dealloc)
+        frame_code_emit(decoder, frame, visitor);
+    return true;
 }

@@ -8,6 +8,8 @@
 
 // A count that no real object reaches: 2^40 references fill 8 TiB.
 #define LIMIT_REFCOUNT (1ll << 40)
+#define LIMIT_FLAGS                                                                                \
+    16 // ob_flags has four bits: Include/refcount.h, Include/internal/pycore_object.h
 
 bool refcount_decode(const struct layout *layout, const uint8_t *bytes, int64_t *ret,
                      bool *ret_immortal)
@@ -26,7 +28,8 @@ bool refcount_decode(const struct layout *layout, const uint8_t *bytes, int64_t 
     case REFCOUNT_LOW_32: // Include/refcount.h: u32 count, u16 overflow, u16 flags
         *ret = (uint32_t)word;
         *ret_immortal = (int32_t)word < 0;
-        return *ret > 0 && (uint16_t)(word >> 32) <= 5;
+        // In a free list the word is a pointer to the next dead object: not a small number above.
+        return *ret > 0 && (uint16_t)(word >> 32) == 0 && (uint64_t)word >> 48 < LIMIT_FLAGS;
     case REFCOUNT_BIASED: { // Include/cpython/object.h: local at +12, shared >> 2 at +16
         uint32_t local;
         int64_t shared;
@@ -160,7 +163,6 @@ static bool family_visit(struct decoder *decoder, mx_addr addr, const struct typ
     case FAMILY_COMPLEX:
     case FAMILY_STR:
     case FAMILY_BYTES:
-    case FAMILY_BYTEARRAY:
     case FAMILY_LEAF:
     case FAMILY_FUNCTION:
     case FAMILY_METHOD:
@@ -173,6 +175,10 @@ static bool family_visit(struct decoder *decoder, mx_addr addr, const struct typ
         return true; // words_visit does the rest
     case FAMILY_GENERIC:
         items_visit(decoder, addr, type, visitor);
+        return true;
+    case FAMILY_BYTEARRAY: // 3.15 on: its bytes are an object of their own
+        emit(visitor, field_at(decoder, addr, decoder->layout->bytearray_object), EDGE_NAMED,
+             HOLD_OWNED, (uint64_t)(uintptr_t) " bytes");
         return true;
     case FAMILY_DATETIME:
         datetime_visit(decoder, addr, type, visitor);

@@ -98,6 +98,15 @@ static uint64_t int_size(struct decoder *decoder, mx_addr addr, const struct typ
     return (uint64_t)decoder->layout->long_digits + 4 * digits;
 }
 
+// Objects/bytearrayobject.c, bytearray_sizeof_impl: from 3.15 on the bytes are an object, counted
+// with its header.
+static uint64_t bytearray_extra(struct decoder *decoder, mx_addr addr)
+{
+    const struct layout *l = decoder->layout;
+    uint64_t nbytes = field_at(decoder, addr, l->bytearray_alloc) & (8 * LIMIT_ITEMS - 1);
+    return nbytes + (nbytes && l->bytearray_object != ABSENT ? (uint64_t)l->bytes_data + 1 : 0);
+}
+
 // Objects/codeobject.c, code_sizeof
 static uint64_t code_size(struct decoder *decoder, mx_addr addr, const struct type_info *type)
 {
@@ -178,8 +187,7 @@ static uint64_t family_size(struct decoder *decoder, mx_addr addr, const struct 
     case FAMILY_STR:
         return str_size(decoder, addr, type);
     case FAMILY_BYTEARRAY:
-        return type->basicsize +
-               (field_at(decoder, addr, l->bytearray_alloc) & (8 * LIMIT_ITEMS - 1));
+        return type->basicsize + bytearray_extra(decoder, addr);
     case FAMILY_LIST: {
         uint64_t allocated = field_at(decoder, addr, l->list_allocated);
         return type->basicsize + (allocated <= LIMIT_ITEMS ? 8 * allocated : 0);

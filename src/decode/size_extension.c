@@ -95,8 +95,9 @@ static uint64_t unpickler_extra(struct decoder *decoder, mx_addr fields)
 { // stack, memo, memo_size, memo_len, one or two (to 3.12) of persistent_load, Py_buffer buffer,
     // input_buffer, input_line, 3 lengths, 5 methods, encoding, errors, marks, num_marks, marks_size
     const struct type_info *type = type_of(decoder, fields);
-    mx_addr tail = fields + type->family_nbytes - 16 - 48; // encoding
-    mx_addr line = tail - 72;                              // input_line
+    uint64_t after = type->family_nbytes > 288 ? 56 : 48;     // `running`, since 3.13.15 or so
+    mx_addr tail = fields + type->family_nbytes - 16 - after; // encoding
+    mx_addr line = tail - 72;                                 // input_line
     return 8 * word_at(decoder, fields + 16) +
            (word_at(decoder, tail + 16) ? 8 * word_at(decoder, tail + 32) : 0) +
            string_nbytes(decoder, word_at(decoder, line)) +
@@ -125,12 +126,22 @@ static uint64_t ctype_dict_extra(struct decoder *decoder, mx_addr fields)
     return type->basicsize - nbytes + ctype_extra(decoder, info + 16, info + 120);
 }
 
-// From 3.13 on behind the type object: initialized, size, align, length ... format at 136.
+// From 3.13 on behind the type object: initialized, size, align, length ... format.
 static uint64_t ctype_type_extra(struct decoder *decoder, mx_addr fields)
 {
     mx_addr info = fields - (uint64_t)decoder->layout->object_size +
                    (((uint64_t)decoder->layout->heaptype_size + 15) & ~15ull);
-    return field32_at(decoder, info, 0) ? ctype_extra(decoder, info + 24, info + 136) : 0;
+    mx_addr format = info + (uint64_t)decoder->layout->ctype_format;
+    return field32_at(decoder, info, 0) ? ctype_extra(decoder, info + 24, format) : 0;
+}
+
+// Modules/_queuemodule.c, simplequeue_sizeof, since 3.15: {put, get, items, capacity, count} at 24.
+static uint64_t queue_extra(struct decoder *decoder, mx_addr fields)
+{
+    const struct type_info *type = type_of(decoder, fields);
+    if (!dict_get(decoder, type->dict, "__sizeof__"))
+        return 0;
+    return 8 * word_at(decoder, fields + 32);
 }
 
 static const struct {
@@ -150,6 +161,7 @@ static const struct {
     {"_pickle.Unpickler", unpickler_extra},
     {"StgDict", ctype_dict_extra},
     {"_ctypes.CType_Type", ctype_type_extra},
+    {"_queue.SimpleQueue", queue_extra},
     {"itertools.product", product_extra},
     {"itertools.combinations", combinations_extra},
     {"itertools.combinations_with_replacement", combinations_extra},

@@ -6,7 +6,8 @@
 // Objects/typeobject.c (type_traverse), Objects/moduleobject.c, Objects/codeobject.c.
 #include "decode/decoder.h"
 
-#define LIMIT_ZONES 64 // Modules/_zoneinfo.c, ZONEINFO_STRONG_CACHE_MAX_SIZE is 8
+#define LIMIT_CONDITIONS 32 // of decimal: there are nine signals and five conditions
+#define LIMIT_ZONES 64      // Modules/_zoneinfo.c, ZONEINFO_STRONG_CACHE_MAX_SIZE is 8
 
 static void named(struct decoder *decoder, mx_addr addr, int32_t offset, const char *name,
                   enum hold hold, struct visitor *visitor)
@@ -58,9 +59,11 @@ bool type_visit(struct decoder *decoder, mx_addr addr, struct visitor *visitor)
     return true;
 }
 
-static bool module_is(struct decoder *decoder, mx_addr def, const char *wanted)
+static bool module_is(struct decoder *decoder, mx_addr module, mx_addr def, const char *wanted)
 {
     char name[16] = "";
+    if (!def)
+        return str_equals(decoder, field_at(decoder, module, decoder->layout->module_name), wanted);
     return memory_string(decoder->memory, field_at(decoder, def, decoder->layout->module_def_name),
                          name, sizeof name) &&
            strcmp(name, wanted) == 0;
@@ -68,12 +71,13 @@ static bool module_is(struct decoder *decoder, mx_addr def, const char *wanted)
 
 // 3.8, 3.9: what atexit calls is kept in the module's state {callbacks, ncallbacks, callback_len},
 // each {func, args, kwargs} (Modules/atexitmodule.c, atexitmodule_state).
-static void atexit_visit(struct decoder *decoder, mx_addr def, mx_addr state,
+static void atexit_visit(struct decoder *decoder, mx_addr module, mx_addr def, mx_addr state,
                          struct visitor *visitor)
 {
     mx_addr callbacks = word_at(decoder, state);
     uint32_t count = field32_at(decoder, state, 8);
-    if (decoder->layout->interp_atexit_callbacks != ABSENT || !module_is(decoder, def, "atexit"))
+    if (decoder->layout->interp_atexit_callbacks != ABSENT ||
+        !module_is(decoder, module, def, "atexit"))
         return;
     for (uint32_t i = 0; i < count && decoder_take(decoder, 1); i++) {
         mx_addr callback = word_at(decoder, callbacks + 8 * i);
@@ -101,18 +105,39 @@ static void zoneinfo_cache_visit(struct decoder *decoder, mx_addr node, struct v
     }
 }
 
+// 3.13 on: what the signals of decimal raise is in two arrays {name, full name, flag, exception},
+// each ended by a NULL name; the second one's first exception is borrowed from the first array
+// (Modules/_decimal/_decimal.c, decimal_state).
+enum { DECIMAL_STATE = 240, DECIMAL_SIGNALS = 176, DECIMAL_CONDITIONS = 184, CONDITION = 32 };
+
+static void decimal_visit(struct decoder *decoder, mx_addr state, struct visitor *visitor)
+{
+    for (mx_addr map = state + DECIMAL_SIGNALS; map <= state + DECIMAL_CONDITIONS; map += 8) {
+        mx_addr at = word_at(decoder, map);
+        bool borrowed = map == state + DECIMAL_CONDITIONS;
+        for (int i = 0; i < LIMIT_CONDITIONS && word_at(decoder, at); i++, at += CONDITION)
+            named(decoder, at, CONDITION - 8, " signal",
+                  borrowed && i == 0 ? HOLD_BORROWED : HOLD_OWNED, visitor);
+    }
+}
+
 static void module_state_visit(struct decoder *decoder, mx_addr addr, struct visitor *visitor)
 {
     const struct layout *l = decoder->layout;
     mx_addr state = field_at(decoder, addr, l->module_state);
     mx_addr def = field_at(decoder, addr, l->module_def);
-    uint64_t nbytes = def ? field_at(decoder, def, l->module_def_state_size) : 0;
+    uint64_t nbytes = field_at(decoder, addr, l->module_state_size); // 3.15 on
+    if (def)
+        nbytes = field_at(decoder, def, l->module_def_state_size);
     if (state && nbytes == sizeof(uint64_t) * 2)
-        atexit_visit(decoder, def, state, visitor);
+        atexit_visit(decoder, addr, def, state, visitor);
     if (!state || nbytes > LIMIT_STATE || !memory_at(decoder->memory, state, nbytes))
         return;
     nbytes = 8 * decoder_take(decoder, nbytes / 8);
-    bool keeps_zones = module_is(decoder, def, "_zoneinfo");
+    if (nbytes == DECIMAL_STATE && (module_is(decoder, addr, def, "decimal") ||
+                                    module_is(decoder, addr, def, "_decimal"))) // m_name, md_name
+        decimal_visit(decoder, state, visitor);
+    bool keeps_zones = module_is(decoder, addr, def, "_zoneinfo");
     for (uint64_t offset = 0; offset + 8 <= nbytes; offset += 8) {
         mx_addr to = word_at(decoder, state + offset);
         if (keeps_zones)

@@ -21,18 +21,49 @@ static uint64_t read_list(struct mx_heap *heap, mx_addr head)
     return count;
 }
 
+static mx_addr generation_at(const struct layout *l, mx_addr gc, int i)
+{
+    if (l->gc_shape == GC_INCREMENTAL && i > 0) // Python/gc.c of 3.14.0: the two spaces of the old
+        return gc + (uint64_t)(l->gc_old + (i - 1) * l->gc_generation_size);
+    return gc + (uint64_t)(l->gc_generations + i * l->gc_generation_size);
+}
+
+// The record of the last collection, whose numbers are the sums of all so far (Python/gc.c).
+static mx_addr ring_record(struct decoder *decoder, mx_addr ring, int32_t index_offset)
+{
+    uint8_t index = 0;
+    memory_u8(decoder->memory, ring + (uint64_t)index_offset, &index);
+    uint64_t offset = (uint64_t)index * (uint64_t)decoder->layout->gc_stats_size;
+    return offset < (uint64_t)index_offset ? ring + offset : ring;
+}
+
+static mx_addr stats_at(struct decoder *decoder, mx_addr gc, int i)
+{
+    const struct layout *l = decoder->layout;
+    switch (l->gc_stats_shape) {
+    case GC_STATS_ARRAY:
+        break;
+    case GC_STATS_RINGS: {
+        mx_addr stats = field_at(decoder, gc, l->gc_stats);
+        if (i == 0)
+            return ring_record(decoder, stats, l->gc_young_index);
+        stats += (uint64_t)(l->gc_old_stats + (i - 1) * l->gc_old_stats_size);
+        return ring_record(decoder, stats, l->gc_old_index);
+    }
+    }
+    return gc + (uint64_t)(l->gc_stats + i * l->gc_stats_size);
+}
+
 static void read_numbers(struct mx_heap *heap, mx_addr gc, int i, struct mx_generation *ret)
 {
     const struct layout *l = heap->decoder.layout;
-    mx_addr generation = gc + (uint64_t)(l->gc_generations + i * l->gc_generation_size);
-    mx_addr stats = gc + (uint64_t)(l->gc_stats + i * l->gc_stats_size);
     struct decoder *decoder = &heap->decoder;
+    mx_addr generation = generation_at(l, gc, i), stats = stats_at(decoder, gc, i);
     ret->threshold = (int)field32_at(decoder, generation, l->gc_generation_threshold);
     ret->count = (int)field32_at(decoder, generation, l->gc_generation_count);
-    // struct gc_generation_stats {collections, collected, uncollectable}
-    ret->collections = field_at(decoder, stats, 0);
-    ret->collected = field_at(decoder, stats, 8);
-    ret->uncollectable = field_at(decoder, stats, 16);
+    ret->collections = field_at(decoder, stats, l->gc_stats_collections);
+    ret->collected = field_at(decoder, stats, l->gc_stats_collected);
+    ret->uncollectable = field_at(decoder, stats, l->gc_stats_uncollectable);
 }
 
 static void read_collector(struct mx_heap *heap, mx_addr gc, bool first)
@@ -40,8 +71,7 @@ static void read_collector(struct mx_heap *heap, mx_addr gc, bool first)
     const struct layout *l = heap->decoder.layout;
     struct mx_heap_summary *summary = &heap->summary;
     for (int i = 0; i < 3; i++) {
-        mx_addr head = gc + (uint64_t)(l->gc_generations + i * l->gc_generation_size);
-        summary->generations[i].objects += read_list(heap, head);
+        summary->generations[i].objects += read_list(heap, generation_at(l, gc, i));
         if (first) {
             read_numbers(heap, gc, i, &summary->generations[i]);
             heap->generation_ends[i] = heap->queue.count;
@@ -66,6 +96,7 @@ mx_status heap_read_generations(struct mx_heap *heap, struct mx_error *err)
     case GC_IN_RUNTIME:
         read_collector(heap, heap->runtime.addr + (uint64_t)l->runtime_gc, true);
         return MX_OK;
+    case GC_INCREMENTAL:
     case GC_IN_INTERP: {
         mx_addr main = field_at(decoder, heap->runtime.addr, l->runtime_interpreters_main);
         mx_addr interp = field_at(decoder, heap->runtime.addr, l->runtime_interpreters_head);
@@ -77,7 +108,6 @@ mx_status heap_read_generations(struct mx_heap *heap, struct mx_error *err)
         }
         return MX_OK;
     }
-    case GC_INCREMENTAL:
     case GC_WITHOUT_LISTS:
         break;
     }

@@ -126,6 +126,7 @@ mx_status heap_build(struct mx_heap *heap, struct mx_error *err)
             allocator_init(&heap->allocator, heap->memory, heap->runtime.layout->pool_nbytes, err);
     if (!status)
         decoder_allow(&heap->decoder, decoded_nbytes(heap));
+    heap->most_references = (int64_t)(decoded_nbytes(heap) / sizeof(uint64_t));
     if (!status)
         runtime_probe_allocator(&heap->runtime, &heap->decoder, &heap->allocator);
     if (!status)

@@ -31,6 +31,8 @@ struct mx_heap {
     struct allocator allocator;
     struct regions regions;
 
+    int64_t most_references; // to one object: every reference is a word of what was copied
+
     uint32_t count;
     mx_addr *addresses;   // [count], ascending
     uint32_t *types;      // [count], index into decoder.types

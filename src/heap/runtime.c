@@ -5,6 +5,7 @@
 #include <stdlib.h>
 
 #include "base/error.h"
+#include "heap/debug_offsets.h"
 #include "memory/elf_symbols.h"
 
 #define LIMIT_FILES 2000 // mapped files looked at in one process
@@ -60,11 +61,91 @@ static void version_text(uint32_t hex, char *buffer, size_t nbytes)
                  serial);
 }
 
+// The youngest generation's list begins and ends where this layout says. Not so while a collection
+// runs, so that a layout may be right without it.
+static bool collector_fits(struct memory *memory, const struct layout *layout, mx_addr runtime)
+{
+    uint64_t interp = 0, next = 0, back = 0;
+    if (!memory_u64(memory, runtime + (uint64_t)layout->runtime_interpreters_main, &interp))
+        return false;
+    mx_addr head = interp + (uint64_t)(layout->interp_gc + layout->gc_generations);
+    return memory_u64(memory, head, &next) && memory_u64(memory, (next & ~3ull) + 8, &back) &&
+           (back & ~3ull) == head;
+}
+
+// The tables for a version, the most likely first: fewest numbers to change, then nearest version.
+struct choice {
+    const struct layout *table;
+    int differences;
+};
+#define LIMIT_CHOICES 16 // tables of one minor version
+
+static uint32_t distance(const struct choice *choice, uint32_t hex)
+{
+    uint32_t own = choice->table->version_hex;
+    return own <= hex ? hex - own : own - hex + 1;
+}
+
+static size_t rank_tables(struct memory *memory, mx_addr runtime, uint32_t hex,
+                          struct choice choices[LIMIT_CHOICES])
+{
+    const struct layout *newest = NULL;
+    size_t count = 0;
+    for (size_t i = 0; i < layout_count(); i++)
+        if (!layout_at(i)->free_threaded)
+            newest = layout_at(i);
+    bool unknown = newest && hex >> 16 > newest->version_hex >> 16;
+    for (size_t i = 0; i < layout_count() && count < LIMIT_CHOICES; i++) {
+        struct choice choice = {layout_at(i), 0};
+        if (choice.table->free_threaded ||
+            (unknown ? choice.table != newest : choice.table->version_hex >> 16 != hex >> 16))
+            continue;
+        choice.differences = debug_offsets_differences(memory, runtime, choice.table);
+        if (choice.differences < 0)
+            continue;
+        size_t at = count++;
+        for (; at > 0 && (choices[at - 1].differences > choice.differences ||
+                          (choices[at - 1].differences == choice.differences &&
+                           distance(&choices[at - 1], hex) > distance(&choice, hex)));
+             at--)
+            choices[at] = choices[at - 1];
+        choices[at] = choice;
+    }
+    return count;
+}
+
+// From 3.13 on: the tables' numbers, and over them those that the target tells.
+static bool choose_told_layout(struct memory *memory, const struct candidate *candidate,
+                               struct runtime *ret)
+{
+    struct choice choices[LIMIT_CHOICES];
+    uint32_t hex = 0;
+    size_t count = rank_tables(memory, candidate->runtime, ret->version_hex, choices);
+    for (size_t i = 0; i < 2 * count; i++) { // twice: the second time a collection may be running
+        const struct choice *choice = &choices[i % count];
+        const struct layout *layout =
+            debug_offsets_apply(memory, candidate->runtime, choice->table);
+        if (!layout || (i < count && !collector_fits(memory, layout, candidate->runtime)) ||
+            !layout_fits(memory, layout, candidate, &hex) || hex != ret->version_hex)
+            continue;
+        ret->layout = layout;
+        ret->verified = choice->differences == 0 && choice->table->version_hex >> 16 == hex >> 16;
+        return true;
+    }
+    return false;
+}
+
 static bool choose_layout(struct memory *memory, const struct candidate *candidate,
                           struct runtime *ret)
 {
+    struct debug_offsets told;
     uint64_t published = 0;
     uint32_t hex = 0;
+    if (debug_offsets_read(memory, candidate->runtime, &told)) {
+        ret->version_hex = told.version_hex;
+        ret->free_threaded = told.free_threaded;
+        return !told.free_threaded && choose_told_layout(memory, candidate, ret);
+    }
     if (candidate->version && memory_u64(memory, candidate->version, &published) &&
         published >> 32 == 0)
         ret->version_hex = (uint32_t)published; // 3.11 on
@@ -114,8 +195,10 @@ static mx_status fail_unknown(int pid, const struct maps *maps, const struct run
         version_text(found->version_hex, version, sizeof version);
     for (size_t i = 0; i < maps->count && !*version; i++)
         version_in_path(maps->items[i].path, version);
+    if (found->free_threaded)
+        return fail_unsupported(pid, "free-threaded CPython", version, err);
     int minor = *version == '3' && version[1] == '.' ? (int)strtol(version + 2, NULL, 10) : -1;
-    if (minor >= 8 && minor <= 13)
+    if (minor >= 8 && minor <= 15)
         return fail(err, MX_NOT_PYTHON,
                     "pid %d: its CPython %s is not initialized (starting up or shutting down); try "
                     "again",

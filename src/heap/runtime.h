@@ -17,6 +17,7 @@ struct runtime {
     mx_addr addr;      // _PyRuntime
     mx_addr type_type; // PyType_Type
     uint32_t version_hex;
+    bool free_threaded;
     bool verified;   // the layout was made from this very version's headers, or proved itself
     char python[32]; // "3.11.7"
 };
@@ -31,6 +32,6 @@ mx_status runtime_find(struct memory *memory, const struct maps *maps, int pid,
 void runtime_probe_allocator(const struct runtime *runtime, struct decoder *decoder,
                              struct allocator *allocator);
 
-#define SUPPORTED_VERSIONS "CPython 3.8 to 3.13"
+#define SUPPORTED_VERSIONS "CPython 3.8 to 3.15"
 
 #endif

@@ -33,6 +33,9 @@ bool heap_check_object(struct mx_heap *heap, mx_addr addr, bool certain, struct 
         return false;
     if (certain)
         return true;
+    // Where the heap lies below 4 GiB (the executable is not PIE), a pointer looks like a count.
+    if (!ret->immortal && ret->refcount - refcount_unowned(heap, ret) > heap->most_references)
+        return false;
     const struct type_info *type = decoder->types[ret->type];
     if (statics_find(&heap->statics, addr))
         return may_be_static(type);

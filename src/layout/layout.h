@@ -39,6 +39,7 @@ struct layout {
 
     enum refcount_shape refcount_shape;
     enum gc_shape gc_shape;
+    enum gc_stats_shape gc_stats_shape;
     enum frame_shape frame_shape;
     enum keys_shape keys_shape;
     enum instance_shape instance_shape;
@@ -52,10 +53,12 @@ struct layout {
 #define FIELD(name, ...) int32_t name;
 #define SIZE(name, ...) int32_t name;
 #define CONST(name, ...) int32_t name;
+#define DEBUG(name, ...) int32_t debug_##name;
 #include "layout/fields.def"
 #undef FIELD
 #undef SIZE
 #undef CONST
+#undef DEBUG
 
     // Pointers to objects in the interpreter state, thread state and runtime. Those that are not
     // owned (caches, free lists) are listed with owned == false.

@@ -21,6 +21,12 @@ enum gc_shape {
     GC_WITHOUT_LISTS, // free-threaded: the allocator's heaps are the lists
 };
 
+// Include/internal/pycore_interp_structs.h, struct gc_stats
+enum gc_stats_shape {
+    GC_STATS_ARRAY, // to 3.14: one record for each generation
+    GC_STATS_RINGS, // 3.15 on: behind a pointer, a ring of records for each
+};
+
 // Include/cpython/frameobject.h, Include/internal/pycore_frame.h, pycore_interpframe_structs.h
 enum frame_shape {
     FRAME_OBJECT_STACKTOP,   // 3.8, 3.9: a PyFrameObject, f_stacktop NULL while it runs

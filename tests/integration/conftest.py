@@ -10,7 +10,7 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
         chosen = {
             name: facts for name, facts in found_interpreters().items() if is_supported(facts)
         }
-        assert chosen, "no CPython from 3.8 to 3.13 was found"
+        assert chosen, "no CPython from 3.8 to 3.15 was found"
         metafunc.parametrize(
             "interpreter", list(chosen.values()), ids=list(chosen), indirect=True, scope="session"
         )

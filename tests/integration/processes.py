@@ -54,7 +54,7 @@ def is_supported(facts: dict) -> bool:
     version = tuple(facts["version"][:2])
     return (
         facts["implementation"] == "cpython"
-        and (3, 8) <= version <= (3, 13)
+        and (3, 8) <= version <= (3, 15)
         and not facts["free_threaded"]
     )
 

@@ -151,6 +151,8 @@ void fake_iframe(struct fake *fake, mx_addr frame, mx_addr code, int owner, cons
     fake_field8(fake, frame, l->iframe_owner, (uint8_t)owner);
     fake_field32(fake, frame, l->iframe_stacktop,
                  known ? (uint32_t)(local_count + stack_count) : UINT32_MAX);
+    mx_addr top = frame + (uint64_t)l->iframe_localsplus + 8 * (local_count + stack_count);
+    fake_field(fake, frame, l->iframe_stackpointer, known ? top : 0);
     fake_field8(fake, frame, l->iframe_owner, (uint8_t)owner); // beside stacktop
     words_write(fake, frame + (uint64_t)l->iframe_localsplus, slots, local_count + stack_count);
 }

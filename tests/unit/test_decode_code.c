@@ -198,6 +198,27 @@ static void test_locals_are_named_and_the_stack_is_counted_where_its_depth_is_kn
     }
 }
 
+// Include/internal/pycore_stackref.h, 3.14 on: the low bits say that a slot does not count.
+static void test_tagged_slots_are_not_counted(void **state)
+{
+    (void)state;
+    FOR_EACH_LAYOUT(f)
+    {
+        mx_addr a = fake_str(f, "a"), b = fake_str(f, "b");
+        if (f->l->frame_shape != FRAME_TAGGED)
+            continue;
+        mx_addr code = fake_code(f, "handle", (const char *[]){"counted", "borrowed"}, 2, 0);
+        mx_addr frame = fake_frame(f, code, (mx_addr[]){a, b | 1, 12 << 2 | 3}, 2, 1, true);
+        fake_field(f, frame, f->l->iframe_code, code | 1);
+        fake_visit(f, a, &edges);
+        frame_edges(frame);
+        assert_int_equal(edges.count, 3);
+        assert_int_equal(fake_edge(&edges, "local counted", a)->hold, HOLD_OWNED);
+        assert_int_equal(fake_edge(&edges, "local borrowed", b)->hold, HOLD_BORROWED);
+        assert_int_equal(fake_edge(&edges, "frame code", code)->hold, HOLD_BORROWED);
+    }
+}
+
 static void test_a_frame_tells_its_code_and_line(void **state)
 {
     (void)state;
@@ -263,6 +284,7 @@ int main(void)
         cmocka_unit_test(test_a_line_is_read_from_each_kind_of_table),
         cmocka_unit_test(test_a_line_table_of_varints_that_do_not_end_is_survived),
         cmocka_unit_test(test_locals_are_named_and_the_stack_is_counted_where_its_depth_is_known),
+        cmocka_unit_test(test_tagged_slots_are_not_counted),
         cmocka_unit_test(test_a_frame_tells_its_code_and_line),
         cmocka_unit_test(test_a_frame_with_absurd_counts_yields_no_slots),
         cmocka_unit_test(test_a_suspended_generator_holds_its_locals_and_a_cleared_one_does_not),
