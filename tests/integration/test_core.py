@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any, Iterator, List, Optional
 
 import pytest
-from conftest import (
+from processes import (
     LIMIT_SECONDS,
     PROGRAM,
     TARGETS,
