@@ -22,7 +22,8 @@ def leaking(interpreter: Interpreter, tmp_path_factory: pytest.TempPathFactory) 
         pytest.skip(f"{interpreter.path} has no headers")
     folder = tmp_path_factory.mktemp("leaky")
     subprocess.run(
-        ["cc", "-O1", "-shared", "-fPIC", f"-I{include}", TARGETS / "leaky.c"]
+        ["cc", "-O1", "-shared", "-fPIC", f"-I{include}", f"-I{Path(include).parent}"]
+        + [TARGETS / "leaky.c"]
         + ["-o", folder / f"leaky{suffix}"],
         check=True,
     )
