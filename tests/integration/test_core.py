@@ -37,7 +37,7 @@ def allow_core() -> None:
     )
 
 
-@pytest.fixture(params=["everything.py", "threads.py"])
+@pytest.fixture(params=["everything.py", "threads.py", "deep.py"])
 def stopped(
     interpreter: Interpreter, tmp_path: Path, request: pytest.FixtureRequest
 ) -> Iterator[Target]:
@@ -71,6 +71,17 @@ def answers(place: Any) -> List[Any]:
         for command in ("show", "refs")
     ]
     return [objects, report(place), looks]
+
+
+def assert_nearly_same(core: List[Any], live: List[Any]) -> None:
+    """All but what C stacks and registers hold, which counts only where a count asks for it."""
+    for key in ("objects", "references", "bytes"):
+        assert abs(core[1][key] - live[1][key]) < live[1][key] / 10_000
+    assert core[1]["refcounts"]["deficit"] == 0
+    for key in ("threads", "gc"):
+        assert core[1][key] == live[1][key]
+    assert core[2] == live[2]
+    assert len(set(core[0]) ^ set(live[0])) <= 2 * len(live[1]["threads"])
 
 
 def assert_same(core: List[Any], live: List[Any]) -> None:
@@ -119,8 +130,10 @@ def test_cores_of_gcore_and_of_the_kernel_give_the_answers_of_the_process(
     core = kernel_core(stopped, tmp_path)
     if core is None:
         pytest.skip("gcore agrees; the kernel writes no core into the working directory")
+    # With other threads, these go on for an instant before the signal ends them all.
+    alone = len(live[1]["threads"]) == 1
     try:
-        assert_same(answers(core), live)
+        (assert_same if alone else assert_nearly_same)(answers(core), live)
         facts = json.loads(output("report", core, "--json"))
         assert (facts["target"]["pid"], facts["skipped_bytes"]) == (stopped.pid, 0)
     finally:
