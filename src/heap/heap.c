@@ -134,6 +134,9 @@ mx_status heap_build(struct mx_heap *heap, struct mx_error *err)
     if (!status)
         status = statics_read(heap->memory, heap->maps, &heap->statics, err);
     if (!status)
+        status = statics_read_stacks(heap->image.registers, heap->image.register_count, heap->maps,
+                                     &heap->stacks, err);
+    if (!status)
         status = heap_read_generations(heap, err);
     if (!status)
         status = heap_find_roots(heap, err);
@@ -204,6 +207,7 @@ void mx_heap_free(mx_heap *heap)
     vector_free(&heap->roots);
     vector_free(&heap->root_edges);
     statics_free(&heap->statics);
+    statics_free(&heap->stacks);
     vector_free(&heap->type_stats);
     free_queue(heap);
     free(heap->possible);

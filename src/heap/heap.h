@@ -53,6 +53,7 @@ struct mx_heap {
     VECTOR(struct root) roots;
     VECTOR(struct root_edge) root_edges;
     struct statics statics;
+    struct statics stacks; // the C stacks of the threads: no object lies there
     VECTOR(struct mx_thread) threads;
     VECTOR(char *) strings; // behind the threads' frames
     VECTOR(struct mx_type) type_stats;

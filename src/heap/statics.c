@@ -1,6 +1,8 @@
 // statics.c - data segments of the mapped ELF files, out of their own headers in memory.
 #include "heap/statics.h"
 
+#include <stdlib.h>
+
 #include "base/error.h"
 #include "memory/elf_symbols.h"
 
@@ -21,6 +23,28 @@ mx_status statics_read(struct memory *memory, const struct maps *maps, struct st
                          ((struct static_range){image.data_start, image.data_end, mapping->path})))
             return fail_no_memory(err);
     }
+    return MX_OK;
+}
+
+static int compare_ranges(const void *a, const void *b)
+{
+    const struct static_range *x = a, *y = b;
+    return x->start < y->start ? -1 : x->start > y->start;
+}
+
+mx_status statics_read_stacks(const struct thread_registers *threads, size_t count,
+                              const struct maps *maps, struct statics *ret, struct mx_error *err)
+{
+    *ret = (struct statics){0};
+    for (size_t i = 0; i < count; i++) {
+        const struct mapping *mapping = maps_find(maps, threads[i].stack_pointer);
+        if (mapping &&
+            !vector_push(&ret->ranges,
+                         ((struct static_range){mapping->start, mapping->end, mapping->path})))
+            return fail_no_memory(err);
+    }
+    if (ret->ranges.count)
+        qsort(ret->ranges.items, ret->ranges.count, sizeof *ret->ranges.items, compare_ranges);
     return MX_OK;
 }
 

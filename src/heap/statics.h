@@ -5,6 +5,7 @@
 #include "base/vector.h"
 #include "memory/maps.h"
 #include "memory/memory.h"
+#include "memory/process.h"
 
 struct static_range {
     mx_addr start, end; // .data and .bss of one ELF file
@@ -18,6 +19,9 @@ struct statics {
 // MX_NO_MEMORY is all that can go wrong: files without an ELF header have no range.
 mx_status statics_read(struct memory *memory, const struct maps *maps, struct statics *ret,
                        struct mx_error *err);
+// The mappings that hold the threads' stack pointers, in the same form: ranges by start.
+mx_status statics_read_stacks(const struct thread_registers *threads, size_t count,
+                              const struct maps *maps, struct statics *ret, struct mx_error *err);
 void statics_free(struct statics *statics);
 // The range that holds addr, or NULL. O(log n).
 const struct static_range *statics_find(const struct statics *statics, mx_addr addr);

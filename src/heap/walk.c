@@ -26,6 +26,17 @@ static bool may_be_static(const struct type_info *type)
            type->family == FAMILY_GENERIC;
 }
 
+#define LEAST_POINTER 65536 // vm.mmap_min_addr: nothing is mapped below
+
+// Where the executable is not PIE, it and its heap lie below 4 GiB: a pointer there looks like a count,
+// and an array that goes on with a type looks like an object.
+static bool looks_like_pointer(const struct mx_heap *heap, const struct header *header)
+{
+    int64_t count = header->refcount - refcount_unowned(heap, header);
+    return count > heap->most_references ||
+           (count >= LEAST_POINTER && maps_find(heap->maps, (mx_addr)count));
+}
+
 bool heap_check_object(struct mx_heap *heap, mx_addr addr, bool certain, struct header *ret)
 {
     struct decoder *decoder = &heap->decoder;
@@ -33,10 +44,11 @@ bool heap_check_object(struct mx_heap *heap, mx_addr addr, bool certain, struct 
         return false;
     if (certain)
         return true;
-    // Where the heap lies below 4 GiB (the executable is not PIE), a pointer looks like a count.
-    if (!ret->immortal && ret->refcount - refcount_unowned(heap, ret) > heap->most_references)
+    if (!ret->immortal && looks_like_pointer(heap, ret))
         return false;
     const struct type_info *type = decoder->types[ret->type];
+    if (statics_find(&heap->stacks, addr))
+        return false;
     if (statics_find(&heap->statics, addr))
         return may_be_static(type);
     mx_addr block = addr - object_prefix(decoder, addr, type);
