@@ -185,18 +185,6 @@ static mx_status fill_all(struct filling *filling, struct mx_error *err)
     return status;
 }
 
-static mx_status keep_registers(const struct core *core, struct image *image, struct mx_error *err)
-{
-    size_t nbytes = core->threads.count * sizeof *core->threads.items;
-    image->registers = malloc(nbytes + 1);
-    if (!image->registers)
-        return fail_no_memory(err);
-    if (nbytes)
-        memcpy(image->registers, core->threads.items, nbytes);
-    image->register_count = core->threads.count;
-    return MX_OK;
-}
-
 mx_status core_capture(struct core *core, mx_progress_fn *progress, void *progress_data,
                        struct image *ret, struct mx_error *err)
 {
@@ -217,7 +205,7 @@ mx_status core_capture(struct core *core, mx_progress_fn *progress, void *progre
     if (!status)
         status = core_maps(core, &image.maps, err);
     if (!status)
-        status = keep_registers(core, &image, err);
+        status = image_keep_registers(&image, core->threads.items, core->threads.count, err);
     if (status)
         return status;
     *ret = image;

@@ -302,16 +302,15 @@ static mx_status capture_stopped(struct image *image, struct blocks *old, struct
     return copy_ranges(copy, &plan->ranges, RANGE_COPY, err);
 }
 
-static mx_status keep_registers(struct image *image, const struct freeze *freeze,
-                                struct mx_error *err)
+mx_status image_keep_registers(struct image *image, const struct thread_registers *registers,
+                               size_t count, struct mx_error *err)
 {
-    size_t nbytes = freeze->register_count * sizeof *freeze->registers;
-    image->registers = malloc(nbytes + 1);
+    image->registers = malloc(count * sizeof *registers + 1);
     if (!image->registers)
         return fail_no_memory(err);
-    if (nbytes)
-        memcpy(image->registers, freeze->registers, nbytes);
-    image->register_count = freeze->register_count;
+    if (count)
+        memcpy(image->registers, registers, count * sizeof *registers);
+    image->register_count = count;
     return MX_OK;
 }
 
@@ -325,7 +324,7 @@ static mx_status capture(struct image *image, struct plan *before, struct plan *
         return status;
     status = capture_stopped(image, &before->blocks, plan, copy, err);
     if (!status)
-        status = keep_registers(image, &freeze, err);
+        status = image_keep_registers(image, freeze.registers, freeze.register_count, err);
     freeze_end(&freeze);
     if (status)
         return status;

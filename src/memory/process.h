@@ -80,5 +80,8 @@ struct image {
 mx_status image_capture(int pid, mx_progress_fn *progress, void *progress_data, struct image *ret,
                         struct mx_error *err);
 void image_free(struct image *image);
+// For those that make images: keeps a copy of the threads' registers.
+mx_status image_keep_registers(struct image *image, const struct thread_registers *registers,
+                               size_t count, struct mx_error *err);
 
 #endif
