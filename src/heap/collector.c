@@ -85,9 +85,6 @@ static void read_collector(struct mx_heap *heap, mx_addr gc, bool first)
     summary->gc_collecting = field32_at(&heap->decoder, gc, l->gc_collecting) != 0;
 }
 
-// No process has more: each costs half a megabyte at least.
-#define LIMIT_INTERPRETERS 10000
-
 mx_status heap_read_generations(struct mx_heap *heap, struct mx_error *err)
 {
     const struct layout *l = heap->decoder.layout;

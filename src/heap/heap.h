@@ -65,6 +65,7 @@ struct mx_heap {
 };
 
 #define NO_GENERATION 0xFF
+#define LIMIT_INTERPRETERS 10000 // no process has more: each costs half a megabyte at least
 
 // heap.c: from bytes to a finished heap. memory, maps, runtime and info are set.
 mx_status heap_build(struct mx_heap *heap, struct mx_error *err);

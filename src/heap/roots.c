@@ -6,8 +6,6 @@
 //   C stacks and registers:        every aligned word, as a possible reference
 #include "heap/heap.h"
 
-#include <stdio.h>
-
 #include "base/error.h"
 
 #define LIMIT_ROOTS (1u << 20)      // frames, threads and libraries together
@@ -15,7 +13,6 @@
 #define LIMIT_STATIC (256u << 20)   // bytes of one library's data
 #define LIMIT_THREADS 100000
 #define LIMIT_ARRAY (1u << 20) // identifiers, callbacks
-#define LIMIT_INTERPRETERS 10000
 #define SHOWN_FRAMES 1000      // of one thread, in what the public interface tells
 #define LIMIT_SHOWN (1u << 18) // of all threads: a frame shown takes up to 1.2 KB
 #define FRAME_WORK 8           // items that describing a frame is worth

@@ -6,7 +6,6 @@
 // Memory is the bottleneck: an address met waits in a short ring while its cache line is fetched.
 #include <stdlib.h>
 #include <sys/mman.h>
-#include <time.h>
 
 #include "base/error.h"
 #include "heap/heap.h"
