@@ -24,7 +24,7 @@ struct search {
 #define LIMIT_UNREACHED_COUNT (1 << 20)
 
 // Is the block that of an object with `offset` bytes in front of it?
-static bool unreached_header(struct mx_heap *heap, mx_addr block, uint32_t offset, uint32_t nbytes,
+static bool unreached_header(struct mx_heap *heap, mx_addr block, uint32_t offset, uint64_t nbytes,
                              struct header *ret)
 {
     struct decoder *decoder = &heap->decoder;
@@ -36,7 +36,7 @@ static bool unreached_header(struct mx_heap *heap, mx_addr block, uint32_t offse
            type->basicsize <= nbytes - offset && type->basicsize > nbytes / 4;
 }
 
-static void unreached_block(void *data, mx_addr block, uint32_t nbytes)
+static void unreached_block(void *data, mx_addr block, uint64_t nbytes)
 {
     struct search *search = data;
     uint32_t index;
