@@ -36,12 +36,25 @@ static bool is_failure(const struct mx_finding *finding)
     case FAIL_NEVER:
         return false;
     case FAIL_ON_SURPLUS:
-
-        return finding->holder == MX_HOLDER_UNKNOWN || finding->holder == MX_HOLDER_UNREACHED;
+        return mx_holder_is_lost(finding->holder);
     case FAIL_ON_DEFICIT:
         return finding->holder == MX_HOLDER_NONE;
     }
     return false;
+}
+
+static json_t *address_json(mx_addr address)
+{
+    return address ? json_address(address) : json_null();
+}
+
+static json_t *block_json(const struct mx_finding *finding)
+{
+    if (!finding->block)
+        return json_null();
+    return json_make("address", json_address(finding->block),                     //
+                     "bytes", json_integer((json_int_t)finding->block_bytes),     //
+                     "offset", json_integer((json_int_t)(finding->place - finding->block)), NULL);
 }
 
 static void print_json(const mx_heap *heap, const struct mx_finding *findings, size_t count)
@@ -63,8 +76,10 @@ static void print_json(const mx_heap *heap, const struct mx_finding *findings, s
                           "objects", json_integer((json_int_t)findings[i].objects),       //
                           "references", json_integer((json_int_t)findings[i].references), //
                           "example", json_address(findings[i].example),                   //
-                          "place",
-                          findings[i].place ? json_address(findings[i].place) : json_null(), NULL));
+                          "place", address_json(findings[i].place),                       //
+                          "block", block_json(&findings[i]),                              //
+                          "confidence", json_text(mx_holder_confidence(findings[i].holder)), //
+                          "meaning", json_text(mx_holder_meaning(findings[i].holder)), NULL));
     json_print(json_make("refcounts", refcounts, "findings", rows, NULL));
 }
 
@@ -74,9 +89,35 @@ static void print_meanings(const struct mx_finding *findings, size_t count)
     for (size_t i = 0; i < count; i++)
         if (is_wanted(&findings[i]) && !seen[findings[i].holder]) {
             seen[findings[i].holder] = true;
-            printf("%s: %s\n", mx_holder_name(findings[i].holder),
-                   mx_holder_meaning(findings[i].holder));
+            printf("%s (%s): %s\n", mx_holder_name(findings[i].holder),
+                   mx_holder_confidence(findings[i].holder), mx_holder_meaning(findings[i].holder));
         }
+}
+
+// What matters first: is anything lost, is anything given up too often?
+static void print_verdict(const struct mx_finding *findings, size_t count)
+{
+    uint64_t lost = 0, lost_objects = 0, missing = 0, missing_objects = 0;
+    for (size_t i = 0; i < count; i++) {
+        if (is_wanted(&findings[i]) && mx_holder_is_lost(findings[i].holder)) {
+            lost += findings[i].references;
+            lost_objects += findings[i].objects;
+        }
+        if (is_wanted(&findings[i]) && findings[i].holder == MX_HOLDER_NONE) {
+            missing += findings[i].references;
+            missing_objects += findings[i].objects;
+        }
+    }
+    if (lost)
+        printf("%s reference%s of %s object%s explained by nothing: likely lost references\n",
+               text_count(lost).s, lost == 1 ? "" : "s", text_count(lost_objects).s,
+               lost_objects == 1 ? " are" : "s are");
+    else
+        puts("No reference is lost: something that was found holds each of them");
+    if (missing)
+        printf("%s reference%s of %s object%s not counted: given up too often\n",
+               text_count(missing).s, missing == 1 ? "" : "s", text_count(missing_objects).s,
+               missing_objects == 1 ? " are" : "s are");
 }
 
 static void print_table(const mx_heap *heap, const struct mx_finding *findings, size_t count)
@@ -86,6 +127,7 @@ static void print_table(const mx_heap *heap, const struct mx_finding *findings, 
                                             {"EXAMPLE", false},   {"WHERE", false}};
     const struct mx_heap_summary *summary = mx_heap_summary(heap);
     struct table table;
+    print_verdict(findings, count);
     printf("explained %s, surplus %s, deficit %s, immortal %s of %s objects\n",
            text_count(summary->refcounts.explained).s, text_count(summary->refcounts.surplus).s,
            text_count(summary->refcounts.deficit).s, text_count(summary->refcounts.immortal).s,
