@@ -36,6 +36,26 @@ static bool object_fits(struct decoder *decoder, mx_addr addr, const struct type
            type->flags & FLAG_INLINE_VALUES;
 }
 
+// Objects/gc.c: what the collector does not track has {0, flags} in its head, what it does hangs
+// in a list.
+static bool head_makes_sense(struct decoder *decoder, mx_addr addr, const struct type_info *type)
+{
+    if (!object_is_gc(decoder, addr, type))
+        return true;
+    switch (decoder->layout->gc_shape) {
+    case GC_IN_RUNTIME:
+    case GC_IN_INTERP:
+    case GC_INCREMENTAL: {
+        mx_addr head = addr - (uint64_t)decoder->layout->gc_head_size;
+        uint64_t next = word_at(decoder, head) & ~3ull, prev = word_at(decoder, head + 8);
+        return next ? (word_at(decoder, next + 8) & ~3ull) == head : prev <= 1;
+    }
+    case GC_WITHOUT_LISTS:
+        return true;
+    }
+    return false;
+}
+
 enum candidate { CANDIDATE_NONE, CANDIDATE_DEAD, CANDIDATE_UNREACHED };
 
 // Does the block begin like an object with `offset` bytes in front of it?
@@ -54,7 +74,7 @@ static enum candidate judge_block(struct mx_heap *heap, mx_addr block, uint64_t 
     if (number == NO_TYPE)
         return CANDIDATE_NONE;
     const struct type_info *type = decoder->types[number];
-    if (object_prefix(decoder, addr, type) != offset ||
+    if (object_prefix(decoder, addr, type) != offset || !head_makes_sense(decoder, addr, type) ||
         !object_fits(decoder, addr, type, nbytes - offset))
         return CANDIDATE_NONE;
     // On a free list the count is 0 or the link to the next one.
