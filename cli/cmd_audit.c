@@ -2,6 +2,7 @@
 #include <fnmatch.h>
 #include <string.h>
 
+#include "blind_spots.h"
 #include "command.h"
 #include "json.h"
 #include "table.h"
@@ -52,12 +53,13 @@ static json_t *block_json(const struct mx_finding *finding)
 {
     if (!finding->block)
         return json_null();
-    return json_make("address", json_address(finding->block),                     //
-                     "bytes", json_integer((json_int_t)finding->block_bytes),     //
+    return json_make("address", json_address(finding->block),                 //
+                     "bytes", json_integer((json_int_t)finding->block_bytes), //
                      "offset", json_integer((json_int_t)(finding->place - finding->block)), NULL);
 }
 
-static void print_json(const mx_heap *heap, const struct mx_finding *findings, size_t count)
+static void print_json(const mx_heap *heap, const struct mx_finding *findings, size_t count,
+                       const struct mx_blind_spots *spots)
 {
     const struct mx_heap_summary *summary = mx_heap_summary(heap);
     json_t *refcounts =
@@ -70,17 +72,18 @@ static void print_json(const mx_heap *heap, const struct mx_finding *findings, s
         if (is_wanted(&findings[i]))
             json_array_append_new(
                 rows,
-                json_make("holder", json_text(mx_holder_name(findings[i].holder)),        //
-                          "where", json_text(findings[i].where),                          //
-                          "type", json_text(findings[i].type),                            //
-                          "objects", json_integer((json_int_t)findings[i].objects),       //
-                          "references", json_integer((json_int_t)findings[i].references), //
-                          "example", json_address(findings[i].example),                   //
-                          "place", address_json(findings[i].place),                       //
-                          "block", block_json(&findings[i]),                              //
+                json_make("holder", json_text(mx_holder_name(findings[i].holder)),           //
+                          "where", json_text(findings[i].where),                             //
+                          "type", json_text(findings[i].type),                               //
+                          "objects", json_integer((json_int_t)findings[i].objects),          //
+                          "references", json_integer((json_int_t)findings[i].references),    //
+                          "example", json_address(findings[i].example),                      //
+                          "place", address_json(findings[i].place),                          //
+                          "block", block_json(&findings[i]),                                 //
                           "confidence", json_text(mx_holder_confidence(findings[i].holder)), //
                           "meaning", json_text(mx_holder_meaning(findings[i].holder)), NULL));
-    json_print(json_make("refcounts", refcounts, "findings", rows, NULL));
+    json_print(json_make("refcounts", refcounts, "findings", rows, "blind_spots",
+                         blind_spots_json(spots), NULL));
 }
 
 static void print_meanings(const struct mx_finding *findings, size_t count)
@@ -120,7 +123,8 @@ static void print_verdict(const struct mx_finding *findings, size_t count)
                missing_objects == 1 ? " are" : "s are");
 }
 
-static void print_table(const mx_heap *heap, const struct mx_finding *findings, size_t count)
+static void print_table(const mx_heap *heap, const struct mx_finding *findings, size_t count,
+                        const struct mx_blind_spots *spots)
 {
     static const struct column columns[] = {{"REFERENCES", true}, {"OBJECTS", true},
                                             {"HOLDER", false},    {"TYPE", false},
@@ -132,9 +136,6 @@ static void print_table(const mx_heap *heap, const struct mx_finding *findings, 
            text_count(summary->refcounts.explained).s, text_count(summary->refcounts.surplus).s,
            text_count(summary->refcounts.deficit).s, text_count(summary->refcounts.immortal).s,
            text_count(summary->objects).s);
-    if (summary->undecoded || summary->skipped_bytes)
-        printf("not seen: %s of memory, %s objects that made no sense\n",
-               text_size(summary->skipped_bytes).s, text_count(summary->undecoded).s);
     printf("\n");
     table_init(&table, columns, sizeof columns / sizeof *columns);
     for (size_t i = 0; i < count; i++)
@@ -145,6 +146,7 @@ static void print_table(const mx_heap *heap, const struct mx_finding *findings, 
     table_finish(&table);
     printf("\n");
     print_meanings(findings, count);
+    blind_spots_print(spots, "Not seen, or not for certain", "  ");
 }
 
 static mx_status run(struct request *request, struct mx_error *err)
@@ -152,12 +154,18 @@ static mx_status run(struct request *request, struct mx_error *err)
     struct mx_finding *findings;
     size_t count;
     mx_status status = mx_heap_audit(request->heap, &findings, &count, err);
+    struct mx_blind_spots spots;
     if (status)
         return status;
+    status = mx_heap_blind_spots(request->heap, &spots, err);
+    if (status) {
+        mx_findings_free(findings);
+        return status;
+    }
     if (request->json)
-        print_json(request->heap, findings, count);
+        print_json(request->heap, findings, count, &spots);
     else
-        print_table(request->heap, findings, count);
+        print_table(request->heap, findings, count, &spots);
     for (size_t i = 0; i < count; i++)
         if (is_wanted(&findings[i]) && is_failure(&findings[i]))
             request->exit_code = 1;

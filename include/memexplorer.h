@@ -297,6 +297,33 @@ MX_EXPORT bool mx_holder_is_lost(mx_holder holder);
 // word that may have been left behind, so that a lost reference to the same object looks like this).
 MX_EXPORT const char *mx_holder_confidence(mx_holder holder);
 
+// ---- blind spots ------------------------------------------------------------------------------
+
+// What an answer about this heap cannot know.
+struct mx_blind_spots {
+    uint64_t
+        unreadable_bytes;  // of private memory that should have been copied: objects may be missing
+    uint64_t device_bytes; // mapped devices, never read
+    uint64_t shared_bytes; // memory shared with other processes, not copied
+    uint64_t file_bytes;   // mappings of large files, of which the process changed nothing
+    uint64_t undecoded_objects; // whose contents made no sense: what they refer to is not known
+    uint64_t scanned_types;     // C types that nobody described: their structs were looked through
+    uint64_t scanned_objects;   // for words that may be references. Instances of them.
+    uint64_t
+        possible_words; // words found that may be references or not, static data and C stacks too
+    uint64_t native_blocks; // memory that was allocated and is no object's nor the interpreter's
+    uint64_t native_bytes;
+    uint64_t lost_blocks; // those among them that nothing which was found points to
+    uint64_t lost_bytes;
+    uint64_t broken_bytes;   // of malloc's memory whose chunks were in disorder
+    uint64_t threads_unseen; // whose registers and C stacks were not seen
+    char allocators[200];    // "jemalloc": whose blocks cannot be listed; "" when there is none
+};
+
+// Walks the allocators when it is first asked, or mx_heap_audit: O(bytes copied).
+MX_EXPORT mx_status mx_heap_blind_spots(const mx_heap *heap, struct mx_blind_spots *ret,
+                                        struct mx_error *err);
+
 // ---- threads ----------------------------------------------------------------------------------
 
 struct mx_frame {

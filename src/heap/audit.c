@@ -199,8 +199,8 @@ static mx_status audit_run(struct audit *audit, struct grouping *grouping, struc
               compare_claims);
     status = audit->failed ? fail_no_memory(err) : group_claims(grouping, err);
     if (grouping->findings.count)
-        qsort(grouping->findings.items, grouping->findings.count,
-              sizeof *grouping->findings.items, compare_findings);
+        qsort(grouping->findings.items, grouping->findings.count, sizeof *grouping->findings.items,
+              compare_findings);
     return status;
 }
 

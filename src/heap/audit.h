@@ -2,6 +2,7 @@
 #ifndef MX_HEAP_AUDIT_H
 #define MX_HEAP_AUDIT_H
 
+#include "base/map.h"
 #include "heap/blocks.h"
 
 // An object whose count and whose found references differ, or one that nothing refers to.
@@ -32,12 +33,13 @@ struct audit {
     VECTOR(struct subject) subjects; // by address
     VECTOR(struct trace) traces;
     struct audit_names {
-        char **slots; // open addressing
-        size_t mask, used;
+        VECTOR(char *) items;
+        struct map by_hash; // hash of the text -> number, from 1 on
+        uint64_t seed;      // of the hash: a target cannot choose names that collide
     } names;
-    bool failed;      // out of memory
-    mx_holder holder; // of what is being visited
-    uint32_t from;    // the object
+    bool failed;       // out of memory
+    mx_holder holder;  // of what is being visited
+    uint32_t from;     // the object
     const char *where; // its name, once it was needed
 };
 

@@ -23,7 +23,7 @@ static const struct {
                               "references (a missing free and Py_DECREF)"},
     [MX_HOLDER_LEAKED] = {"unreached object", "sure", false,
                           "an object that was lost itself refers to it: see unreached"},
-    [MX_HOLDER_FRAME] = {"value stack", "possible",  false,
+    [MX_HOLDER_FRAME] = {"value stack", "possible", false,
                          "a running function is working with it, or was: look again when it has "
                          "returned"},
     [MX_HOLDER_REGISTER] = {"register", "possible", false,

@@ -19,60 +19,43 @@
 
 // ---- names ------------------------------------------------------------------------------------
 
-static size_t hash_of(const char *text)
+static uint64_t hash_of(const char *text, uint64_t seed)
 {
-    uint64_t hash = 14695981039346656037ull; // FNV-1a
+    uint64_t hash = 14695981039346656037ull ^ seed; // FNV-1a
     for (; *text; text++)
         hash = (hash ^ (unsigned char)*text) * 1099511628211ull;
-    return (size_t)(hash >> 16);
-}
-
-static char **name_slot(char **slots, size_t mask, const char *text)
-{
-    size_t i = hash_of(text) & mask;
-    while (slots[i] && strcmp(slots[i], text) != 0)
-        i = (i + 1) & mask;
-    return &slots[i];
-}
-
-static bool names_grow(struct audit_names *names)
-{
-    size_t mask = names->mask ? names->mask * 2 + 1 : 1023;
-    char **grown = calloc(mask + 1, sizeof *grown);
-    if (!grown)
-        return false;
-    for (size_t i = 0; names->slots && i <= names->mask; i++)
-        if (names->slots[i])
-            *name_slot(grown, mask, names->slots[i]) = names->slots[i];
-    free(names->slots);
-    names->slots = grown;
-    names->mask = mask;
-    return true;
+    return hash | 1; // 0 is no key
 }
 
 const char *audit_name(struct audit *audit, const char *text)
 {
     struct audit_names *names = &audit->names;
-    if (names->used >= LIMIT_NAMES)
-        return "";
-    if ((names->used + 1) * 2 > names->mask && !names_grow(names)) {
-        audit->failed = true;
-        return "";
+    for (uint64_t key = hash_of(text, names->seed);; key += 2) {
+        uint64_t *number = names->items.count < LIMIT_NAMES ? map_put(&names->by_hash, key)
+                                                            : map_find(&names->by_hash, key);
+        if (!number)
+            return "";
+        if (*number && strcmp(names->items.items[*number - 1], text) != 0)
+            continue;
+        if (!*number) {
+            char *name = strdup(text);
+            if (!name || !vector_push(&names->items, name)) {
+                free(name);
+                audit->failed = true;
+                return "";
+            }
+            *number = names->items.count;
+        }
+        return names->items.items[*number - 1];
     }
-    char **slot = name_slot(names->slots, names->mask, text);
-    if (!*slot) {
-        *slot = strdup(text);
-        names->used += *slot != NULL;
-        audit->failed |= !*slot;
-    }
-    return *slot ? *slot : "";
 }
 
 void audit_names_free(struct audit_names *names)
 {
-    for (size_t i = 0; names->slots && i <= names->mask; i++)
-        free(names->slots[i]);
-    free(names->slots);
+    for (size_t i = 0; i < names->items.count; i++)
+        free(names->items.items[i]);
+    vector_free(&names->items);
+    map_free(&names->by_hash);
 }
 
 // ---- adding -----------------------------------------------------------------------------------
@@ -108,9 +91,13 @@ static const char *name_stack(struct audit *audit, int tid, const char *what)
 {
     char name[300];
     const struct mx_thread *thread = NULL;
-    for (size_t i = 0; i < audit->heap->threads.count; i++)
-        if (audit->heap->threads.items[i].native_id == tid)
-            thread = &audit->heap->threads.items[i];
+    for (size_t i = 0; i < audit->heap->threads.count; i++) {
+        const struct mx_thread *candidate = &audit->heap->threads.items[i];
+        const struct thread_registers *registers =
+            image_thread(&audit->heap->image, candidate->ident, candidate->native_id);
+        if (registers && registers->tid == tid)
+            thread = candidate;
+    }
     if (!thread || !thread->frame_count || !thread->frames[0].function || !thread->frames[0].file) {
         snprintf(name, sizeof name, "thread %d %s", tid, what);
         return audit_name(audit, name);
@@ -179,8 +166,7 @@ static void possible_edge(struct visitor *visitor, struct edge edge)
 {
     struct audit *audit = (struct audit *)visitor;
     struct mx_heap *heap = audit->heap;
-    const struct subject *subject =
-        edge.hold == HOLD_POSSIBLE ? subject_at(audit, edge.to) : NULL;
+    const struct subject *subject = edge.hold == HOLD_POSSIBLE ? subject_at(audit, edge.to) : NULL;
     if (!subject)
         return;
     uint32_t type = heap->types[audit->from];
@@ -259,9 +245,9 @@ static void add_owner(struct audit *audit, const struct block *first, struct tex
         text_add(text, "interpreter state");
         break;
     case BLOCK_OF_UNREACHED:
-        text_add(text, "unreached %s",
-                 type_qualified_name(&heap->decoder,
-                                     audit->blocks->unreached.items[first->from].type));
+        text_add(
+            text, "unreached %s",
+            type_qualified_name(&heap->decoder, audit->blocks->unreached.items[first->from].type));
         break;
     case BLOCK_OF_STACK:
         text_add(text, "%s", name_stack(audit, heap->image.registers[first->from].tid, "C stack"));
@@ -327,6 +313,8 @@ static void trace_blocks(struct audit *audit)
 void audit_find_traces(struct audit *audit)
 {
     decoder_refill(&audit->heap->decoder);
+    if (getrandom(&audit->names.seed, sizeof audit->names.seed, 0) < 0)
+        audit->names.seed = 0; // names that collide take longer, no more
     for (size_t i = 0; i < audit->heap->root_edges.count; i++)
         trace_root(audit, &audit->heap->root_edges.items[i]);
     trace_objects(audit);

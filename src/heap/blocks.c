@@ -2,6 +2,7 @@
 #include "heap/blocks.h"
 
 #include "base/error.h"
+#include "base/sorted.h"
 
 // Counts up to here: what is larger in an unknown block is an address, not a count.
 #define LIMIT_UNREACHED_COUNT (1 << 20)
@@ -131,8 +132,8 @@ static void blocks_sort(struct blocks *blocks)
 static mx_status blocks_fill(struct mx_heap *heap, struct blocks *blocks, struct mx_error *err)
 {
     struct sorting sorting = {heap, blocks, false};
-    mx_status status = malloc_walk_init(&heap->allocator, heap->maps, &heap->statics,
-                                        &heap->stacks, &blocks->walk, err);
+    mx_status status = malloc_walk_init(&heap->allocator, heap->maps, &heap->statics, &heap->stacks,
+                                        &blocks->walk, err);
     if (status)
         return status;
     for (size_t i = 0; i < heap->regions.count; i++) {
@@ -181,15 +182,8 @@ void blocks_free(struct blocks *blocks)
 
 struct block *blocks_at(const struct blocks *blocks, mx_addr addr)
 {
-    size_t low = 0, high = blocks->items.count;
-    while (low < high) {
-        size_t middle = (low + high) / 2;
-        if (blocks->items.items[middle].addr <= addr)
-            low = middle + 1;
-        else
-            high = middle;
-    }
-    return low && addr - blocks->items.items[low - 1].addr < blocks->items.items[low - 1].nbytes
-               ? &blocks->items.items[low - 1]
-               : NULL;
+    struct block *items = blocks->items.items;
+    size_t after = sorted_upto(items, blocks->items.count, addr);
+    return after && addr - items[after - 1].addr < items[after - 1].nbytes ? &items[after - 1]
+                                                                           : NULL;
 }

@@ -7,7 +7,7 @@
 #include "base/error.h"
 #include "heap/blocks.h"
 
-#define LIMIT_STEPS 1000 // a linked list is a chain of blocks; the number is only told
+#define LIMIT_STEPS 1000            // a linked list is a chain of blocks; the number is only told
 #define LIMIT_MAPPING (64ull << 20) // of memory that nobody described: more is data, not variables
 
 struct owning {
@@ -82,9 +82,9 @@ static bool is_described(const struct type_info *type)
 
 // Families whose own struct points to no memory but objects; a subclass may.
 static const bool IS_WHOLE[FAMILY_COUNT] = {
-    [FAMILY_NONE] = true,  [FAMILY_INT] = true,   [FAMILY_BOOL] = true,
+    [FAMILY_NONE] = true,  [FAMILY_INT] = true,     [FAMILY_BOOL] = true,
     [FAMILY_FLOAT] = true, [FAMILY_COMPLEX] = true, [FAMILY_BYTES] = true,
-    [FAMILY_TUPLE] = true, [FAMILY_CELL] = true,  [FAMILY_METHOD] = true,
+    [FAMILY_TUPLE] = true, [FAMILY_CELL] = true,    [FAMILY_METHOD] = true,
 };
 
 static void own_object(struct owning *owning, mx_addr addr, const struct type_info *type)

@@ -53,7 +53,7 @@ struct mx_heap {
     VECTOR(struct root) roots;
     VECTOR(struct root_edge) root_edges;
     struct statics statics;
-    struct statics stacks; // the C stacks of the threads: no object lies there
+    struct statics stacks;       // the C stacks of the threads: no object lies there
     struct libraries *libraries; // variables.c: names of variables, when they were asked for
     struct blocks *blocks;       // blocks.c: the same
     VECTOR(struct mx_thread) threads;

@@ -9,8 +9,8 @@
 
 #include "heap/malloc_parts.h"
 
-#define LIMIT_LIST (1u << 16) // entries of one bin: glibc.malloc.tcache_count allows 65535
-#define FAST_BINS 10          // NFASTBINS on 64 bits
+#define LIMIT_LIST (1u << 16)          // entries of one bin: glibc.malloc.tcache_count allows 65535
+#define FAST_BINS 10                   // NFASTBINS on 64 bits
 #define LIMIT_ARENA_NBYTES (64u << 20) // static data of the program or libc: main_arena is in it
 
 // struct tcache_perthread_struct: counts of one byte to 2.29, of two from 2.30 on, free places and

@@ -8,6 +8,7 @@
 #include <stdlib.h>
 
 #include "base/error.h"
+#include "base/sorted.h"
 #include "heap/malloc_parts.h"
 
 #define HEAP_MAX (64ull << 20) // malloc/arena.c: HEAP_MAX_SIZE on 64 bits
@@ -167,8 +168,7 @@ static void chains_find(struct malloc_walk *walk, const struct maps *maps, size_
         arena |= heap_follow(walk, heap);
     if (arena || is_known(walk, mapping->start))
         return;
-    struct malloc_run run =
-        chain_follow(walk, mapping->start, end_of_neighbours(maps, index));
+    struct malloc_run run = chain_follow(walk, mapping->start, end_of_neighbours(maps, index));
     if (chain_keep(walk, &run))
         return;
     // Without address randomization [heap] begins where the program's .bss ends, in one mapping.
@@ -225,15 +225,9 @@ void malloc_walk_fini(struct malloc_walk *walk)
 
 const struct malloc_run *malloc_run_find(const struct malloc_walk *walk, mx_addr addr)
 {
-    size_t low = 0, high = walk->runs.count;
-    while (low < high) {
-        size_t middle = (low + high) / 2;
-        if (walk->runs.items[middle].start <= addr)
-            low = middle + 1;
-        else
-            high = middle;
-    }
-    return low && addr < walk->runs.items[low - 1].end ? &walk->runs.items[low - 1] : NULL;
+    const struct malloc_run *runs = walk->runs.items;
+    size_t after = sorted_upto(runs, walk->runs.count, addr);
+    return after && addr < runs[after - 1].end ? &runs[after - 1] : NULL;
 }
 
 void chunks_each_used(const struct malloc_walk *walk, const struct malloc_run *run, block_fn *fn,

@@ -33,7 +33,7 @@ struct malloc_runs {
 struct malloc_walk {
     struct allocator *allocator;
     struct malloc_runs runs; // by start, never overlapping
-    VECTOR(mx_addr) cached;         // blocks that look used and are free, ascending
+    VECTOR(mx_addr) cached;  // blocks that look used and are free, ascending
 };
 
 // Finds the chains. `statics`: data of libraries, where the main arena is looked for; `stacks`: no

@@ -34,8 +34,7 @@ static void library_open(struct mx_heap *heap, const struct static_range *range,
 {
     const struct mapping *mapping = maps_find(heap->maps, range->base);
     library->opened = true;
-    library->has_image =
-        elf_image_open(heap->memory, range->base, &library->image, NULL) == MX_OK;
+    library->has_image = elf_image_open(heap->memory, range->base, &library->image, NULL) == MX_OK;
     if (!mapping || !library->has_image)
         return;
     cleanup(close_fd) int fd = elf_mapped_file(&heap->image, heap->memory, mapping);

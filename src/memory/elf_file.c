@@ -14,7 +14,7 @@
 #include "memory/elf_variables.h"
 
 #define PAGE_NBYTES 4096u
-#define LIMIT_HEADERS 512    // as in elf_symbols.c
+#define LIMIT_HEADERS 512     // as in elf_symbols.c
 #define LIMIT_NOTE (1u << 16) // as in core_files.c
 #define LIMIT_BUILD_ID 64
 
@@ -37,8 +37,8 @@ static bool source_read(const struct source *source, uint64_t offset, uint64_t a
                         size_t nbytes)
 {
     if (!source->memory)
-        return offset <= INT64_MAX && pread(source->fd, buffer, nbytes, (off_t)offset) ==
-                                          (ssize_t)nbytes;
+        return offset <= INT64_MAX &&
+               pread(source->fd, buffer, nbytes, (off_t)offset) == (ssize_t)nbytes;
     const uint8_t *bytes = memory_at(source->memory, source->base + addr, nbytes);
     if (bytes)
         memcpy(buffer, bytes, nbytes);
@@ -97,8 +97,8 @@ static void identity_read(const struct source *source, struct identity *ret)
     Elf64_Ehdr header;
     *ret = (struct identity){.nbytes = 0};
     if (!source_read(source, 0, 0, &header, sizeof header) ||
-        memcmp(header.e_ident, ELFMAG, SELFMAG) != 0 ||
-        header.e_phentsize != sizeof(Elf64_Phdr) || build_id_read(source, &header, ret))
+        memcmp(header.e_ident, ELFMAG, SELFMAG) != 0 || header.e_phentsize != sizeof(Elf64_Phdr) ||
+        build_id_read(source, &header, ret))
         return;
     if (source_read(source, 0, 0, ret->bytes, PAGE_NBYTES))
         ret->nbytes = PAGE_NBYTES;

@@ -18,7 +18,7 @@
 #define LIMIT_DYNAMIC 1024 // entries of PT_DYNAMIC: 30 and one for each library it needs
 #define LIMIT_CHAIN 100000 // symbols of one hash bucket: one or two, many only in a broken table
 #define LIMIT_SYMBOLS (1u << 20) // of one library; the largest export some 100,000
-#define LIMIT_NAME 1024    // bytes of a symbol's name that is looked for
+#define LIMIT_NAME 1024          // bytes of a symbol's name that is looked for
 
 static bool read_bytes(struct memory *memory, mx_addr addr, void *ret, size_t nbytes)
 {

@@ -7,8 +7,10 @@
 #include <unistd.h>
 
 #include "base/cleanup.h"
+#include "base/sorted.h"
 
-#define LIMIT_TABLE ((uint64_t)1 << 30) // bytes of .symtab or .strtab: the largest libraries have 0.5 GB
+#define LIMIT_TABLE                                                                                \
+    ((uint64_t)1 << 30) // bytes of .symtab or .strtab: the largest libraries have 0.5 GB
 #define SYMBOLS_AT_ONCE 512
 #define LIMIT_NESTED 64 // variables that begin before addr and may still hold it: C has none
 
@@ -168,16 +170,9 @@ void elf_variables_free(struct elf_variables *variables)
 static const struct elf_variable *variable_around(const struct elf_variables *variables,
                                                   uint64_t addr)
 {
-    size_t low = 0, high = variables->items.count;
-    while (low < high) {
-        size_t middle = (low + high) / 2;
-        if (variables->items.items[middle].start <= addr)
-            low = middle + 1;
-        else
-            high = middle;
-    }
-    for (unsigned i = 0; low && i < LIMIT_NESTED; i++, low--) {
-        const struct elf_variable *variable = &variables->items.items[low - 1];
+    size_t after = sorted_upto(variables->items.items, variables->items.count, addr);
+    for (unsigned i = 0; after && i < LIMIT_NESTED; i++, after--) {
+        const struct elf_variable *variable = &variables->items.items[after - 1];
         if (addr - variable->start < variable->nbytes)
             return variable;
     }
