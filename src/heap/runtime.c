@@ -89,21 +89,22 @@ static uint32_t distance(const struct choice *choice, uint32_t hex)
     return own <= hex ? hex - own : own - hex + 1;
 }
 
-static size_t rank_tables(struct memory *memory, const struct candidate *candidate, uint32_t hex,
+static size_t rank_tables(struct memory *memory, mx_addr runtime, const struct runtime *told,
                           struct choice choices[LIMIT_CHOICES])
 {
     const struct layout *newest = NULL;
+    uint32_t hex = told->version_hex;
     size_t count = 0;
     for (size_t i = 0; i < layout_count(); i++)
-        if (!layout_at(i)->free_threaded && layout_at(i)->debug == candidate->debug)
+        if (!layout_at(i)->free_threaded && layout_at(i)->debug == told->debug)
             newest = layout_at(i);
     bool unknown = newest && hex >> 16 > newest->version_hex >> 16;
     for (size_t i = 0; i < layout_count() && count < LIMIT_CHOICES; i++) {
         struct choice choice = {layout_at(i), 0};
-        if (choice.table->free_threaded || choice.table->debug != candidate->debug ||
+        if (choice.table->free_threaded || choice.table->debug != told->debug ||
             (unknown ? choice.table != newest : choice.table->version_hex >> 16 != hex >> 16))
             continue;
-        choice.differences = debug_offsets_differences(memory, candidate->runtime, choice.table);
+        choice.differences = debug_offsets_differences(memory, runtime, choice.table);
         if (choice.differences < 0)
             continue;
         size_t at = count++;
@@ -123,7 +124,7 @@ static bool choose_told_layout(struct memory *memory, const struct candidate *ca
 {
     struct choice choices[LIMIT_CHOICES];
     uint32_t hex = 0;
-    size_t count = rank_tables(memory, candidate, ret->version_hex, choices);
+    size_t count = rank_tables(memory, candidate->runtime, ret, choices);
     for (size_t i = 0; i < 2 * count; i++) { // twice: the second time a collection may be running
         const struct choice *choice = &choices[i % count];
         const struct layout *layout =
@@ -144,6 +145,7 @@ static bool choose_layout(struct memory *memory, const struct candidate *candida
     struct debug_offsets told;
     uint64_t published = 0;
     uint32_t hex = 0;
+    ret->debug = candidate->debug;
     if (debug_offsets_read(memory, candidate->runtime, &told)) {
         ret->version_hex = told.version_hex;
         ret->free_threaded = told.free_threaded;
