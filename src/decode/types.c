@@ -57,6 +57,7 @@ void decoder_fini(struct decoder *decoder)
     }
     free(decoder->types);
     free(decoder->slots);
+    free(decoder->thread_counts);
     *decoder = (struct decoder){.last_type = NO_TYPE};
 }
 

@@ -24,7 +24,7 @@ struct search {
 #define LIMIT_UNREACHED_COUNT (1 << 20)
 
 // Is the block that of an object with `offset` bytes in front of it?
-static bool unreached_header(struct mx_heap *heap, mx_addr block, uint32_t offset, uint32_t nbytes,
+static bool unreached_header(struct mx_heap *heap, mx_addr block, uint32_t offset, uint64_t nbytes,
                              struct header *ret)
 {
     struct decoder *decoder = &heap->decoder;
@@ -36,7 +36,7 @@ static bool unreached_header(struct mx_heap *heap, mx_addr block, uint32_t offse
            type->basicsize <= nbytes - offset && type->basicsize > nbytes / 4;
 }
 
-static void unreached_block(void *data, mx_addr block, uint32_t nbytes)
+static void unreached_block(void *data, mx_addr block, uint64_t nbytes)
 {
     struct search *search = data;
     uint32_t index;
@@ -82,10 +82,10 @@ static mx_status group_by_type(struct search *search, struct findings *findings,
 mx_status heap_find_unreached(struct mx_heap *heap, struct findings *findings, struct mx_error *err)
 {
     struct search search = {.heap = heap};
-    for (size_t i = 0; heap->allocator.pymalloc && i < heap->regions.count; i++) {
+    for (size_t i = 0; i < heap->regions.count; i++) {
         const struct region *region = &heap->regions.items[i];
-        pymalloc_each_used(&heap->allocator, region->start, region->start + region->nbytes,
-                           unreached_block, &search);
+        allocator_each_used(&heap->allocator, region->start, region->start + region->nbytes,
+                            unreached_block, &search);
     }
     if (search.found.count)
         qsort(search.found.items, search.found.count, sizeof *search.found.items,
