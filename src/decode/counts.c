@@ -7,8 +7,6 @@
 //
 // Include/object.h, Include/refcount.h; Include/internal/pycore_object.h and pycore_gc.h;
 // Objects/object.c, _PyObject_SetDeferredRefcount.
-#include <stdlib.h>
-
 #include "decode/decoder.h"
 
 // A count that no real object reaches: 2^40 references fill 8 TiB.
@@ -61,48 +59,19 @@ bool refcount_decode(const struct layout *layout, const uint8_t *bytes, struct h
 
 // ---- counts that threads keep -----------------------------------------------------------------
 
-static struct thread_count *count_slot(struct thread_count *counts, uint32_t mask, mx_addr addr)
-{
-    uint32_t i = (uint32_t)((addr >> 3) * 0x9E3779B97F4A7C15ull >> 40) & mask;
-    while (counts[i].addr && counts[i].addr != addr)
-        i = (i + 1) & mask;
-    return &counts[i];
-}
-
-static bool counts_grow(struct decoder *decoder)
-{
-    uint32_t mask = decoder->thread_counts ? decoder->thread_count_mask * 2 + 1 : 255;
-    struct thread_count *grown = calloc((size_t)mask + 1, sizeof *grown);
-    if (!grown)
-        return false;
-    for (uint32_t i = 0; decoder->thread_counts && i <= decoder->thread_count_mask; i++)
-        if (decoder->thread_counts[i].addr)
-            *count_slot(grown, mask, decoder->thread_counts[i].addr) = decoder->thread_counts[i];
-    free(decoder->thread_counts);
-    decoder->thread_counts = grown;
-    decoder->thread_count_mask = mask;
-    return true;
-}
-
 void decoder_add_count(struct decoder *decoder, mx_addr addr, int64_t references)
 {
-    if (!addr || addr % 8 || references > LIMIT_REFCOUNT || references < -LIMIT_REFCOUNT ||
-        decoder->thread_count_used >= LIMIT_COUNTS)
+    if (addr % 8 || references > LIMIT_REFCOUNT || references < -LIMIT_REFCOUNT ||
+        decoder->thread_counts.used >= LIMIT_COUNTS)
         return;
-    if ((!decoder->thread_counts ||
-         (decoder->thread_count_used + 1) * 2 > decoder->thread_count_mask) &&
-        !counts_grow(decoder))
-        return;
-    struct thread_count *slot = count_slot(decoder->thread_counts, decoder->thread_count_mask, addr);
-    decoder->thread_count_used += !slot->addr;
-    slot->addr = addr;
-    int64_t sum = slot->references + references;
-    slot->references = sum < LIMIT_REFCOUNT && sum > -LIMIT_REFCOUNT ? sum : slot->references;
+    uint64_t *sum = map_put(&decoder->thread_counts, addr);
+    if (sum)
+        *sum += (uint64_t)references;
 }
 
 int64_t decoder_thread_count(const struct decoder *decoder, mx_addr addr)
 {
-    if (!decoder->thread_counts)
-        return 0;
-    return count_slot(decoder->thread_counts, decoder->thread_count_mask, addr)->references;
+    const uint64_t *sum = map_find(&decoder->thread_counts, addr);
+    int64_t references = sum ? (int64_t)*sum : 0;
+    return references < LIMIT_REFCOUNT && references > -LIMIT_REFCOUNT ? references : 0;
 }

@@ -8,6 +8,7 @@
 #ifndef MX_DECODE_DECODER_H
 #define MX_DECODE_DECODER_H
 
+#include "base/map.h"
 #include "layout/layout.h"
 #include "memory/memory.h"
 
@@ -99,16 +100,12 @@ struct type_info {
     int sizer;           // of a type with a __sizeof__ of its own, or NO_SIZER
     int extension;       // of a type with references outside its struct, or NO_EXTENSION
     bool gc, preheader, heap;
+    bool counts_items; // its items are numbers, though as wide as pointers
     bool leaf;  // no instance refers to anything but its type
     char *name; // qualified, made by type_qualified_name
 };
 
 #define NO_TYPE UINT32_MAX
-
-struct thread_count {
-    mx_addr addr; // 0: free
-    int64_t references;
-};
 
 struct decoder {
     struct memory *memory;
@@ -116,8 +113,7 @@ struct decoder {
     mx_addr type_type;        // PyType_Type
     struct type_info **types; // in order of discovery; each stays where it is
     uint32_t type_count, type_capacity;
-    struct type_slot *slots; // address -> index, open addressing
-    uint32_t slot_mask, slot_used;
+    struct map type_numbers; // address -> number of its type; what is no type, too
     mx_addr last_type_addr;
     uint32_t last_type;
     uint64_t undecoded;
@@ -126,12 +122,11 @@ struct decoder {
     uint64_t word_count;              // of all types' words
     mx_addr interned[LIMIT_INTERNED]; // the dicts of interned strings, one for each heap
     int interned_count;
-    struct thread_count *thread_counts; // decoder_add_count
-    uint32_t thread_count_mask, thread_count_used;
+    struct map thread_counts; // object -> references, two's complement: decoder_add_count
 };
 
-mx_status decoder_init(struct decoder *decoder, struct memory *memory, const struct layout *layout,
-                       mx_addr type_type, struct mx_error *err);
+void decoder_init(struct decoder *decoder, struct memory *memory, const struct layout *layout,
+                  mx_addr type_type);
 void decoder_fini(struct decoder *decoder);
 
 // ---- a limit to all work ----------------------------------------------------------------------

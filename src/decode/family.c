@@ -285,6 +285,8 @@ bool type_classify(struct decoder *decoder, struct type_info *info)
         if (decoder_take(decoder, BASE_WORK) < BASE_WORK)
             break;
         int family = family_by_name(base);
+        // Modules/_sre/sre.h, MatchObject: where the groups begin and end
+        info->counts_items |= base_is_from_c(base) && strcmp(base->name, "re.Match") == 0;
         if (info->sizer == NO_SIZER && base_is_from_c(base)) {
             info->sizer = type_sizer(base->name);
             info->family_nbytes = info->sizer == NO_SIZER ? 0 : base->basicsize;

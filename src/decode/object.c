@@ -96,7 +96,7 @@ static void items_visit(struct decoder *decoder, mx_addr addr, const struct type
                         struct visitor *visitor)
 {
     uint64_t count = object_items(decoder, addr, type);
-    if (type->itemsize != 8 || !count ||
+    if (type->itemsize != 8 || type->counts_items || !count ||
         !memory_at(decoder->memory, addr, type->basicsize + 8 * count))
         return;
     count = decoder_take(decoder, count);

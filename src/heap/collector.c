@@ -96,6 +96,15 @@ struct tracked {
     uint64_t count;
 };
 
+// Code, functions and classes that were made immortal keep what they refer to for ever, also when
+// nothing refers to them any more (3.13t: Objects/object.c, _PyObject_SetDeferredRefcount).
+static bool is_immortal(struct mx_heap *heap, mx_addr addr)
+{
+    const uint8_t *bytes = memory_at(heap->memory, addr, (uint64_t)heap->decoder.layout->object_size);
+    struct header header;
+    return bytes && refcount_decode(heap->decoder.layout, bytes, &header) && header.immortal;
+}
+
 // Python/gc_free_threading.c, op_from_block: every block of two of a thread's heaps is an object.
 static void tracked_block(void *data, mx_addr block, uint64_t nbytes, int tag)
 {
@@ -110,9 +119,12 @@ static void tracked_block(void *data, mx_addr block, uint64_t nbytes, int tag)
         addr += DEBUG_HEAD;
     if (addr + (uint64_t)l->object_size > block + nbytes ||
         !memory_u8(heap->memory, addr + (uint64_t)l->object_gc_bits, &bits) ||
-        !(bits & GC_BIT_TRACKED) || !(bits & GC_BIT_FROZEN) == tracked->frozen)
+        !(bits & GC_BIT_FROZEN) == tracked->frozen)
         return;
-    tracked->count += heap_add_object(heap, addr, true);
+    if (bits & GC_BIT_TRACKED)
+        tracked->count += heap_add_object(heap, addr, true);
+    else if (is_immortal(heap, addr))
+        heap_add_object(heap, addr, true);
 }
 
 static uint64_t read_tracked(struct mx_heap *heap, bool frozen)

@@ -11,6 +11,7 @@
 #include <stdlib.h>
 
 #include "base/error.h"
+#include "base/map.h"
 
 enum {
     SLICE_SHIFT = 16, // MI_SEGMENT_SLICE_SHIFT
@@ -41,8 +42,7 @@ struct mi_page {
 struct mimalloc {
     struct memory *memory;
     const struct layout *layout;
-    mx_addr *delayed; // a set: blocks that other threads have freed, and heaps whose lists were read
-    size_t delayed_mask, delayed_count;
+    struct map delayed; // blocks that other threads have freed, and heaps whose lists were read
     struct mi_page slots[PAGE_SLOTS];
 };
 
@@ -61,7 +61,7 @@ mx_status mimalloc_new(struct memory *memory, const struct layout *layout, struc
 void mimalloc_free(struct mimalloc *mimalloc)
 {
     if (mimalloc)
-        free(mimalloc->delayed);
+        map_free(&mimalloc->delayed);
     free(mimalloc);
 }
 
@@ -81,42 +81,16 @@ static uint32_t half(struct mimalloc *mimalloc, mx_addr addr, int32_t offset)
 
 // ---- blocks freed by other threads ------------------------------------------------------------
 
-static mx_addr *delayed_slot(mx_addr *set, size_t mask, mx_addr addr)
-{
-    size_t i = (size_t)((addr >> 3) * 0x9E3779B97F4A7C15ull >> 32) & mask;
-    while (set[i] && set[i] != addr)
-        i = (i + 1) & mask;
-    return &set[i];
-}
-
 static bool is_delayed(const struct mimalloc *mimalloc, mx_addr addr)
 {
-    return mimalloc->delayed && *delayed_slot(mimalloc->delayed, mimalloc->delayed_mask, addr);
+    return map_find(&mimalloc->delayed, addr) != NULL;
 }
 
-// True when it was not in the set before.
+// True when it was not known before.
 static bool delayed_add(struct mimalloc *mimalloc, mx_addr addr)
 {
-    if (mimalloc->delayed_count >= LIMIT_DELAYED)
-        return false;
-    if ((mimalloc->delayed_count + 1) * 2 > mimalloc->delayed_mask) {
-        size_t mask = mimalloc->delayed_mask ? mimalloc->delayed_mask * 2 + 1 : 255;
-        mx_addr *grown = calloc(mask + 1, sizeof *grown);
-        if (!grown)
-            return false;
-        for (size_t i = 0; mimalloc->delayed && i <= mimalloc->delayed_mask; i++)
-            if (mimalloc->delayed[i])
-                *delayed_slot(grown, mask, mimalloc->delayed[i]) = mimalloc->delayed[i];
-        free(mimalloc->delayed);
-        mimalloc->delayed = grown;
-        mimalloc->delayed_mask = mask;
-    }
-    mx_addr *slot = delayed_slot(mimalloc->delayed, mimalloc->delayed_mask, addr);
-    if (*slot)
-        return false;
-    *slot = addr;
-    mimalloc->delayed_count++;
-    return true;
+    uint64_t *known = mimalloc->delayed.used < LIMIT_DELAYED ? map_put(&mimalloc->delayed, addr) : NULL;
+    return known && !(*known)++;
 }
 
 // alloc.c, mi_free_block_mt: where a page is full, the first block that another thread frees goes on
