@@ -11,10 +11,10 @@
 
 // A count that no real object reaches: 2^40 references fill 8 TiB.
 #define LIMIT_REFCOUNT (1ll << 40)
-#define LIMIT_FLAGS 16             // ob_flags has four bits: Include/refcount.h, pycore_object.h
-#define DEFERRED (INT64_MAX / 8)   // _Py_REF_DEFERRED
-#define GC_DEFERRED 64             // _PyGC_BITS_DEFERRED
-#define LIMIT_COUNTS (1u << 24)    // objects of which threads keep counts
+#define LIMIT_FLAGS 16           // ob_flags has four bits: Include/refcount.h, pycore_object.h
+#define DEFERRED (INT64_MAX / 8) // _Py_REF_DEFERRED
+#define GC_DEFERRED 64           // _PyGC_BITS_DEFERRED
+#define LIMIT_COUNTS (1u << 24)  // objects of which threads keep counts
 
 static bool biased_decode(const struct layout *layout, const uint8_t *bytes, int64_t mark,
                           struct header *ret)

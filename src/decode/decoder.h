@@ -101,8 +101,8 @@ struct type_info {
     int extension;       // of a type with references outside its struct, or NO_EXTENSION
     bool gc, preheader, heap;
     bool counts_items; // its items are numbers, though as wide as pointers
-    bool leaf;  // no instance refers to anything but its type
-    char *name; // qualified, made by type_qualified_name
+    bool leaf;         // no instance refers to anything but its type
+    char *name;        // qualified, made by type_qualified_name
 };
 
 #define NO_TYPE UINT32_MAX
@@ -186,7 +186,8 @@ bool type_inherits(struct decoder *decoder, uint32_t type, const char *name);
 
 struct header {
     mx_addr addr;
-    int64_t refcount; // a mark when immortal; 0 where only references that do not count keep it alive
+    int64_t
+        refcount; // a mark when immortal; 0 where only references that do not count keep it alive
     bool immortal;
     bool deferred; // free-threaded: stacks may refer to it without counting
     uint32_t type;

@@ -100,7 +100,7 @@ static uint64_t unpickler_extra(struct decoder *decoder, mx_addr fields)
     uint64_t after = nbytes > 256 ? 56 : 48;
     uint64_t lengths = nbytes > 264 ? 5 : 3;
     mx_addr tail = fields + nbytes - after; // encoding
-    mx_addr line = tail - 48 - 8 * lengths;                   // input_line
+    mx_addr line = tail - 48 - 8 * lengths; // input_line
     return 8 * word_at(decoder, fields + 16) +
            (word_at(decoder, tail + 16) ? 8 * word_at(decoder, tail + 32) : 0) +
            string_nbytes(decoder, word_at(decoder, line)) +

@@ -39,7 +39,8 @@ struct pool_cache {
 mx_status allocator_init(struct allocator *allocator, struct memory *memory,
                          const struct layout *layout, struct mx_error *err)
 {
-    *allocator = (struct allocator){.memory = memory, .pool_nbytes = layout->pool_nbytes,
+    *allocator = (struct allocator){.memory = memory,
+                                    .pool_nbytes = layout->pool_nbytes,
                                     .separates_objects = layout->free_threaded};
     allocator->pools = calloc(1, sizeof *allocator->pools);
     return allocator->pools ? MX_OK : fail_no_memory(err);

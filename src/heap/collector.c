@@ -100,7 +100,8 @@ struct tracked {
 // nothing refers to them any more (3.13t: Objects/object.c, _PyObject_SetDeferredRefcount).
 static bool is_immortal(struct mx_heap *heap, mx_addr addr)
 {
-    const uint8_t *bytes = memory_at(heap->memory, addr, (uint64_t)heap->decoder.layout->object_size);
+    const uint8_t *bytes =
+        memory_at(heap->memory, addr, (uint64_t)heap->decoder.layout->object_size);
     struct header header;
     return bytes && refcount_decode(heap->decoder.layout, bytes, &header) && header.immortal;
 }

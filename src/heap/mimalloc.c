@@ -89,7 +89,8 @@ static bool is_delayed(const struct mimalloc *mimalloc, mx_addr addr)
 // True when it was not known before.
 static bool delayed_add(struct mimalloc *mimalloc, mx_addr addr)
 {
-    uint64_t *known = mimalloc->delayed.used < LIMIT_DELAYED ? map_put(&mimalloc->delayed, addr) : NULL;
+    uint64_t *known =
+        mimalloc->delayed.used < LIMIT_DELAYED ? map_put(&mimalloc->delayed, addr) : NULL;
     return known && !(*known)++;
 }
 
@@ -122,8 +123,8 @@ struct segment_facts {
 static bool segment_read(struct mimalloc *mimalloc, mx_addr addr, struct segment_facts *ret)
 {
     const struct layout *l = mimalloc->layout;
-    if (!addr || !memory_at(mimalloc->memory, addr,
-                            (uint64_t)(l->mi_segment_slices + l->mi_page_size)))
+    if (!addr ||
+        !memory_at(mimalloc->memory, addr, (uint64_t)(l->mi_segment_slices + l->mi_page_size)))
         return false;
     uint64_t entries = word(mimalloc, addr, l->mi_segment_slice_entries);
     uint64_t info = word(mimalloc, addr, l->mi_segment_info_slices);
@@ -196,7 +197,8 @@ static void page_read(struct mimalloc *mimalloc, const struct segment_facts *seg
 {
     const struct layout *l = mimalloc->layout;
     memset(page, 0, sizeof *page);
-    page->addr = segment->addr + (uint64_t)(l->mi_segment_slices + (int32_t)index * l->mi_page_size);
+    page->addr =
+        segment->addr + (uint64_t)(l->mi_segment_slices + (int32_t)index * l->mi_page_size);
     if (!page_describe(mimalloc, segment, index, page) ||
         !mark_free(mimalloc, page, word(mimalloc, page->addr, l->mi_page_free)) ||
         !mark_free(mimalloc, page, word(mimalloc, page->addr, l->mi_page_local_free)) ||
@@ -233,7 +235,8 @@ static const struct mi_page *page_at(struct mimalloc *mimalloc, mx_addr addr)
     if (back % (uint32_t)l->mi_page_size || back / (uint32_t)l->mi_page_size > index)
         return NULL;
     uint32_t first = index - back / (uint32_t)l->mi_page_size;
-    struct mi_page *page = &mimalloc->slots[(slice - back) / (uint32_t)l->mi_page_size % PAGE_SLOTS];
+    struct mi_page *page =
+        &mimalloc->slots[(slice - back) / (uint32_t)l->mi_page_size % PAGE_SLOTS];
     if (page->addr != slice - back)
         page_read(mimalloc, &segment, first, page);
     uint32_t slices = half(mimalloc, page->addr, l->mi_page_slice_count);

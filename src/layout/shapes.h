@@ -67,8 +67,8 @@ enum int_shape {
 
 // Include/cpython/unicodeobject.h
 enum str_shape {
-    STR_WSTR,    // 3.8 to 3.11: wstr, strings that are not ready, state with a `ready` bit
-    STR_COMPACT, // 3.12 on
+    STR_WSTR,          // 3.8 to 3.11: wstr, strings that are not ready, state with a `ready` bit
+    STR_COMPACT,       // 3.12 on
     STR_INTERNED_BYTE, // 3.14t on: the same, `interned` is a byte of its own before the other bits
 };
 
