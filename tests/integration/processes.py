@@ -43,7 +43,7 @@ def found_interpreters() -> Dict[str, dict]:
         facts = tool.ask(path)
         if facts is None or facts["binary"] in [other["binary"] for other in found.values()]:
             continue
-        name = ".".join(map(str, facts["version"]))
+        name = ".".join(map(str, facts["version"])) + ("t" if facts["free_threaded"] else "")
         if facts["binary"].startswith("/usr/bin/"):
             name += "-debian"
         found[name if name not in found else f"{name}-{len(found)}"] = facts
@@ -58,6 +58,7 @@ def is_supported(facts: dict) -> bool:
 class Interpreter(NamedTuple):
     path: str
     version: tuple
+    free_threaded: bool
 
 
 class Target(NamedTuple):
