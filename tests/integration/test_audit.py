@@ -228,7 +228,7 @@ def test_a_stripped_library_is_named_by_its_sections(
 def test_a_library_of_another_build_is_not_asked_for_names(
     interpreter: Interpreter, tmp_path: Path
 ) -> None:
-    """The removed file is still there for those who may open map_files; its successor is another."""
+    """The removed file is there still for whoever may open map_files; another has its place."""
     library = build(interpreter, tmp_path)
     with running(interpreter.path, TARGETS / "leaking.py", tmp_path, 8) as target:
         library.unlink()
