@@ -161,12 +161,16 @@ def test_a_word_in_freed_memory_holds_nothing(leaking: Leaking) -> None:
     assert kind(leaking.finding("Forgotten")) == ("unknown", 1, 1)
 
 
-def test_a_leak_whose_address_is_on_a_c_stack_is_listed_as_possible(leaking: Leaking) -> None:
-    """No tool can tell it from a reference that the C function owns: so it is listed, not hidden."""
+def test_a_leak_whose_address_is_on_a_stack_is_listed_as_possible(leaking: Leaking) -> None:
+    """No tool can tell it from a reference that the C function owns: so it is listed, not hidden.
+
+    The same holds for the unused slots of a value stack, whose height is not known to 3.13.
+    """
     finding = leaking.finding("InSight")
-    assert kind(finding) == ("C stack", 1, 1)
+    assert kind(finding)[1:] == (1, 1)
+    assert finding["holder"] in ("C stack", "value stack")
     assert finding["confidence"] == "possible"
-    assert "wait at leaking.py" in finding["where"]
+    assert re.search(r"wait at .*leaking\.py", finding["where"])
 
 
 def test_fail_on_is_for_scripts(leaking: Leaking) -> None:

@@ -5,6 +5,7 @@ python leaking.py FOLDER_OF_THE_MODULE 8
 
 import json
 import sys
+import threading
 
 sys.path.insert(0, sys.argv[1])
 import leaky  # noqa: E402
@@ -17,28 +18,37 @@ for name in NAMES.split():
     globals()[name] = type(name, (), {})
 many = int(sys.argv[2])  # not a constant
 
-for _ in range(5):
-    leaky.leak(Leaked())  # noqa: F821
-# Bytes are not tracked: no list of the collector has them. In a pool, and in a chunk of malloc's.
-leaky.leak(b"lost " * many)
-leaky.leak(bytearray(b"lost " * many))
-leaky.leak(b"large " * 1000 * many)
 held = {}
-for name, function in {
-    "LeakedButHeld": leaky.leak,
-    "GivenUp": leaky.release,
-    "Kept": leaky.keep,
-    "KeptInLocal": leaky.keep_in_local,
-    "KeptInTable": leaky.keep_in_table,
-    "PutAway": leaky.put_away,
-    "PutDeeper": leaky.put_deeper,
-    "Lost": leaky.lose,
-    "LostSmall": leaky.lose_small,
-    "Forgotten": leaky.forget,
-}.items():
-    # Twice in the list: one reference may be given up too often.
-    held[name] = [globals()[name]()] * 2
-    function(held[name][0])
+
+
+def use_bugs():
+    for _ in range(5):
+        leaky.leak(Leaked())  # noqa: F821
+    # Bytes are not tracked: no list of the collector has them. In a pool, and in a chunk of malloc's.
+    leaky.leak(b"lost " * many)
+    leaky.leak(bytearray(b"lost " * many))
+    leaky.leak(b"large " * 1000 * many)
+    for name, function in {
+        "LeakedButHeld": leaky.leak,
+        "GivenUp": leaky.release,
+        "Kept": leaky.keep,
+        "KeptInLocal": leaky.keep_in_local,
+        "KeptInTable": leaky.keep_in_table,
+        "PutAway": leaky.put_away,
+        "PutDeeper": leaky.put_deeper,
+        "Lost": leaky.lose,
+        "LostSmall": leaky.lose_small,
+        "Forgotten": leaky.forget,
+    }.items():
+        # Twice in the list: one reference may be given up too often.
+        held[name] = [globals()[name]()] * 2
+        function(held[name][0])
+
+
+# In a thread that has ended: its C stack, and what was left behind on it, is gone.
+thread = threading.Thread(target=use_bugs)
+thread.start()
+thread.join()
 held["InSight"] = [InSight()]  # noqa: F821
 
 
