@@ -24,7 +24,7 @@ held = {}
 def use_bugs():
     for _ in range(5):
         leaky.leak(Leaked())  # noqa: F821
-    # Bytes are not tracked: no list of the collector has them. In a pool, and in a chunk of malloc's.
+    # Bytes are not tracked: no list of the collector has them. In a pool, and in malloc's memory.
     leaky.leak(b"lost " * many)
     leaky.leak(bytearray(b"lost " * many))
     leaky.leak(b"large " * 1000 * many)
