@@ -34,6 +34,18 @@ def load_tool(name: str) -> Any:
     return module
 
 
+def name_of(facts: dict) -> str:
+    """ "3.13.18d-debian": version, build, and how it was made, as its folder says."""
+    name = ".".join(map(str, facts["version"]))
+    name += "t" * facts["free_threaded"] + "d" * facts["debug"]
+    folder = Path(facts["binary"]).parent.parent
+    origin = "debian" if folder == Path("/usr") else folder.name
+    if origin == "usr":  # of a Debian unpacked elsewhere
+        origin = folder.parent.name
+    words = [word for word in origin.split("-") if not word[:1].isdigit()]
+    return "-".join([name, *words])
+
+
 @functools.lru_cache(maxsize=None)
 def found_interpreters() -> Dict[str, dict]:
     """Name -> what tools/python-envs found out about it: all implementations and versions."""
@@ -43,9 +55,7 @@ def found_interpreters() -> Dict[str, dict]:
         facts = tool.ask(path)
         if facts is None or facts["binary"] in [other["binary"] for other in found.values()]:
             continue
-        name = ".".join(map(str, facts["version"]))
-        if facts["binary"].startswith("/usr/bin/"):
-            name += "-debian"
+        name = name_of(facts)
         found[name if name not in found else f"{name}-{len(found)}"] = facts
     return found
 
@@ -56,6 +66,7 @@ def is_supported(facts: dict) -> bool:
         facts["implementation"] == "cpython"
         and (3, 8) <= version <= (3, 15)
         and not facts["free_threaded"]
+        and not load_tool("python-envs").has_traced_headers(facts)
     )
 
 
