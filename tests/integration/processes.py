@@ -20,6 +20,8 @@ PROGRAM = os.environ.get("MEMEXPLORER", str(ROOT / "build" / "cli" / "memexplore
 EDGES = os.environ.get("MEMEXPLORER_EDGES", str(ROOT / "build/tests/integration/edges"))
 TARGETS = Path(__file__).parent / "targets"
 LIMIT_SECONDS = 60
+LEAST_EXPLAINED = 0.999  # of the objects that are not immortal
+HELD_BY_A_THREAD = 3  # the method that it runs, the weak reference to its lock
 
 
 def load_tool(name: str) -> Any:
@@ -135,3 +137,20 @@ def objects_of(pid: int) -> Dict[int, dict]:
 def some(differences: List[str], limit: int = 30) -> str:
     """A failure message: how many, and the first of them."""
     return f"{len(differences)} differ:\n" + "\n".join(differences[:limit])
+
+
+def offenders(pid: int, kind: str) -> str:
+    done = subprocess.run(
+        [EDGES, str(pid), kind], capture_output=True, text=True, timeout=LIMIT_SECONDS
+    )
+    return "\n".join(done.stdout.splitlines()[:40])
+
+
+def check_refcounts(pid: int) -> None:
+    report = document("report", pid)
+    counts = report["refcounts"]
+    mortal = counts["explained"] + counts["surplus"] + counts["deficit"]
+    assert mortal > 5_000
+    assert counts["deficit"] == 0, offenders(pid, "deficit")
+    allowed = (1 - LEAST_EXPLAINED) * mortal + HELD_BY_A_THREAD * (len(report["threads"]) - 1)
+    assert counts["surplus"] <= allowed, f"{counts}\n{offenders(pid, 'surplus')}"
