@@ -15,6 +15,8 @@ import sys
 from pathlib import Path
 from typing import Any, Dict, Iterator, List, NamedTuple
 
+import pytest
+
 ROOT = Path(__file__).resolve().parents[2]
 PROGRAM = os.environ.get("MEMEXPLORER", str(ROOT / "build" / "cli" / "memexplorer"))
 EDGES = os.environ.get("MEMEXPLORER_EDGES", str(ROOT / "build/tests/integration/edges"))
@@ -103,6 +105,8 @@ def running(*command: Any, **options: Any) -> Iterator[Target]:
     try:
         line = process.stdout.readline()
         assert line, f"{command} ended with {process.wait()} before it was ready"
+        if line.startswith("skip "):
+            pytest.skip(line[5:].strip())
         yield Target(process.pid, line, process)
     finally:
         process.kill()

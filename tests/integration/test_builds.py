@@ -58,7 +58,7 @@ def facts(interpreter: Interpreter) -> Facts:
 
 def uses_the_c_library_here(python: str) -> bool:
     """Only then its library can be a part of a program that is compiled here."""
-    return loader_of(python).startswith("/lib")
+    return loader_of(python).startswith("/lib64/ld-linux")
 
 
 def compile_program(*options: object) -> None:

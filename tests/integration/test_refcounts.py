@@ -12,12 +12,18 @@ from processes import ROOT, TARGETS, Interpreter, check_refcounts, running
 
 @pytest.mark.parametrize(
     "program",
-    ["threads.py", "generators.py", "deep.py", "frozen.py", "disabled.py", "subinterpreter.py"],
+    [
+        "threads.py",
+        "generators.py",
+        "deep.py",
+        "frozen.py",
+        "disabled.py",
+        "subinterpreter.py",
+        "importing.py",
+    ],
 )
 def test_refcounts_are_explained_in(program: str, interpreter: Interpreter):
     with running(interpreter.path, TARGETS / program) as target:
-        if target.line.startswith("skip "):
-            pytest.skip(target.line[5:].strip())
         check_refcounts(target.pid)
 
 
