@@ -123,7 +123,7 @@ static void own_by_statics(struct owning *owning, bool cpython)
                                    .counted = cpython};
     for (size_t i = 0; i < heap->statics.ranges.count; i++) {
         const struct static_range *range = &heap->statics.ranges.items[i];
-        if (is_cpython(heap, range) != cpython)
+        if (is_cpython(heap, range) != cpython || range->end - range->start > LIMIT_STATIC)
             continue;
         for (mx_addr at = range->start; at < range->end;) {
             const struct mapping *mapping = maps_find(heap->maps, at);
