@@ -67,8 +67,7 @@ static mx_status fail_seize(int pid, uint64_t tracer, int error, struct mx_error
     return status ? status : proc_fail(pid, "mem", error, err);
 }
 
-// Seizes one thread, which does not stop it. *ret_seized is false for one that is exiting.
-static mx_status thread_seize(int pid, int tid, bool *ret_seized, struct mx_error *err)
+mx_status thread_seize(int pid, int tid, bool *ret_seized, struct mx_error *err)
 {
     *ret_seized = false;
     for (unsigned tries = 1; ptrace(PTRACE_SEIZE, tid, NULL, NULL) != 0; tries++) {
@@ -133,8 +132,7 @@ static mx_status seize_new(struct tracer *tracer, size_t *ret_count, struct mx_e
 
 // ---- waiting ----------------------------------------------------------------------------------
 
-// Sees whether a thread has stopped, and by which signal; false when it has not.
-static bool thread_has_stopped(struct frozen_thread *thread)
+bool thread_has_stopped(struct frozen_thread *thread)
 {
     siginfo_t info;
     if (ptrace(PTRACE_GETSIGINFO, thread->tid, NULL, &info) == 0)
