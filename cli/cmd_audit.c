@@ -2,6 +2,7 @@
 #include <fnmatch.h>
 #include <string.h>
 
+#include "capture.h"
 #include "command.h"
 #include "json.h"
 #include "table.h"
@@ -65,7 +66,8 @@ static void print_json(const mx_heap *heap, const struct mx_finding *findings, s
                           "example", json_address(findings[i].example),                   //
                           "place",
                           findings[i].place ? json_address(findings[i].place) : json_null(), NULL));
-    json_print(json_make("refcounts", refcounts, "findings", rows, NULL));
+    json_print(json_make("capture", capture_json(heap), //
+                         "refcounts", refcounts, "findings", rows, NULL));
 }
 
 static void print_meanings(const struct mx_finding *findings, size_t count)
@@ -103,6 +105,16 @@ static void print_table(const mx_heap *heap, const struct mx_finding *findings, 
     table_finish(&table);
     printf("\n");
     print_meanings(findings, count);
+    capture_print_note(heap);
+}
+
+// A script would take torn counts for bugs.
+static mx_status check(const struct request *request, struct mx_error *err)
+{
+    if (fail_on != FAIL_NEVER && request->mode == MX_CAPTURE_NO_PAUSE)
+        return cli_fail(err, MX_BAD_ARGUMENT,
+                        "--fail-on needs a view of one moment: --fork or --freeze, not --no-pause");
+    return MX_OK;
 }
 
 static mx_status run(struct request *request, struct mx_error *err)
@@ -128,6 +140,7 @@ static const struct argp_option options[] = {
     {"fail-on", OPTION_FAIL_ON, "WHAT", 0,
      "End with exit code 1 when there is a surplus that nothing explains, or a deficit", 0},
     TARGET_OPTIONS,
+    CAPTURE_OPTIONS,
     COMMON_OPTIONS};
 
 const struct command cmd_audit = {
@@ -143,5 +156,6 @@ const struct command cmd_audit = {
     .needs = NEEDS_PID | NEEDS_TARGET | NEEDS_HEAP,
     .options = options,
     .option = option,
+    .check = check,
     .run = run,
 };

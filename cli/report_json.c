@@ -1,6 +1,7 @@
 // report_json.c - the report as one JSON document: every type, every frame.
 #include <stdlib.h>
 
+#include "capture.h"
 #include "command.h"
 #include "json.h"
 #include "report.h"
@@ -102,6 +103,7 @@ void report_print_json(const mx_heap *heap)
                          "threads", threads_json(heap),                       //
                          "refcounts", refcounts_json(summary),                //
                          "gc", gc_json(summary),                              //
+                         "capture", capture_json(heap),                       //
                          "pause_ms", json_milliseconds(summary->pause_ns),    //
                          "walk_ms", json_milliseconds(summary->walk_ns),      //
                          "copied_bytes", count_json(summary->copied_bytes),   //
