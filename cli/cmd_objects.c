@@ -7,7 +7,11 @@
 #include <string.h>
 
 #include "arguments.h"
+<<<<<<< HEAD
 #include "capture.h"
+=======
+#include "blind_spots.h"
+>>>>>>> main
 #include "command.h"
 #include "json.h"
 #include "output.h"
@@ -196,6 +200,7 @@ static mx_status run(struct request *request, struct mx_error *err)
         capture_print_note(request->heap);
     }
     json_decref(printer.record);
+    blind_spots_warn(request->heap);
     return printer.status;
 }
 

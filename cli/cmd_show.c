@@ -3,7 +3,11 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+<<<<<<< HEAD
 #include "capture.h"
+=======
+#include "blind_spots.h"
+>>>>>>> main
 #include "command.h"
 #include "json.h"
 #include "output.h"
@@ -256,6 +260,7 @@ static mx_status run(struct request *request, struct mx_error *err)
     mx_status status = mx_heap_object(heap, subject.index, &subject.object, err);
     if (status)
         return status;
+    blind_spots_warn(heap);
     subject.found = mx_heap_found_count(heap, subject.index);
     mx_heap_kind(heap, subject.index, subject.kind, sizeof subject.kind);
     if (request->json)

@@ -171,6 +171,7 @@ static bool family_visit(struct decoder *decoder, mx_addr addr, const struct typ
     case FAMILY_WEAKREF:
     case FAMILY_EXCEPTION:
     case FAMILY_LRU_LINK:
+    case FAMILY_MATCH: // its items are numbers, the last one never written: Modules/_sre, MatchObject
     case FAMILY_MEMORYVIEW:
         return true; // words_visit does the rest
     case FAMILY_GENERIC:

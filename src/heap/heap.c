@@ -6,7 +6,9 @@
 
 #include "base/clock.h"
 #include "base/error.h"
+#include "heap/blocks.h"
 #include "heap/target.h"
+#include "heap/variables.h"
 
 // 3.11 gives the objects inside _PyRuntime and in frozen code a count that never falls to zero
 // (Include/internal/pycore_object.h, _PyObject_IMMORTAL_REFCNT).
@@ -119,11 +121,9 @@ static uint64_t decoded_nbytes(const struct mx_heap *heap)
 mx_status heap_build(struct mx_heap *heap, struct mx_error *err)
 {
     uint64_t began = clock_ns();
-    mx_status status = decoder_init(&heap->decoder, heap->memory, heap->runtime.layout,
-                                    heap->runtime.type_type, err);
-    if (!status)
-        status =
-            allocator_init(&heap->allocator, heap->memory, heap->runtime.layout->pool_nbytes, err);
+    decoder_init(&heap->decoder, heap->memory, heap->runtime.layout, heap->runtime.type_type);
+    mx_status status =
+        allocator_init(&heap->allocator, heap->memory, heap->runtime.layout->pool_nbytes, err);
     if (!status)
         decoder_allow(&heap->decoder, decoded_nbytes(heap));
     heap->most_references = (int64_t)(decoded_nbytes(heap) / sizeof(uint64_t));
@@ -228,12 +228,14 @@ void mx_heap_free(mx_heap *heap)
     vector_free(&heap->strings);
     vector_free(&heap->roots);
     vector_free(&heap->root_edges);
+    blocks_free(heap->blocks);
+    libraries_free(heap->libraries);
     statics_free(&heap->statics);
     statics_free(&heap->stacks);
     vector_free(&heap->type_stats);
     free_queue(heap);
-    free(heap->possible);
-    free(heap->claimed);
+    map_free(&heap->possible);
+    map_free(&heap->claimed);
     free(heap->addresses);
     free(heap->types);
     free(heap->found);

@@ -12,6 +12,7 @@
 
 struct candidate {
     mx_addr runtime, type_type, version;
+    bool debug; // the executable or library was made with --with-pydebug
 };
 
 static bool candidate_read(struct memory *memory, mx_addr base, struct candidate *ret)
@@ -23,6 +24,9 @@ static bool candidate_read(struct memory *memory, mx_addr base, struct candidate
         return false;
     elf_image_symbol(memory, &image, "_PyRuntime", &ret->runtime, NULL);
     elf_image_symbol(memory, &image, "Py_Version", &ret->version, NULL);
+    // Include/object.h, Include/refcount.h: exported where Py_REF_DEBUG is defined, in 3.8 to 3.15.
+    mx_addr negative_refcount;
+    ret->debug = elf_image_symbol(memory, &image, "_Py_NegativeRefcount", &negative_refcount, NULL);
     return true;
 }
 
@@ -33,8 +37,7 @@ static bool layout_fits(struct memory *memory, const struct layout *layout,
     struct decoder decoder;
     struct header header;
     bool fits = false;
-    if (decoder_init(&decoder, memory, layout, candidate->type_type, NULL) != MX_OK)
-        return false;
+    decoder_init(&decoder, memory, layout, candidate->type_type);
     mx_addr interp = field_at(&decoder, candidate->runtime, layout->runtime_interpreters_main);
     mx_addr thread = field_at(&decoder, interp, layout->interp_threads_head);
     mx_addr sys = field_at(&decoder, interp, layout->interp_sysdict);
@@ -86,18 +89,19 @@ static uint32_t distance(const struct choice *choice, uint32_t hex)
     return own <= hex ? hex - own : own - hex + 1;
 }
 
-static size_t rank_tables(struct memory *memory, mx_addr runtime, uint32_t hex,
+static size_t rank_tables(struct memory *memory, mx_addr runtime, const struct runtime *told,
                           struct choice choices[LIMIT_CHOICES])
 {
     const struct layout *newest = NULL;
+    uint32_t hex = told->version_hex;
     size_t count = 0;
     for (size_t i = 0; i < layout_count(); i++)
-        if (!layout_at(i)->free_threaded)
+        if (!layout_at(i)->free_threaded && layout_at(i)->debug == told->debug)
             newest = layout_at(i);
     bool unknown = newest && hex >> 16 > newest->version_hex >> 16;
     for (size_t i = 0; i < layout_count() && count < LIMIT_CHOICES; i++) {
         struct choice choice = {layout_at(i), 0};
-        if (choice.table->free_threaded ||
+        if (choice.table->free_threaded || choice.table->debug != told->debug ||
             (unknown ? choice.table != newest : choice.table->version_hex >> 16 != hex >> 16))
             continue;
         choice.differences = debug_offsets_differences(memory, runtime, choice.table);
@@ -120,7 +124,7 @@ static bool choose_told_layout(struct memory *memory, const struct candidate *ca
 {
     struct choice choices[LIMIT_CHOICES];
     uint32_t hex = 0;
-    size_t count = rank_tables(memory, candidate->runtime, ret->version_hex, choices);
+    size_t count = rank_tables(memory, candidate->runtime, ret, choices);
     for (size_t i = 0; i < 2 * count; i++) { // twice: the second time a collection may be running
         const struct choice *choice = &choices[i % count];
         const struct layout *layout =
@@ -141,6 +145,7 @@ static bool choose_layout(struct memory *memory, const struct candidate *candida
     struct debug_offsets told;
     uint64_t published = 0;
     uint32_t hex = 0;
+    ret->debug = candidate->debug;
     if (debug_offsets_read(memory, candidate->runtime, &told)) {
         ret->version_hex = told.version_hex;
         ret->free_threaded = told.free_threaded;
@@ -151,11 +156,12 @@ static bool choose_layout(struct memory *memory, const struct candidate *candida
         ret->version_hex = (uint32_t)published; // 3.11 on
     for (size_t i = 0; i < layout_count(); i++) {
         const struct layout *layout = layout_at(i);
-        if (published && layout_for(ret->version_hex, false) != layout)
+        uint32_t known_hex = published ? ret->version_hex : layout->version_hex;
+        if (layout_for(known_hex, false, candidate->debug) != layout)
             continue;
         if (!layout_fits(memory, layout, candidate, &hex) || hex >> 16 != layout->version_hex >> 16)
             continue;
-        ret->layout = layout_for(hex, false);
+        ret->layout = layout_for(hex, false, candidate->debug);
         ret->version_hex = hex;
         ret->verified = true;
         return ret->layout != NULL;

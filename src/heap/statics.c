@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "base/error.h"
+#include "base/sorted.h"
 #include "memory/elf_symbols.h"
 
 mx_status statics_read(struct memory *memory, const struct maps *maps, struct statics *ret,
@@ -19,8 +20,8 @@ mx_status statics_read(struct memory *memory, const struct maps *maps, struct st
             image.data_start < end_before || image.data_end <= image.data_start)
             continue;
         end_before = image.data_end;
-        if (!vector_push(&ret->ranges,
-                         ((struct static_range){image.data_start, image.data_end, mapping->path})))
+        if (!vector_push(&ret->ranges, ((struct static_range){image.data_start, image.data_end,
+                                                              mapping->path, mapping->start})))
             return fail_no_memory(err);
     }
     return MX_OK;
@@ -40,7 +41,7 @@ mx_status statics_read_stacks(const struct thread_registers *threads, size_t cou
         const struct mapping *mapping = maps_find(maps, threads[i].stack_pointer);
         if (mapping &&
             !vector_push(&ret->ranges,
-                         ((struct static_range){mapping->start, mapping->end, mapping->path})))
+                         ((struct static_range){mapping->start, mapping->end, mapping->path, 0})))
             return fail_no_memory(err);
     }
     if (ret->ranges.count)
@@ -55,14 +56,7 @@ void statics_free(struct statics *statics)
 
 const struct static_range *statics_find(const struct statics *statics, mx_addr addr)
 {
-    size_t low = 0, high = statics->ranges.count;
-    while (low < high) {
-        size_t middle = (low + high) / 2;
-        if (statics->ranges.items[middle].start <= addr)
-            low = middle + 1;
-        else
-            high = middle;
-    }
-    return low && addr < statics->ranges.items[low - 1].end ? &statics->ranges.items[low - 1]
-                                                            : NULL;
+    const struct static_range *ranges = statics->ranges.items;
+    size_t after = sorted_upto(ranges, statics->ranges.count, addr);
+    return after && addr < ranges[after - 1].end ? &ranges[after - 1] : NULL;
 }
