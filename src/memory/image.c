@@ -202,7 +202,7 @@ mx_status image_capture(int pid, const struct mx_capture_options *options, struc
 void image_free(struct image *image)
 {
     struct blocks blocks = {image->blocks, image->block_count, image->block_capacity};
-    blocks_free(&blocks);
+    plan_blocks_free(&blocks);
     memory_fini(&image->memory);
     maps_free(&image->maps);
     if (image->live)

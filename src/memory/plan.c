@@ -17,7 +17,7 @@
 #include "memory/core.h"
 #include "memory/procfs.h"
 
-void blocks_free(struct blocks *blocks)
+void plan_blocks_free(struct blocks *blocks)
 {
     for (size_t i = 0; i < blocks->count; i++)
         block_release(&blocks->items[i]);
@@ -28,7 +28,7 @@ void plan_free(struct plan *plan)
 {
     maps_free(&plan->maps);
     vector_free(&plan->ranges);
-    blocks_free(&plan->blocks);
+    plan_blocks_free(&plan->blocks);
 }
 
 // ---- before it is copied ----------------------------------------------------------------------

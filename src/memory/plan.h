@@ -18,7 +18,7 @@ struct plan {
     struct blocks blocks;
 };
 
-void blocks_free(struct blocks *blocks);
+void plan_blocks_free(struct blocks *blocks);
 void plan_free(struct plan *plan);
 
 // What the process looks like now. Takes blocks out of `old` where they fit. `original` is the process
