@@ -4,7 +4,6 @@
 #include <stdio.h>
 
 #include "output.h"
-#include "text.h"
 
 void capture_print_note(const mx_heap *heap)
 {
@@ -13,11 +12,14 @@ void capture_print_note(const mx_heap *heap)
         printf("\n%sRead as it ran, so the view may be torn: objects may be missing or half made, and a "
                "surplus or deficit is not reliable. C stacks and registers were not looked at.%s\n",
                output_style(STYLE_WARNING), output_style(STYLE_PLAIN));
-    if (summary->unforked_bytes)
-        printf("\n%sNot seen: %s of mappings that the process does not give to children "
-               "(MADV_DONTFORK, MADV_WIPEONFORK); --freeze sees them.%s\n",
-               output_style(STYLE_WARNING), text_size(summary->unforked_bytes).s,
-               output_style(STYLE_PLAIN));
+}
+
+void capture_warn(const mx_heap *heap)
+{
+    if (mx_heap_summary(heap)->mode != MX_CAPTURE_NO_PAUSE)
+        return;
+    fflush(stdout);
+    fputs("memexplorer: read as it ran: the view may be torn\n", stderr);
 }
 
 json_t *capture_json(const mx_heap *heap)
@@ -28,7 +30,5 @@ json_t *capture_json(const mx_heap *heap)
     return json_make(
         "mode", json_text(from_core ? "core" : mx_capture_mode_name(summary->mode)), //
         "consistent", json_boolean(consistent),                                      //
-        "stacks_seen", json_boolean(consistent),                                     //
-        "pause_ms", json_milliseconds(summary->pause_ns),                            //
-        "unforked_bytes", json_integer((json_int_t)summary->unforked_bytes), NULL);
+        "pause_ms", json_milliseconds(summary->pause_ns), NULL);
 }

@@ -5,8 +5,10 @@
 #include "json.h"
 #include "memexplorer.h"
 
-// A line or two for a person, after an empty one, where the answer is not what it is by default.
+// A line for a person, after an empty one, where the view may be torn; else nothing.
 void capture_print_note(const mx_heap *heap);
+// The same on standard error, for answers of rows alone.
+void capture_warn(const mx_heap *heap);
 // The same for programs, always: `capture` of docs/json.md.
 json_t *capture_json(const mx_heap *heap);
 

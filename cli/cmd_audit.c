@@ -2,11 +2,8 @@
 #include <fnmatch.h>
 #include <string.h>
 
-<<<<<<< HEAD
-#include "capture.h"
-=======
 #include "blind_spots.h"
->>>>>>> main
+#include "capture.h"
 #include "command.h"
 #include "json.h"
 #include "table.h"
@@ -76,18 +73,6 @@ static void print_json(const mx_heap *heap, const struct mx_finding *findings, s
         if (is_wanted(&findings[i]))
             json_array_append_new(
                 rows,
-<<<<<<< HEAD
-                json_make("holder", json_text(mx_holder_name(findings[i].holder)),        //
-                          "where", json_text(findings[i].where),                          //
-                          "type", json_text(findings[i].type),                            //
-                          "objects", json_integer((json_int_t)findings[i].objects),       //
-                          "references", json_integer((json_int_t)findings[i].references), //
-                          "example", json_address(findings[i].example),                   //
-                          "place",
-                          findings[i].place ? json_address(findings[i].place) : json_null(), NULL));
-    json_print(json_make("capture", capture_json(heap), //
-                         "refcounts", refcounts, "findings", rows, NULL));
-=======
                 json_make("holder", json_text(mx_holder_name(findings[i].holder)),           //
                           "where", json_text(findings[i].where),                             //
                           "type", json_text(findings[i].type),                               //
@@ -98,9 +83,8 @@ static void print_json(const mx_heap *heap, const struct mx_finding *findings, s
                           "block", block_json(&findings[i]),                                 //
                           "confidence", json_text(mx_holder_confidence(findings[i].holder)), //
                           "meaning", json_text(mx_holder_meaning(findings[i].holder)), NULL));
-    json_print(json_make("refcounts", refcounts, "findings", rows, "blind_spots",
+    json_print(json_make("capture", capture_json(heap), "refcounts", refcounts, "findings", rows, "blind_spots",
                          blind_spots_json(spots), NULL));
->>>>>>> main
 }
 
 static void print_meanings(const struct mx_finding *findings, size_t count)
@@ -163,7 +147,7 @@ static void print_table(const mx_heap *heap, const struct mx_finding *findings, 
     table_finish(&table);
     printf("\n");
     print_meanings(findings, count);
-<<<<<<< HEAD
+    blind_spots_print(spots, "Not seen, or not for certain", "  ");
     capture_print_note(heap);
 }
 
@@ -174,9 +158,6 @@ static mx_status check(const struct request *request, struct mx_error *err)
         return cli_fail(err, MX_BAD_ARGUMENT,
                         "--fail-on needs a view of one moment: --fork or --freeze, not --no-pause");
     return MX_OK;
-=======
-    blind_spots_print(spots, "Not seen, or not for certain", "  ");
->>>>>>> main
 }
 
 static mx_status run(struct request *request, struct mx_error *err)

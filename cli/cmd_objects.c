@@ -7,11 +7,8 @@
 #include <string.h>
 
 #include "arguments.h"
-<<<<<<< HEAD
-#include "capture.h"
-=======
 #include "blind_spots.h"
->>>>>>> main
+#include "capture.h"
 #include "command.h"
 #include "json.h"
 #include "output.h"

@@ -5,11 +5,8 @@
 #include <string.h>
 
 #include "arguments.h"
-<<<<<<< HEAD
-#include "capture.h"
-=======
 #include "blind_spots.h"
->>>>>>> main
+#include "capture.h"
 #include "command.h"
 #include "output.h"
 #include "report.h"
@@ -224,12 +221,8 @@ static mx_status run(struct request *request, struct mx_error *err)
     print_refcounts(summary);
     print_gc(summary);
     print_threads(heap);
-<<<<<<< HEAD
-    print_blind_spots(summary);
-    capture_print_note(heap);
-=======
     blind_spots_print(&spots, "Not seen, or not for certain", "  ");
->>>>>>> main
+    capture_print_note(heap);
     return MX_OK;
 }
 

@@ -3,11 +3,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-<<<<<<< HEAD
-#include "capture.h"
-=======
 #include "blind_spots.h"
->>>>>>> main
+#include "capture.h"
 #include "command.h"
 #include "json.h"
 #include "output.h"

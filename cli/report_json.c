@@ -1,11 +1,8 @@
 // report_json.c - the report as one JSON document: every type, every frame.
 #include <stdlib.h>
 
-<<<<<<< HEAD
-#include "capture.h"
-=======
 #include "blind_spots.h"
->>>>>>> main
+#include "capture.h"
 #include "command.h"
 #include "json.h"
 #include "report.h"

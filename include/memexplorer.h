@@ -203,7 +203,6 @@ struct mx_heap_summary {
     struct mx_generation generations[4];  // 0, 1, 2, permanent
     mx_capture_mode mode;                 // how its memory was read; of a core, MX_CAPTURE_FREEZE
     uint64_t pause_ns;                    // how long the target was stopped
-    uint64_t unforked_bytes; // MX_CAPTURE_FORK: of mappings that it does not give to children
     uint64_t copied_bytes, skipped_bytes; // skipped: mapped and writable, but could not be read
     uint64_t walk_ns;                     // finding the objects, counting the references
     uint64_t undecoded;                   // objects whose contents made no sense and were left out
@@ -325,6 +324,7 @@ MX_EXPORT const char *mx_holder_confidence(mx_holder holder);
 struct mx_blind_spots {
     uint64_t
         unreadable_bytes;  // of private memory that should have been copied: objects may be missing
+    uint64_t unforked_bytes; // MX_CAPTURE_FORK: of mappings that it does not give to children
     uint64_t device_bytes; // mapped devices, never read
     uint64_t shared_bytes; // memory shared with other processes, not copied
     uint64_t file_bytes;   // mappings of large files, of which the process changed nothing

@@ -205,7 +205,6 @@ mx_status mx_heap_capture(mx_target *target, const struct mx_capture_options *op
     heap->maps = &heap->image.maps;
     heap->summary.mode = how.mode;
     heap->summary.pause_ns = heap->image.pause_ns;
-    heap->summary.unforked_bytes = heap->image.unforked_bytes;
     heap->summary.copied_bytes = heap->image.copied_bytes;
     status = heap_build(heap, err);
     if (status) {
