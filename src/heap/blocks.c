@@ -138,8 +138,7 @@ static mx_status blocks_fill(struct mx_heap *heap, struct blocks *blocks, struct
         return status;
     for (size_t i = 0; i < heap->regions.count; i++) {
         mx_addr start = heap->regions.items[i].start, end = start + heap->regions.items[i].nbytes;
-        if (heap->allocator.pymalloc)
-            pymalloc_each_used(&heap->allocator, start, end, sort_block, &sorting);
+        allocator_each_used(&heap->allocator, start, end, sort_block, &sorting);
     }
     malloc_each_used(&blocks->walk, 0, UINT64_MAX, sort_block, &sorting);
     for (size_t i = 0; i < blocks->walk.runs.count; i++)
