@@ -9,7 +9,8 @@ void capture_print_note(const mx_heap *heap)
 {
     const struct mx_heap_summary *summary = mx_heap_summary(heap);
     if (summary->mode == MX_CAPTURE_NO_PAUSE)
-        printf("\n%sRead as it ran, so the view may be torn: objects may be missing or half made, and a "
+        printf("\n%sRead as it ran, so the view may be torn: objects may be missing or half made, "
+               "and a "
                "surplus or deficit is not reliable. C stacks and registers were not looked at.%s\n",
                output_style(STYLE_WARNING), output_style(STYLE_PLAIN));
 }
@@ -27,8 +28,7 @@ json_t *capture_json(const mx_heap *heap)
     const struct mx_heap_summary *summary = mx_heap_summary(heap);
     bool from_core = mx_heap_target(heap)->from_core;
     bool consistent = summary->mode != MX_CAPTURE_NO_PAUSE;
-    return json_make(
-        "mode", json_text(from_core ? "core" : mx_capture_mode_name(summary->mode)), //
-        "consistent", json_boolean(consistent),                                      //
-        "pause_ms", json_milliseconds(summary->pause_ns), NULL);
+    return json_make("mode", json_text(from_core ? "core" : mx_capture_mode_name(summary->mode)), //
+                     "consistent", json_boolean(consistent),                                      //
+                     "pause_ms", json_milliseconds(summary->pause_ns), NULL);
 }

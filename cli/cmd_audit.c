@@ -83,8 +83,8 @@ static void print_json(const mx_heap *heap, const struct mx_finding *findings, s
                           "block", block_json(&findings[i]),                                 //
                           "confidence", json_text(mx_holder_confidence(findings[i].holder)), //
                           "meaning", json_text(mx_holder_meaning(findings[i].holder)), NULL));
-    json_print(json_make("capture", capture_json(heap), "refcounts", refcounts, "findings", rows, "blind_spots",
-                         blind_spots_json(spots), NULL));
+    json_print(json_make("capture", capture_json(heap), "refcounts", refcounts, "findings", rows,
+                         "blind_spots", blind_spots_json(spots), NULL));
 }
 
 static void print_meanings(const struct mx_finding *findings, size_t count)

@@ -195,6 +195,8 @@ static mx_status run(struct request *request, struct mx_error *err)
         table_finish(&printer.table);
         print_left(left, printer.printed);
         capture_print_note(request->heap);
+    } else {
+        capture_warn(request->heap);
     }
     json_decref(printer.record);
     blind_spots_warn(request->heap);

@@ -72,9 +72,16 @@ struct command {
 
 // For commands that capture a heap, between the two.
 #define CAPTURE_OPTIONS                                                                            \
-    {"freeze", OPTION_FREEZE, NULL, 0,                                                             \
-     "Stop the process, copy its memory, let it go on (the default)", -2},                         \
-        {"fork", OPTION_FORK, NULL, 0,                                                             \
+    {"freeze",                                                                                     \
+     OPTION_FREEZE,                                                                                \
+     NULL,                                                                                         \
+     0,                                                                                            \
+     "Stop the process, copy its memory, let it go on (the default)",                              \
+     -2},                                                                                          \
+        {"fork",                                                                                   \
+         OPTION_FORK,                                                                              \
+         NULL,                                                                                     \
+         0,                                                                                        \
          "Stop it for milliseconds only: one of its threads is made to fork, and the child is "    \
          "copied and ended. Until then each page that the process writes to takes memory once "    \
          "more",                                                                                   \

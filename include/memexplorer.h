@@ -323,11 +323,11 @@ MX_EXPORT const char *mx_holder_confidence(mx_holder holder);
 // What an answer about this heap cannot know.
 struct mx_blind_spots {
     uint64_t
-        unreadable_bytes;  // of private memory that should have been copied: objects may be missing
-    uint64_t unforked_bytes; // MX_CAPTURE_FORK: of mappings that it does not give to children
-    uint64_t device_bytes; // mapped devices, never read
-    uint64_t shared_bytes; // memory shared with other processes, not copied
-    uint64_t file_bytes;   // mappings of large files, of which the process changed nothing
+        unreadable_bytes; // of private memory that should have been copied: objects may be missing
+    uint64_t unforked_bytes;    // MX_CAPTURE_FORK: of mappings that it does not give to children
+    uint64_t device_bytes;      // mapped devices, never read
+    uint64_t shared_bytes;      // memory shared with other processes, not copied
+    uint64_t file_bytes;        // mappings of large files, of which the process changed nothing
     uint64_t undecoded_objects; // whose contents made no sense: what they refer to is not known
     uint64_t scanned_types;     // C types that nobody described: their structs were looked through
     uint64_t scanned_objects;   // for words that may be references. Instances of them.

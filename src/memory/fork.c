@@ -29,7 +29,8 @@ mx_status fork_begin(int pid, struct fork_copy *ret, struct mx_error *err)
 {
     (void)ret;
     return fail(err, MX_UNSUPPORTED,
-                "pid %d: --fork is there on x86-64 alone, where it can be tested; use --freeze", pid);
+                "pid %d: --fork is there on x86-64 alone, where it can be tested; use --freeze",
+                pid);
 }
 
 mx_status fork_end(struct fork_copy *copy, struct mx_error *err)
@@ -49,8 +50,8 @@ mx_status fork_end(struct fork_copy *copy, struct mx_error *err)
 #include "memory/keeper.h"
 #include "memory/procfs.h"
 
-#define LIMIT_REGISTERS 1000000        // threads, as in seize.c
-#define LIMIT_TEXT ((size_t)1 << 30)   // of mappings, as in maps.c
+#define LIMIT_REGISTERS 1000000      // threads, as in seize.c
+#define LIMIT_TEXT ((size_t)1 << 30) // of mappings, as in maps.c
 
 // ---- the keeper -------------------------------------------------------------------------------
 
@@ -70,7 +71,8 @@ static bool receive(int channel, void *buffer, size_t nbytes)
 static mx_status fail_keeper(int pid, struct mx_error *err)
 {
     return fail(err, MX_UNREADABLE,
-                "pid %d: the process that keeps its copy-on-write child was killed; try again", pid);
+                "pid %d: the process that keeps its copy-on-write child was killed; try again",
+                pid);
 }
 
 // Its signals are blocked from its first moment on: those of the terminal go to a whole group.
@@ -160,9 +162,10 @@ mx_status fork_end(struct fork_copy *copy, struct mx_error *err)
     *copy = (struct fork_copy){.pid = pid};
     if (lived)
         return MX_OK;
-    return fail(err, MX_UNREADABLE,
-                "pid %d: its copy-on-write child was killed while it was read (out of memory?); use "
-                "--freeze",
-                pid);
+    return fail(
+        err, MX_UNREADABLE,
+        "pid %d: its copy-on-write child was killed while it was read (out of memory?); use "
+        "--freeze",
+        pid);
 }
 #endif

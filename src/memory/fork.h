@@ -12,7 +12,7 @@ struct fork_copy {
     uint64_t foreign_ns;         // for how long one thread had other registers than its own, in it
     struct thread_registers *registers; // of the target's threads
     size_t register_count;
-    struct maps maps; // the target's while it stood still: the child may lack some of them
+    struct maps maps;    // the target's while it stood still: the child may lack some of them
     int keeper, channel; // private: the process of ours that holds the child
 };
 

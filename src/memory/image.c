@@ -125,7 +125,8 @@ static mx_status capture_forked(struct image *image, struct blocks *old, struct 
     if (!status)
         status = image_keep_registers(image, child.registers, child.register_count, err);
     if (!status)
-        status = unforked_nbytes(child.child, &child.maps, &plan->maps, &image->unforked_bytes, err);
+        status =
+            unforked_nbytes(child.child, &child.maps, &plan->maps, &image->unforked_bytes, err);
     struct mx_error late;
     mx_status ended = fork_end(&child, &late);
     if (ended && (!status || status == MX_NO_PROCESS || status == MX_UNREADABLE))

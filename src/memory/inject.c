@@ -33,12 +33,12 @@
 #include "memory/procfs.h"
 #include "memory/tracer.h"
 
-#define CODE_64_BIT 0x33           // __USER_CS
-#define LIMIT_CODE (4u << 20)      // of one mapping: libc has 1.5 MiB, and [vdso] comes first
-#define SPIN_NS 300000             // most stops come within 20 us
-#define SLEEP_NS 100000            // and a clone of gigabytes later
-#define LOOK_NS 10000000           // whether the thread is still there
-#define TRIES_CALL 100             // a SIGSTOP or SIGCONT that arrives makes a clone start again
+#define CODE_64_BIT 0x33      // __USER_CS
+#define LIMIT_CODE (4u << 20) // of one mapping: libc has 1.5 MiB, and [vdso] comes first
+#define SPIN_NS 300000        // most stops come within 20 us
+#define SLEEP_NS 100000       // and a clone of gigabytes later
+#define LOOK_NS 10000000      // whether the thread is still there
+#define TRIES_CALL 100        // a SIGSTOP or SIGCONT that arrives makes a clone start again
 #define STOP_SYSCALL (SIGTRAP | 0x80)
 
 // linux/ptrace.h, Linux 5.13 and 6.4: newer than the headers of supported distributions.

@@ -9,8 +9,8 @@ struct call {
 };
 
 struct called {
-    int64_t value;       // what the kernel returned, -errno for a failure; a pid as the target sees it
-    int child;           // of a clone: the new process, stopped and traced by us; its pid here. Else 0
+    int64_t value; // what the kernel returned, -errno for a failure; a pid as the target sees it
+    int child;     // of a clone: the new process, stopped and traced by us; its pid here. Else 0
     uint64_t foreign_ns; // for how long the thread had other registers than its own
 };
 

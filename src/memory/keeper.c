@@ -16,6 +16,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/ptrace.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
@@ -41,8 +42,8 @@ struct keeper {
     struct tracer *tracer;
     mx_status status;
     struct mx_error err;
-    struct caller caller; // the thread of the target that calls
-    int channel, parent;  // parent: a descriptor of the process that wants the child, or -1
+    struct caller caller;   // the thread of the target that calls
+    int channel, parent;    // parent: a descriptor of the process that wants the child, or -1
     int child, child_there; // its pid here, and in the target's namespace
     uint64_t foreign_ns;
     struct maps maps;
@@ -89,10 +90,10 @@ static mx_status fail_clone(int pid, int64_t value, struct mx_error *err)
 {
     int error = value < 0 && value > -4096 ? (int)-value : 0;
     char text[100];
-    const char *reason = error == EAGAIN ? "it may have no more processes (RLIMIT_NPROC, or pids.max)"
-                         : error == ENOMEM
-                             ? "the kernel has not enough memory to promise a copy of it"
-                             : strerror_r(error, text, sizeof text);
+    const char *reason =
+        error == EAGAIN   ? "it may have no more processes (RLIMIT_NPROC, or pids.max)"
+        : error == ENOMEM ? "the kernel has not enough memory to promise a copy of it"
+                          : strerror_r(error, text, sizeof text);
     return fail(err, error == ENOMEM ? MX_NO_MEMORY : MX_UNSUPPORTED,
                 "pid %d: it cannot fork: %s; use --freeze", pid, reason);
 }
@@ -156,7 +157,8 @@ static mx_status make_child(struct keeper *keeper, struct mx_error *err)
     if (adopt(helper.child, TRACE_CALLS | PTRACE_O_EXITKILL))
         status = helper_fork(keeper, helper.child, err);
     else
-        status = fail(err, MX_NO_PROCESS, "pid %d: exited while it stood still", keeper->caller.pid);
+        status =
+            fail(err, MX_NO_PROCESS, "pid %d: exited while it stood still", keeper->caller.pid);
     if (keeper->child && !thread_await(keeper->child, LIMIT_CLONE_NS) && !status)
         status = fail(err, MX_NO_PROCESS, "pid %d: its copy was killed", keeper->caller.pid);
     kill_traced(helper.child);
@@ -231,8 +233,7 @@ static mx_status fork_stopped(struct keeper *keeper, struct mx_error *err)
     tracer_read_registers(keeper->tracer);
     mx_status status = read_maps(keeper, err);
     if (!status)
-        status =
-            syscall_find(keeper->caller.pid, &keeper->maps, &keeper->caller.instruction, err);
+        status = syscall_find(keeper->caller.pid, &keeper->maps, &keeper->caller.instruction, err);
     if (!status)
         status = choose_thread(keeper, err);
     return status ? status : make_child(keeper, err);
@@ -329,6 +330,7 @@ static void *trace(void *data)
 void keeper_run(int pid, int channel, int parent)
 {
     struct keeper keeper = {.caller.pid = pid, .channel = channel};
+    prctl(PR_SET_NAME, KEEPER_NAME);
     setsid(); // what is sent to our terminal or process group is not for it
     keeper.parent = (int)syscall(NR_PIDFD_OPEN, parent, 0);
     keeper.tracer = tracer_new(pid);

@@ -218,8 +218,8 @@ static mx_status add_segments(struct memory *memory, const struct image_block *b
     return MX_OK;
 }
 
-mx_status plan_segments(const struct plan *plan, const struct ranges *holes,
-                        struct memory *memory, struct mx_error *err)
+mx_status plan_segments(const struct plan *plan, const struct ranges *holes, struct memory *memory,
+                        struct mx_error *err)
 {
     const struct ranges *ranges = &plan->ranges;
     size_t hole = 0;

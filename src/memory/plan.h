@@ -32,7 +32,7 @@ void plan_populate(const struct plan *plan);
 // Reads absent pages of files that the process cannot write to from the files.
 void plan_read_files(const struct plan *plan, int pid);
 // Turns what was copied, or is known to be zero, into segments: as few as possible.
-mx_status plan_segments(const struct plan *plan, const struct ranges *holes,
-                        struct memory *memory, struct mx_error *err);
+mx_status plan_segments(const struct plan *plan, const struct ranges *holes, struct memory *memory,
+                        struct mx_error *err);
 
 #endif

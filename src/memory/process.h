@@ -66,8 +66,8 @@ struct image {
     struct maps maps;     // as they were while the process stood still
     uint64_t pause_ns;
     uint64_t unforked_bytes; // of mappings that a copy-on-write child does not get, or gets empty
-    uint64_t copied_bytes;  // bytes of resident or swapped pages that were copied
-    uint64_t skipped_bytes; // of pages that should have been copied and could not be read
+    uint64_t copied_bytes;   // bytes of resident or swapped pages that were copied
+    uint64_t skipped_bytes;  // of pages that should have been copied and could not be read
     int pid;
     struct thread_registers *registers; // of the threads while they stood still
     size_t register_count;

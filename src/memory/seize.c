@@ -12,6 +12,7 @@
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/ptrace.h>
 #include <sys/wait.h>
 #include <time.h>
@@ -55,6 +56,12 @@ bool thread_is_dead(int tid)
     return !proc_stat_read(tid, &stat) || stat.state == 'Z' || stat.state == 'X';
 }
 
+static bool is_keeper(int tid)
+{
+    char name[32];
+    return proc_read(tid, "comm", name, sizeof name, NULL) && strcmp(name, KEEPER_NAME "\n") == 0;
+}
+
 static mx_status fail_seize(int pid, uint64_t tracer, int error, struct mx_error *err)
 {
     if (tracer)
@@ -80,8 +87,8 @@ mx_status thread_seize(int pid, int tid, bool *ret_seized, struct mx_error *err)
         if ((pid_t)tracer == gettid())
             break;
         // Not the last word when execve has replaced the thread meanwhile, nor when a tracer of our
-        // own has not quite ended yet.
-        bool ours = tracer && tgkill(getpid(), (pid_t)tracer, 0) == 0;
+        // own, or the keeper of an explorer that was killed, has not quite ended yet.
+        bool ours = tracer && (tgkill(getpid(), (pid_t)tracer, 0) == 0 || is_keeper((int)tracer));
         if ((tracer && !ours) || tries == TRIES_SEIZE)
             return fail_seize(pid, tracer, error, err);
         if (tries < TRIES_AT_ONCE)

@@ -8,7 +8,8 @@
 #include "base/vector.h"
 #include "memory/process.h"
 
-#define LIMIT_TID (1 << 22) // PID_MAX_LIMIT of the kernel
+#define KEEPER_NAME "mx-keeper" // of the process in keeper.c
+#define LIMIT_TID (1 << 22)     // PID_MAX_LIMIT of the kernel
 
 struct frozen_thread {
     int tid;
