@@ -40,17 +40,22 @@ mx_status fork_end(struct fork_copy *copy, struct mx_error *err)
     return MX_OK;
 }
 #else
+#include <dirent.h>
 #include <errno.h>
 #include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
+#include <time.h>
 
 #include "base/cleanup.h"
 #include "memory/keeper.h"
 #include "memory/procfs.h"
 
-#define LIMIT_REGISTERS 1000000      // threads, as in seize.c
+#define LIMIT_REGISTERS 1000000 // threads, as in seize.c
+#define LOOKS_ASLEEP 20         // a fifth of a second: most disks are faster
+#define LOOK_NS 10000000
 #define LIMIT_TEXT ((size_t)1 << 30) // of mappings, as in maps.c
 
 // ---- the keeper -------------------------------------------------------------------------------
@@ -99,6 +104,60 @@ static mx_status keeper_start(struct fork_copy *copy, struct mx_error *err)
     return fail(err, MX_NO_MEMORY, "pid %d: no process to copy it with can be started", copy->pid);
 }
 
+// ---- what can be seen without stopping it -----------------------------------------------------
+
+// A thread that sleeps and cannot be woken would keep all others standing still until it is; and with
+// a system call filter in every thread none may fork.
+static mx_status look_at_threads(int pid, int *ret_asleep, bool *ret_filtered, struct mx_error *err)
+{
+    char path[64];
+    snprintf(path, sizeof path, "/proc/%d/task", pid);
+    cleanup(close_dir) DIR *tasks = opendir(path);
+    if (!tasks)
+        return proc_fail(pid, "task", errno, err);
+    *ret_asleep = 0;
+    *ret_filtered = true;
+    for (struct dirent *entry; (entry = readdir(tasks));) {
+        int tid = (int)strtol(entry->d_name, NULL, 10);
+        struct proc_stat stat;
+        uint64_t filter = 0;
+        if (tid <= 0)
+            continue;
+        if (proc_stat_read(tid, &stat) && stat.state == 'D')
+            *ret_asleep = tid;
+        if (*ret_filtered && proc_status_number(tid, "Seccomp", 10, &filter))
+            *ret_filtered = filter != 0;
+    }
+    return MX_OK;
+}
+
+static mx_status check_threads(int pid, struct mx_error *err)
+{
+    int asleep = 0;
+    bool filtered = false;
+    for (int looks = 0; looks == 0 || (asleep && looks < LOOKS_ASLEEP); looks++) {
+        if (looks)
+            nanosleep(&(struct timespec){.tv_nsec = LOOK_NS}, NULL);
+        mx_status status = look_at_threads(pid, &asleep, &filtered, err);
+        if (status)
+            return status;
+    }
+    if (asleep)
+        return fail(
+            err, MX_TIMEOUT,
+            "pid %d: thread %d cannot be stopped: it waits for a disk, or is inside a vfork; "
+            "try again",
+            pid, asleep);
+    if (filtered)
+        return fail(err, MX_UNSUPPORTED,
+                    "pid %d: --fork is not safe: a system call filter (seccomp) is active; use "
+                    "--freeze",
+                    pid);
+    return MX_OK;
+}
+
+// ---- the whole --------------------------------------------------------------------------------
+
 static mx_status receive_rest(struct fork_copy *copy, const struct report *report,
                               struct mx_error *err)
 {
@@ -116,15 +175,15 @@ static mx_status receive_rest(struct fork_copy *copy, const struct report *repor
     return maps_parse(text, report->maps_nbytes, &copy->maps, err);
 }
 
-// ---- the whole --------------------------------------------------------------------------------
-
 mx_status fork_begin(int pid, struct fork_copy *ret, struct mx_error *err)
 {
     if (pid == getpid())
         return fail(err, MX_BAD_ARGUMENT, "pid %d: a process cannot stop itself", pid);
     struct fork_copy copy = {.pid = pid};
     struct report report;
-    mx_status status = keeper_start(&copy, err);
+    mx_status status = check_threads(pid, err);
+    if (!status)
+        status = keeper_start(&copy, err);
     if (status)
         return status;
     if (!receive(copy.channel, &report, sizeof report))

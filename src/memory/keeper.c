@@ -32,6 +32,7 @@
 #define LIMIT_CLONE_NS 30000000000u // 30 ms a GB: a terabyte
 #define LIMIT_REAP_NS 5000000000u   // how long a thread of the target is sought that can reap
 #define LIMIT_STOP_NS 100000000u    // for one of them to stop
+#define TRIES_SETTLE 10             // signals on their way to one thread
 #define TRIES_REAP 1000             // for the kernel to say that a killed child is dead
 #define BAD_STACK 8                 // no page is there: who runs on ends at the first use
 #define NR_CLOSE_RANGE 436          // Linux 5.9; with 2, CLOSE_RANGE_UNSHARE
@@ -54,26 +55,49 @@ struct keeper {
 // ---- the thread that calls --------------------------------------------------------------------
 
 // One that is blocked in a system call, if there is one: it stands at a well-defined place.
-static mx_status choose_thread(struct keeper *keeper, struct mx_error *err)
+static const char *find_thread(struct keeper *keeper)
 {
-    const char *forbids = "no thread stands still";
-    int tid = 0;
+    const char *forbids = "none stands still";
+    keeper->caller.tid = 0;
     for (size_t i = 0; i < keeper->tracer->threads.count; i++) {
         const struct frozen_thread *thread = &keeper->tracer->threads.items[i];
         bool waits = false;
         const char *reason = thread->gone ? forbids : thread_forbids(thread->tid, &waits);
-        if (!reason && (waits || !tid))
-            tid = thread->tid;
+        forbids = reason ? reason : forbids;
+        if (!reason && (waits || !keeper->caller.tid))
+            keeper->caller.tid = thread->tid;
         if (!reason && waits)
             break;
-        forbids = reason ? reason : forbids;
     }
-    keeper->caller.tid = tid;
-    if (tid && ptrace(PTRACE_SETOPTIONS, tid, NULL, (void *)(uintptr_t)TRACE_CALLS) == 0)
+    return keeper->caller.tid ? NULL : forbids;
+}
+
+// A thread that stopped on the way to a signal gets it, and stops before it runs its handler.
+static void settle(struct frozen_thread *thread)
+{
+    for (int tries = 0; thread->signal && !thread->gone && tries < TRIES_SETTLE; tries++) {
+        ptrace(PTRACE_INTERRUPT, thread->tid, NULL, NULL);
+        if (ptrace(PTRACE_CONT, thread->tid, NULL, (void *)(intptr_t)thread->signal) != 0)
+            return;
+        thread->signal = 0;
+        if (thread_await(thread->tid, LIMIT_STOP_NS))
+            thread_has_stopped(thread);
+    }
+}
+
+static mx_status choose_thread(struct keeper *keeper, struct mx_error *err)
+{
+    const char *forbids = find_thread(keeper);
+    for (size_t i = 0; forbids && i < keeper->tracer->threads.count; i++)
+        settle(&keeper->tracer->threads.items[i]);
+    if (forbids)
+        forbids = find_thread(keeper);
+    void *options = (void *)(uintptr_t)TRACE_CALLS;
+    if (!forbids && ptrace(PTRACE_SETOPTIONS, keeper->caller.tid, NULL, options) == 0)
         return MX_OK;
     return fail(err, MX_UNSUPPORTED,
                 "pid %d: --fork is not safe: no thread can be made to fork, %s; use --freeze",
-                keeper->caller.pid, forbids);
+                keeper->caller.pid, forbids ? forbids : "they are gone");
 }
 
 static mx_status call(struct keeper *keeper, struct call call, struct called *ret,
@@ -230,13 +254,15 @@ static mx_status read_maps(struct keeper *keeper, struct mx_error *err)
 
 static mx_status fork_stopped(struct keeper *keeper, struct mx_error *err)
 {
-    tracer_read_registers(keeper->tracer);
     mx_status status = read_maps(keeper, err);
     if (!status)
         status = syscall_find(keeper->caller.pid, &keeper->maps, &keeper->caller.instruction, err);
     if (!status)
         status = choose_thread(keeper, err);
-    return status ? status : make_child(keeper, err);
+    if (status)
+        return status;
+    tracer_read_registers(keeper->tracer);
+    return make_child(keeper, err);
 }
 
 // Whoever has to do without memory: the child, before the target or us.

@@ -26,6 +26,7 @@
 #define LIMIT_STOP_NS 5000000000u // a disk or network file system may hold a thread, not for long
 #define LIMIT_THREADS 1000000     // kernel.threads-max is lower on all but giant machines
 #define TRIES_SEIZE 60            // a millisecond each: a thread that is ending takes its time
+#define TRIES_KEEPER 1000         // what it does takes longer with every gigabyte
 #define TRIES_AT_ONCE 10          // of them without a pause
 #define POLL_MIN_NS 20000
 #define POLL_MAX_NS 1000000
@@ -87,9 +88,10 @@ mx_status thread_seize(int pid, int tid, bool *ret_seized, struct mx_error *err)
         if ((pid_t)tracer == gettid())
             break;
         // Not the last word when execve has replaced the thread meanwhile, nor when a tracer of our
-        // own, or the keeper of an explorer that was killed, has not quite ended yet.
-        bool ours = tracer && (tgkill(getpid(), (pid_t)tracer, 0) == 0 || is_keeper((int)tracer));
-        if ((tracer && !ours) || tries == TRIES_SEIZE)
+        // own has not quite ended yet; the keeper of another explorer needs it for a moment only.
+        bool keeper = tracer && is_keeper((int)tracer);
+        bool ours = keeper || (tracer && tgkill(getpid(), (pid_t)tracer, 0) == 0);
+        if ((tracer && !ours) || tries == (keeper ? TRIES_KEEPER : TRIES_SEIZE))
             return fail_seize(pid, tracer, error, err);
         if (tries < TRIES_AT_ONCE)
             sched_yield();

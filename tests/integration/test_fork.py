@@ -28,6 +28,7 @@ from processes import (
     some,
 )
 
+WAYS = ("--freeze", "--fork")
 KILLS = 60
 TORN_LOOKS = 50
 PROGRESS_SECONDS = 30  # for one step of a program that counts: a loaded machine is slow
@@ -71,7 +72,7 @@ def test_a_fork_shows_the_objects_and_counts_that_a_freeze_shows(
         forked = objects_of(target.pid, "--fork")
         assert len(forked) > 1000
         assert children_of(target.pid) == []
-        counts = [document("report", target.pid, way)["refcounts"] for way in ("--freeze", "--fork")]
+        counts = [document("report", target.pid, way)["refcounts"] for way in WAYS]
     differences = [
         f"{address}: {frozen.get(address)} {forked.get(address)}"
         for address in frozen.keys() | forked.keys()
@@ -105,7 +106,8 @@ def test_a_busy_process_is_read_as_it_runs_many_times(interpreter: Interpreter):
 def test_memory_that_children_do_not_get_is_counted():
     with running(sys.executable, "-c", DONTFORK) as target:
         spots = {
-            way: document("report", target.pid, way)["blind_spots"] for way in ("--freeze", "--fork")
+            way: document("report", target.pid, way)["blind_spots"]
+            for way in ("--freeze", "--fork")
         }
     assert spots["--freeze"]["unforked_bytes"] == 0
     assert spots["--fork"]["unforked_bytes"] >= (1 << 20) + (1 << 21)

@@ -579,7 +579,7 @@ static void test_signals_are_neither_lost_nor_invented(void **state)
         struct fork_copy copy = {0};
         struct mx_error err = {.message = ""};
         mx_status status = fork_begin(pid, &copy, &err);
-        if (status && !strstr(err.message, "a signal is on its way"))
+        if (status)
             fail_msg("%s", err.message);
         fork_end(&copy, NULL);
         waitpid(sender, NULL, 0);
@@ -732,8 +732,10 @@ static void test_process_inside_a_vfork_is_refused(void **state)
     assert_true(comes_to(pid, 'D'));
     struct fork_copy copy;
     struct mx_error err = {.message = ""};
+    double began = now();
     assert_int_equal(fork_begin(pid, &copy, &err), MX_TIMEOUT);
-    assert_non_null(strstr(err.message, "does not stop"));
+    assert_non_null(strstr(err.message, "inside a vfork"));
+    assert_true(now() - began < 4); // it was not stopped for that
     kill(pid, SIGKILL);
     waitpid(pid, NULL, 0);
 }
