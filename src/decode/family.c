@@ -6,7 +6,7 @@
 #include <stdlib.h>
 
 #include "base/vector.h"
-#include "decode/decoder.h"
+#include "decode/counts.h"
 
 // Who finds the references in a family's own struct.
 enum cover {
@@ -63,6 +63,7 @@ static const struct {
     {"weakcallableproxy", FAMILY_WEAKREF, COVER_WORDS},
     {"weakref.CallableProxyType", FAMILY_WEAKREF, COVER_WORDS},
     {"memoryview", FAMILY_MEMORYVIEW, COVER_WORDS},
+    {"re.Match", FAMILY_MATCH, COVER_WORDS},
     {"functools._lru_cache_wrapper", FAMILY_LRU_CACHE, COVER_WORDS},
     {"functools._lru_list_elem", FAMILY_LRU_LINK, COVER_WORDS},
     {"BaseException", FAMILY_EXCEPTION, COVER_WORDS},

@@ -5,7 +5,7 @@
 //
 // Knows GC heads (Include/internal/pycore_gc.h); counts.c knows reference counts. In free-threaded
 // builds there is no GC head: its bits are in the header.
-#include "decode/decoder.h"
+#include "decode/counts.h"
 
 bool object_header(struct decoder *decoder, mx_addr addr, struct header *ret)
 {
@@ -137,6 +137,7 @@ static bool family_visit(struct decoder *decoder, mx_addr addr, const struct typ
     case FAMILY_WEAKREF:
     case FAMILY_EXCEPTION:
     case FAMILY_LRU_LINK:
+    case FAMILY_MATCH: // its items are numbers, the last one never written: Modules/_sre, MatchObject
     case FAMILY_MEMORYVIEW:
         return true; // words_visit does the rest
     case FAMILY_GENERIC:

@@ -44,14 +44,22 @@ bool allocator_confirms(struct allocator *allocator, mx_addr addr, uint64_t nbyt
 // pymalloc's opinion of the block at addr. Also knows blocks behind debug hooks.
 enum block_state pymalloc_state(struct allocator *allocator, mx_addr addr);
 
-// Calls fn for every block of pymalloc in use in [start, end), in order. Pools whose numbers do not add
-// up are left out.
+// A block in use. Every allocator has a function that calls one for each of its own, in order of
+// address: NAME_each_used(allocator, start, end, fn, data).
 typedef void block_fn(void *data, mx_addr addr, uint64_t nbytes);
+
+// For every block of pymalloc in use in [start, end). Pools whose numbers do not add up are left out.
 void pymalloc_each_used(struct allocator *allocator, mx_addr start, mx_addr end, block_fn *fn,
                         void *data);
 
+// Is there a pool around addr? Then what lies there is pymalloc's.
+bool pymalloc_owns(struct allocator *allocator, mx_addr addr);
+
+// Where the debug hooks (PYTHONMALLOC=debug, -X dev, debug builds) stand around a block: its data and
+// their size, without the heads. One that has none is left as it is.
+void block_strip_hooks(struct allocator *allocator, mx_addr *addr, uint64_t *nbytes);
+
 // The same for the allocator that objects come from, pymalloc or mimalloc; nothing where it is neither.
-// Without the blocks of free-threaded builds that are surely no objects.
 void allocator_each_used(struct allocator *allocator, mx_addr start, mx_addr end, block_fn *fn,
                          void *data);
 

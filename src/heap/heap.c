@@ -6,8 +6,10 @@
 
 #include "base/clock.h"
 #include "base/error.h"
+#include "heap/blocks.h"
 #include "heap/target.h"
 #include "heap/thread_counts.h"
+#include "heap/variables.h"
 
 // 3.11 gives the objects inside _PyRuntime and in frozen code a count that never falls to zero
 // (Include/internal/pycore_object.h, _PyObject_IMMORTAL_REFCNT).
@@ -208,6 +210,8 @@ void mx_heap_free(mx_heap *heap)
     vector_free(&heap->strings);
     vector_free(&heap->roots);
     vector_free(&heap->root_edges);
+    blocks_free(heap->blocks);
+    libraries_free(heap->libraries);
     statics_free(&heap->statics);
     statics_free(&heap->stacks);
     vector_free(&heap->type_stats);

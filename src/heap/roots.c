@@ -35,7 +35,7 @@ static void collect_edge(struct visitor *visitor, struct edge edge)
 
 static bool add_root(struct mx_heap *heap, struct collector *collector)
 {
-    if (heap->roots.count >= LIMIT_ROOTS || !vector_push(&heap->roots, (struct root){""}))
+    if (heap->roots.count >= LIMIT_ROOTS || !vector_push(&heap->roots, (struct root){.name = ""}))
         return false;
     collector->root = (uint32_t)heap->roots.count - 1;
     return true;
@@ -345,6 +345,7 @@ static void scan_stack(struct mx_heap *heap, const struct thread_registers *thre
         return;
     struct text text = root_name(heap, &collector);
     text_add(&text, "thread %d C stack", thread->tid);
+    heap->roots.items[collector.root].tid = thread->tid;
     for (size_t i = 0; i < thread->count; i++)
         if (!add_native(heap, collector.root, thread->words[i], 0))
             return;
