@@ -6,6 +6,7 @@
 
 #include "base/error.h"
 #include "heap/debug_offsets.h"
+#include "heap/mimalloc.h"
 #include "heap/runtime_scan.h"
 #include "memory/elf_symbols.h"
 
@@ -80,12 +81,16 @@ static void version_text(uint32_t hex, char *buffer, size_t nbytes)
 }
 
 // The youngest generation's list begins and ends where this layout says. Not so while a collection
-// runs, so that a layout may be right without it.
+// runs, so that a layout may be right without it. Free-threaded builds have no lists: there a thread's
+// heaps are where the layout says.
 static bool collector_fits(struct memory *memory, const struct layout *layout, mx_addr runtime)
 {
-    uint64_t interp = 0, next = 0, back = 0;
+    uint64_t interp = 0, next = 0, back = 0, thread = 0;
     if (!memory_u64(memory, runtime + (uint64_t)layout->runtime_interpreters_main, &interp))
         return false;
+    if (layout->gc_shape == GC_WITHOUT_LISTS)
+        return memory_u64(memory, interp + (uint64_t)layout->interp_threads_head, &thread) &&
+               mimalloc_fits(memory, layout, thread);
     mx_addr head = interp + (uint64_t)(layout->interp_gc + layout->gc_generations);
     return memory_u64(memory, head, &next) && memory_u64(memory, (next & ~3ull) + 8, &back) &&
            (back & ~3ull) == head;
@@ -111,12 +116,14 @@ static size_t rank_tables(struct memory *memory, mx_addr runtime, const struct r
     uint32_t hex = told->version_hex;
     size_t count = 0;
     for (size_t i = 0; i < layout_count(); i++)
-        if (!layout_at(i)->free_threaded && layout_at(i)->debug == told->debug)
+        if (layout_at(i)->free_threaded == told->free_threaded &&
+            layout_at(i)->debug == told->debug)
             newest = layout_at(i);
     bool unknown = newest && hex >> 16 > newest->version_hex >> 16;
     for (size_t i = 0; i < layout_count() && count < LIMIT_CHOICES; i++) {
         struct choice choice = {layout_at(i), 0};
-        if (choice.table->free_threaded || choice.table->debug != told->debug ||
+        if (choice.table->free_threaded != told->free_threaded ||
+            choice.table->debug != told->debug ||
             (unknown ? choice.table != newest : choice.table->version_hex >> 16 != hex >> 16))
             continue;
         choice.differences = debug_offsets_differences(memory, runtime, choice.table);
@@ -164,7 +171,7 @@ static bool choose_layout(struct memory *memory, const struct candidate *candida
     if (debug_offsets_read(memory, candidate->runtime, &told)) {
         ret->version_hex = told.version_hex;
         ret->free_threaded = told.free_threaded;
-        return !told.free_threaded && choose_told_layout(memory, candidate, ret);
+        return choose_told_layout(memory, candidate, ret);
     }
     if (candidate->version && memory_u64(memory, candidate->version, &published) &&
         published >> 32 == 0)
@@ -229,8 +236,6 @@ static mx_status fail_unknown(const struct search *search, struct mx_error *err)
         version_text(search->ret->version_hex, version, sizeof version);
     for (size_t i = 0; i < search->maps->count && !*version; i++)
         version_in_path(search->maps->items[i].path, version);
-    if (search->ret->free_threaded)
-        return fail_unsupported(pid, "free-threaded CPython", version, err);
     if (search->traced)
         return fail(
             err, MX_UNSUPPORTED,
@@ -282,10 +287,8 @@ static void look_at_file(struct search *search, const struct mapping *mapping)
     }
     search->without_layout = true;
     search->traced |= has_traced_headers(search->memory, &candidate);
-    if (!search->ret->layout) {
+    if (!search->ret->layout)
         search->ret->version_hex = found.version_hex;
-        search->ret->free_threaded = found.free_threaded;
-    }
 }
 
 // Where no symbol says that it was made for debugging, sys.gettotalrefcount does.
@@ -349,6 +352,6 @@ void runtime_probe_allocator(const struct runtime *runtime, struct decoder *deco
     const struct layout *l = runtime->layout;
     mx_addr interp = field_at(decoder, runtime->addr, l->runtime_interpreters_main);
     mx_addr modules = field_at(decoder, interp, l->interp_modules);
-    allocator_probe(allocator, modules - (uint64_t)l->gc_head_size,
-                    field_at(decoder, modules, l->dict_keys));
+    mx_addr block = modules - (l->gc_shape == GC_WITHOUT_LISTS ? 0 : (uint64_t)l->gc_head_size);
+    allocator_probe(allocator, l, block, field_at(decoder, modules, l->dict_keys));
 }

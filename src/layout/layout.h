@@ -41,6 +41,7 @@ struct layout {
     enum refcount_shape refcount_shape;
     enum gc_shape gc_shape;
     enum gc_stats_shape gc_stats_shape;
+    enum mimalloc_shape mimalloc_shape;
     enum frame_shape frame_shape;
     enum keys_shape keys_shape;
     enum instance_shape instance_shape;

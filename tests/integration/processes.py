@@ -69,7 +69,6 @@ def is_supported(facts: dict) -> bool:
     return (
         facts["implementation"] == "cpython"
         and (3, 8) <= version <= (3, 15)
-        and not facts["free_threaded"]
         and not load_tool("python-envs").has_traced_headers(facts)
     )
 
