@@ -76,6 +76,7 @@ def is_supported(facts: dict) -> bool:
 class Interpreter(NamedTuple):
     path: str
     version: tuple
+    free_threaded: bool
 
 
 class Target(NamedTuple):
