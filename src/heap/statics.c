@@ -56,8 +56,8 @@ mx_status statics_read_stacks(const struct thread_registers *threads, size_t cou
     for (size_t i = 0; i < count; i++) {
         const struct mapping *mapping = maps_find(maps, threads[i].stack_pointer);
         mx_addr end = mapping ? stack_end(&threads[i], mapping) : 0;
-        if (mapping && !vector_push(&ret->ranges, ((struct static_range){mapping->start, end,
-                                                                         mapping->path, 0})))
+        if (mapping && !vector_push(&ret->ranges,
+                                    ((struct static_range){mapping->start, end, mapping->path, 0})))
             return fail_no_memory(err);
     }
     ranges = ret->ranges.items;
