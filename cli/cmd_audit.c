@@ -4,6 +4,7 @@
 
 #include "arguments.h"
 #include "blind_spots.h"
+#include "capture.h"
 #include "command.h"
 #include "json.h"
 #include "table.h"
@@ -94,8 +95,8 @@ static void print_json(const mx_heap *heap, const struct mx_finding *findings, s
                           "block", block_json(&findings[i]),                                 //
                           "confidence", json_text(mx_holder_confidence(findings[i].holder)), //
                           "meaning", json_text(mx_holder_meaning(findings[i].holder)), NULL));
-    json_print(json_make("refcounts", refcounts, "findings", rows, "blind_spots",
-                         blind_spots_json(spots), NULL));
+    json_print(json_make("capture", capture_json(heap), "refcounts", refcounts, "findings", rows,
+                         "blind_spots", blind_spots_json(spots), NULL));
 }
 
 static void print_meanings(const struct mx_finding *findings, size_t count)
@@ -162,6 +163,16 @@ static void print_table(const mx_heap *heap, const struct mx_finding *findings, 
     printf("\n");
     print_meanings(findings, count);
     blind_spots_print(spots, "Not seen, or not for certain", "  ");
+    capture_print_note(heap);
+}
+
+// A script would take torn counts for bugs.
+static mx_status check(const struct request *request, struct mx_error *err)
+{
+    if (fail_on != FAIL_NEVER && request->mode == MX_CAPTURE_NO_PAUSE)
+        return cli_fail(err, MX_BAD_ARGUMENT,
+                        "--fail-on needs a view of one moment: --fork or --freeze, not --no-pause");
+    return MX_OK;
 }
 
 static mx_status run(struct request *request, struct mx_error *err)
@@ -194,6 +205,7 @@ static const struct argp_option options[] = {
      "End with exit code 1 when there is a surplus that nothing explains, or a deficit", 0},
     {"top", OPTION_TOP, "COUNT", 0, "Print so many of those that something holds (40)", 0},
     TARGET_OPTIONS,
+    CAPTURE_OPTIONS,
     COMMON_OPTIONS};
 
 const struct command cmd_audit = {
@@ -210,5 +222,6 @@ const struct command cmd_audit = {
     .needs = NEEDS_PID | NEEDS_TARGET | NEEDS_HEAP,
     .options = options,
     .option = option,
+    .check = check,
     .run = run,
 };

@@ -23,7 +23,10 @@ struct statics {
 // MX_NO_MEMORY is all that can go wrong: files without an ELF header have no range.
 mx_status statics_read(struct memory *memory, const struct maps *maps, struct statics *ret,
                        struct mx_error *err);
-// The mappings that hold the threads' stack pointers, in the same form: ranges by start.
+// The end of a thread's stack, whose stack pointer is in the mapping.
+mx_addr stack_end(const struct thread_registers *thread, const struct mapping *mapping);
+// The mappings that hold the threads' stack pointers, up to the stacks' ends, in the same form: ranges
+// by start.
 mx_status statics_read_stacks(const struct thread_registers *threads, size_t count,
                               const struct maps *maps, struct statics *ret, struct mx_error *err);
 void statics_free(struct statics *statics);
