@@ -9,6 +9,7 @@
 #define MX_DECODE_DECODER_H
 
 #include "base/map.h"
+#include "decode/text.h"
 #include "layout/layout.h"
 #include "memory/memory.h"
 
@@ -197,21 +198,6 @@ struct header {
 // The header at addr: false when it is not that of a live object (unreadable, count not positive,
 // no type). Says nothing of the allocator's opinion.
 bool object_header(struct decoder *decoder, mx_addr addr, struct header *ret);
-// The count in the header whose bytes these are, but for what threads keep: fills refcount, immortal
-// and deferred; false when it is not that of a live object.
-bool refcount_decode(const struct layout *layout, const uint8_t *bytes, struct header *ret);
-
-// Free-threaded, from 3.14 on: threads keep counts of some deferred objects for themselves. Adds
-// references that one of them has to the object at addr; object_header then tells the sum.
-void decoder_add_count(struct decoder *decoder, mx_addr addr, int64_t references);
-int64_t decoder_thread_count(const struct decoder *decoder, mx_addr addr);
-
-#define PLAIN_HEADER 16 // bytes of the object header in builds with the GIL
-
-// ob_gc_bits of free-threaded builds, Include/internal/pycore_gc.h
-#define GC_BIT_TRACKED 1
-#define GC_BIT_FROZEN 8
-
 // PyObject_IS_GC: static type objects are not, though `type` is a GC type.
 bool object_is_gc(struct decoder *decoder, mx_addr addr, const struct type_info *type);
 bool object_is_tracked(struct decoder *decoder, mx_addr addr, const struct type_info *type);
@@ -350,21 +336,6 @@ enum hold stackref_hold(mx_addr *ref);
 int code_line(struct decoder *decoder, mx_addr code, int64_t lasti);
 
 // ---- text -------------------------------------------------------------------------------------
-
-// Text being built in a fixed buffer: what does not fit is dropped at a character's border and
-// `full` is set. Always ends by NUL.
-struct text {
-    char *buffer;
-    size_t nbytes, used;
-    bool full;
-};
-void text_init(struct text *text, char *buffer, size_t nbytes);
-__attribute__((format(printf, 2, 3))) void text_add(struct text *text, const char *format, ...);
-// At most `most` bytes of the UTF-8, cut at a character's border.
-void text_add_cut(struct text *text, const char *utf8, size_t most);
-void text_add_char(struct text *text, uint32_t code_point);
-// Adds UTF-8 from anywhere: control characters and invalid bytes come out as \\n, \\xNN.
-void text_add_escaped(struct text *text, const char *bytes);
 
 // The str object's value as UTF-8 into buffer, cut; false when it is no readable str.
 bool str_value(struct decoder *decoder, mx_addr addr, char *buffer, size_t nbytes);
