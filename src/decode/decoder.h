@@ -97,7 +97,7 @@ struct type_info {
     struct scan_word *words;
     mx_addr cached_keys; // ht_cached_keys, for the values of instances
     int sizer;           // of a type with a __sizeof__ of its own, or NO_SIZER
-    int extension;       // of a type with references outside its struct, or NO_EXTENSION
+    const struct layout_object *behind; // of a type with references outside its struct, or NULL
     bool gc, preheader, heap;
     bool leaf;  // no instance refers to anything but its type
     char *name; // qualified, made by type_qualified_name
@@ -230,6 +230,7 @@ enum edge_kind {
     EDGE_CLOSURE,   // closure x
     EDGE_STACK,     // value stack, detail is the position
     EDGE_STATE,     // word of a module's C state, detail is the offset
+    EDGE_STATE_MEMBER, // the same, with a name: detail is a const struct layout_member *
     EDGE_STATIC,    // word of a library's data, detail is the address
     EDGE_NATIVE,    // word of a thread's C stack, or 0 for one of its registers
 };
@@ -276,11 +277,9 @@ bool code_visit(struct decoder *decoder, mx_addr addr, struct visitor *visitor);
 bool lru_cache_visit(struct decoder *decoder, mx_addr addr, struct visitor *visitor);
 bool frame_visit(struct decoder *decoder, mx_addr addr, struct visitor *visitor);
 bool generator_visit(struct decoder *decoder, mx_addr addr, struct visitor *visitor);
-// C types of the standard library that keep references outside their struct.
-#define NO_EXTENSION (-1)
-int type_extension(const struct decoder *decoder, const char *type_name, uint32_t basicsize);
-bool extension_visit(struct decoder *decoder, mx_addr addr, const struct type_info *type,
-                     struct visitor *visitor);
+// What an object, or a module's state, of the standard library keeps outside its struct.
+bool behind_visit(struct decoder *decoder, mx_addr addr, const struct layout_object *object,
+                  struct visitor *visitor);
 bool instance_visit(struct decoder *decoder, mx_addr addr, const struct type_info *type,
                     struct visitor *visitor);
 

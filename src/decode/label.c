@@ -38,11 +38,11 @@ static void add_key(struct decoder *decoder, mx_addr key, struct text *text)
 static void add_member(struct decoder *decoder, const struct scan_word *word, struct text *text)
 {
     char name[120];
-    if (word->member) {
-        text_add(text, ".%s", word->member->name);
-    } else if (word->name && memory_string(decoder->memory, word->name, name, sizeof name)) {
+    if (word->name && memory_string(decoder->memory, word->name, name, sizeof name)) {
         text_add(text, ".");
         text_add_escaped(text, name);
+    } else if (word->member) {
+        text_add(text, ".%s", word->member->name);
     } else {
         text_add(text, " word +0x%x", word->offset);
     }
@@ -85,6 +85,10 @@ void edge_label(struct decoder *decoder, const struct edge *edge, char *buffer, 
         break;
     case EDGE_STATE:
         text_add(&text, "module state +0x%llx", (unsigned long long)edge->detail);
+        break;
+    case EDGE_STATE_MEMBER:
+        text_add(&text, "module state .%s",
+                 ((const struct layout_member *)(uintptr_t)edge->detail)->name);
         break;
     case EDGE_NATIVE:
         if (edge->detail)
