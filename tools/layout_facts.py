@@ -108,7 +108,7 @@ BORROWED_IN_OBJECTS = [
     r"PyMemoryViewObject\.view\.obj",
     r"_PyExecutorObject\.vm_data\..*",  # Python/optimizer.c: the code, executors before and after
     r"localdummyobject\.localdict",  # Modules/_threadmodule.c says "Borrowed!"
-    r"PyHamtIterator\.mi_iter\..*",  # Python/hamt.c: nodes of the tree that mi_obj owns
+    r"PyHamtIterator\.hi_iter\..*",  # Python/hamt.c: nodes of the tree that hi_obj owns
     # Objects/stringlib/unicode_format.h, SubString_init: parts of the string that the object owns
     r"fieldnameiterobject\.it_field\..*",
     r"formatteriterobject\.it_markup\..*",
@@ -145,8 +145,8 @@ SKIPPED = {
 }
 
 # What objects own outside their struct, and what of it is in the struct but not for all to see:
-# label, path, and how. A path is read like C: `a->b` follows a pointer, `a[n].b` are n of them, n is a
-# number in the object, reached in the same way, or an enumerator. `*` are all members.
+# label, path, and how. A path is read like C: `a->b` follows a pointer, `a[n].b` are n of them, n
+# is a number in the object, reached in the same way, or an enumerator. `*` are all members.
 # "[]" labels an item by its number. A shape other than an array has names of members in its last
 # place: ("chain", next), ("tree", left, right), ("ring", first, capacity), ("capsule", name),
 # ("tagged",): a pointer with its lowest bit set.
@@ -207,7 +207,7 @@ MODULE_STATES: dict[str, str] = {
     "_csv": "_csvstate",
     "_ctypes": "ctypes_state",
     "_curses": "cursesmodule_state",
-    "_curses_panel": "_curses_panel_state",
+    "_curses_panel": "_curses_panel_state _curses_panelstate",
     "_datetime": "datetime_state",
     "_dbm": "_dbm_state",
     "_decimal": "decimal_state",
@@ -267,11 +267,15 @@ MODULE_STATES: dict[str, str] = {
     "termios": "termiosmodulestate",
     "time": "time_module_state",
     "unicodedata": "unicodedatastate",
-    "zlib": "zlibstate",
+    "zlib": "zlibstate _zlibstate",
 }
 
-# What a module's state holds without counting it, by "struct.member".
-BORROWED_IN_MODULE_STATES: list[str] = []
+# What a module's state holds without counting it, by "struct.member", and in which versions below.
+BORROWED_IN_MODULE_STATES: dict[str, Version] = {
+    # Modules/binascii.c, PyInit_binascii: PyModule_AddObject took the reference
+    r"binascii_state\..*": (3, 9),
+    r"asyncio_state\.cached_running_\w+": (4, 0),  # Modules/_asynciomodule.c: "Borrowed reference"
+}
 
 # The same as BEHIND, for the state of a module.
 BEHIND_STATES: dict[str, list[tuple[str, ...] | tuple[str, str, tuple[str, ...]]]] = {
@@ -428,7 +432,7 @@ OBJECTS: dict[str, str] = {
     "defdictobject": "collections.defaultdict",
     "dequeiterobject": "collections._deque_iterator collections._deque_reverse_iterator"
     " _collections._deque_iterator _collections._deque_reverse_iterator",
-    "tuplegetterobject": "collections._tuplegetter _collections._tuplegetter",
+    "_tuplegetterobject tuplegetterobject": "collections._tuplegetter _collections._tuplegetter",
     "_PyDictViewObject": "dict_keys dict_values dict_items odict_keys odict_values odict_items",
     "dictiterobject": "dict_keyiterator dict_valueiterator dict_itemiterator"
     " dict_reversekeyiterator dict_reversevalueiterator dict_reverseitemiterator",

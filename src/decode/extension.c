@@ -148,8 +148,8 @@ static bool one_visit(struct decoder *decoder, mx_addr addr, const struct layout
                       struct visitor *visitor)
 {
     mx_addr base = follow(decoder, addr, behind->path, behind->steps);
-    uint64_t count = behind->length.nbytes ? number_at(decoder, addr, &behind->length)
-                                           : behind->count;
+    uint64_t count =
+        behind->length.nbytes ? number_at(decoder, addr, &behind->length) : behind->count;
     if (!base)
         return true;
     switch (behind->shape) {

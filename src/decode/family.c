@@ -148,9 +148,12 @@ static mx_addr member_name(struct decoder *decoder, mx_addr type, uint32_t offse
 
 static const struct layout_member *named_member(const struct layout_object *object, uint32_t offset)
 {
-    for (size_t i = 0; object && i < object->member_count; i++)
-        if (object->members[i].offset == offset)
-            return &object->members[i];
+    for (size_t i = 0; object && i < object->member_count; i++) {
+        const struct layout_member *member = &object->members[i];
+        uint32_t behind = offset - member->offset; // large when it is in front
+        if (behind / member->stride < member->count && behind % member->stride == 0)
+            return member;
+    }
     return NULL;
 }
 
@@ -265,7 +268,8 @@ bool type_classify(struct decoder *decoder, struct type_info *info)
             break;
         }
         bool last = !base_read(decoder, field_at(decoder, base->addr, l->type_base), next);
-        uint32_t from = last || next->basicsize < head ? head : next->basicsize;
+        // A table has the whole struct. A C type need not start with the struct of its base: _io's.
+        uint32_t from = last || next->basicsize < head || base->object ? head : next->basicsize;
         words_add(decoder, info, &capacity, base, from, to);
         if (last)
             break;

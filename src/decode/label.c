@@ -35,6 +35,17 @@ static void add_key(struct decoder *decoder, mx_addr key, struct text *text)
     text_add(text, "]");
 }
 
+// "a_array[]" is an array: which of its pointers it is stands between the brackets.
+static void add_member_name(const struct layout_member *member, uint32_t offset, struct text *text)
+{
+    const char *brackets = member->count > 1 ? strstr(member->name, "[]") : NULL;
+    if (brackets)
+        text_add(text, ".%.*s[%u]%s", (int)(brackets - member->name), member->name,
+                 (offset - member->offset) / member->stride, brackets + 2);
+    else
+        text_add(text, ".%s", member->name);
+}
+
 static void add_member(struct decoder *decoder, const struct scan_word *word, struct text *text)
 {
     char name[120];
@@ -42,7 +53,7 @@ static void add_member(struct decoder *decoder, const struct scan_word *word, st
         text_add(text, ".");
         text_add_escaped(text, name);
     } else if (word->member) {
-        text_add(text, ".%s", word->member->name);
+        add_member_name(word->member, word->offset, text);
     } else {
         text_add(text, " word +0x%x", word->offset);
     }

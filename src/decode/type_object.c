@@ -107,10 +107,10 @@ static const struct layout_object *state_table(struct decoder *decoder, mx_addr 
 {
     const struct layout *l = decoder->layout;
     char name[64] = "";
-    bool known = def ? memory_string(decoder->memory, field_at(decoder, def, l->module_def_name),
-                                     name, sizeof name)
-                     : str_value(decoder, field_at(decoder, module, l->module_name), name,
-                                 sizeof name);
+    bool known =
+        def ? memory_string(decoder->memory, field_at(decoder, def, l->module_def_name), name,
+                            sizeof name)
+            : str_value(decoder, field_at(decoder, module, l->module_name), name, sizeof name);
     return known ? layout_module_state_find(l, name, (uint32_t)nbytes) : NULL;
 }
 

@@ -74,7 +74,9 @@ static const struct layout_object *find_sized(struct object_list list, const cha
                                               uint32_t nbytes, bool unknown_too)
 {
     const struct layout_object *found =
-        list.count ? bsearch(name, list.objects, list.count, sizeof list.objects[0], compare_type_name) : NULL;
+        list.count
+            ? bsearch(name, list.objects, list.count, sizeof list.objects[0], compare_type_name)
+            : NULL;
     bool fits = found && (found->nbytes == nbytes || (unknown_too && found->nbytes == 0));
     return fits ? found : NULL;
 }
@@ -85,9 +87,9 @@ static uint32_t distance(uint32_t a, uint32_t b)
 }
 
 // A struct is the same from one micro version to the next unless its size says otherwise.
-static const struct layout_object *find_nearest(const struct layout *layout, const char *name,
-                                                uint32_t nbytes,
-                                                struct object_list (*list_of)(const struct layout *))
+static const struct layout_object *
+find_nearest(const struct layout *layout, const char *name, uint32_t nbytes,
+             struct object_list (*list_of)(const struct layout *))
 {
     const struct layout_object *best = find_sized(list_of(layout), name, nbytes, true);
     if (best)
