@@ -5,6 +5,8 @@
 #include <string.h>
 
 #include "arguments.h"
+#include "blind_spots.h"
+#include "capture.h"
 #include "command.h"
 #include "output.h"
 #include "report.h"
@@ -42,9 +44,9 @@ static void print_target(const struct mx_target_info *target)
 {
     const struct mx_process *process = &target->process;
     char *cmdline = text_clean(process->cmdline);
-    printf("%sCPython %s%s%s, pid %d, user %s, %s ", output_style(STYLE_HEADING), process->python,
-           target->free_threaded ? " free-threaded" : "", output_style(STYLE_PLAIN), process->pid,
-           process->user, text_size(process->rss_bytes).s);
+    printf("%sCPython %s%s%s%s, pid %d, user %s, %s ", output_style(STYLE_HEADING), process->python,
+           target->free_threaded ? " free-threaded" : "", target->debug ? " debug build" : "",
+           output_style(STYLE_PLAIN), process->pid, process->user, text_size(process->rss_bytes).s);
     if (target->from_core)
         puts("in a core file");
     else
@@ -53,6 +55,12 @@ static void print_target(const struct mx_target_info *target)
     size_t nbytes = columns ? text_fit(cmdline, columns) : strlen(cmdline);
     printf("%.*s\n", (int)nbytes, cmdline);
     free(cmdline);
+    if (target->other_pythons) {
+        char *library = text_clean(target->library);
+        printf("One of %d CPythons in this process, the one in %s\n", target->other_pythons + 1,
+               library);
+        free(library);
+    }
     if (!target->layout_verified)
         printf("%sLayout not verified: no table was made from this build; it was read with the "
                "nearest.%s\n",
@@ -63,8 +71,13 @@ static void print_totals(const struct mx_heap_summary *summary)
 {
     printf("\n%s objects, %s references, %s\n", text_count(summary->objects).s,
            text_count(summary->references).s, text_size(summary->bytes).s);
-    printf("stood still for %s, %s copied, walked in %s\n", text_milliseconds(summary->pause_ns).s,
-           text_size(summary->copied_bytes).s, text_milliseconds(summary->walk_ns).s);
+    if (summary->mode == MX_CAPTURE_NO_PAUSE)
+        fputs("read as it ran", stdout);
+    else
+        printf("stood still for %s%s", text_milliseconds(summary->pause_ns).s,
+               summary->mode == MX_CAPTURE_FORK ? " to fork" : "");
+    printf(", %s copied, walked in %s\n", text_size(summary->copied_bytes).s,
+           text_milliseconds(summary->walk_ns).s);
 }
 
 static void print_types(const mx_heap *heap, enum type_order order, const char *heading)
@@ -158,18 +171,6 @@ static void print_threads(const mx_heap *heap)
     print_more(count - shown, "  ", " threads (--json has all)");
 }
 
-// What was not seen is said, not left out.
-static void print_blind_spots(const struct mx_heap_summary *summary)
-{
-    if (!summary->skipped_bytes && !summary->undecoded)
-        return;
-    print_heading("Not seen");
-    if (summary->skipped_bytes)
-        printf("  %s of writable memory could not be read\n", text_size(summary->skipped_bytes).s);
-    if (summary->undecoded)
-        printf("  %s objects made no sense and were left out\n", text_count(summary->undecoded).s);
-}
-
 // ---- types ------------------------------------------------------------------------------------
 
 static int compare_sizes(uint64_t left, uint64_t right)
@@ -209,10 +210,13 @@ size_t report_sort_types(const mx_heap *heap, enum type_order order, const struc
 
 static mx_status run(struct request *request, struct mx_error *err)
 {
-    (void)err;
     const mx_heap *heap = request->heap;
+    struct mx_blind_spots spots;
+    mx_status status = mx_heap_blind_spots(heap, &spots, err);
+    if (status)
+        return status;
     if (request->json) {
-        report_print_json(heap);
+        report_print_json(heap, &spots);
         return MX_OK;
     }
     const struct mx_heap_summary *summary = mx_heap_summary(heap);
@@ -223,13 +227,15 @@ static mx_status run(struct request *request, struct mx_error *err)
     print_refcounts(summary);
     print_gc(summary);
     print_threads(heap);
-    print_blind_spots(summary);
+    blind_spots_print(&spots, "Not seen, or not for certain", "  ");
+    capture_print_note(heap);
     return MX_OK;
 }
 
 static const struct argp_option options[] = {
     {"top", OPTION_OWN, "COUNT", 0, "Print so many types in each list (10)", 0},
     TARGET_OPTIONS,
+    CAPTURE_OPTIONS,
     COMMON_OPTIONS};
 
 const struct command cmd_report = {
@@ -239,7 +245,8 @@ const struct command cmd_report = {
     .help =
         "A process in one screen: what it is, its objects, references and bytes, the types that "
         "take the most, what its threads do, the cycle collector, and whether every reference "
-        "count is explained. The process stands still while its memory is copied.\v"
+        "count is explained. The process stands still while its memory is copied; with --fork for "
+        "milliseconds only, with --no-pause not at all.\v"
         "Example:\n\n"
         "  $ memexplorer report 812\n"
         "  CPython 3.11.7, pid 812, user www, 48.2 MiB resident, up 3d 04h\n"

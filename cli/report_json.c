@@ -1,6 +1,8 @@
 // report_json.c - the report as one JSON document: every type, every frame.
 #include <stdlib.h>
 
+#include "blind_spots.h"
+#include "capture.h"
 #include "command.h"
 #include "json.h"
 #include "report.h"
@@ -21,6 +23,9 @@ static json_t *target_json(const struct mx_target_info *target)
                      "executable", json_text(process->executable),                            //
                      "uptime_seconds", json_seconds(process->uptime_seconds),                 //
                      "free_threaded", json_boolean(target->free_threaded),                    //
+                     "debug", json_boolean(target->debug),                                    //
+                     "library", json_text(target->library),                                   //
+                     "other_pythons", json_integer(target->other_pythons),                    //
                      "layout_verified", json_boolean(target->layout_verified),                //
                      "from_core", json_boolean(target->from_core), NULL);
 }
@@ -91,7 +96,7 @@ static json_t *gc_json(const struct mx_heap_summary *summary)
                      "permanent", count_json(permanent), NULL);
 }
 
-void report_print_json(const mx_heap *heap)
+void report_print_json(const mx_heap *heap, const struct mx_blind_spots *spots)
 {
     const struct mx_heap_summary *summary = mx_heap_summary(heap);
     json_print(json_make("target", target_json(mx_heap_target(heap)),         //
@@ -102,9 +107,11 @@ void report_print_json(const mx_heap *heap)
                          "threads", threads_json(heap),                       //
                          "refcounts", refcounts_json(summary),                //
                          "gc", gc_json(summary),                              //
+                         "capture", capture_json(heap),                       //
                          "pause_ms", json_milliseconds(summary->pause_ns),    //
                          "walk_ms", json_milliseconds(summary->walk_ns),      //
                          "copied_bytes", count_json(summary->copied_bytes),   //
                          "skipped_bytes", count_json(summary->skipped_bytes), //
-                         "undecoded", count_json(summary->undecoded), NULL));
+                         "undecoded", count_json(summary->undecoded),         //
+                         "blind_spots", blind_spots_json(spots), NULL));
 }

@@ -8,6 +8,8 @@
 #ifndef MX_DECODE_DECODER_H
 #define MX_DECODE_DECODER_H
 
+#include "base/map.h"
+#include "decode/text.h"
 #include "layout/layout.h"
 #include "memory/memory.h"
 
@@ -70,6 +72,7 @@ enum family {
     FAMILY_LRU_CACHE,
     FAMILY_LRU_LINK,
     FAMILY_DATETIME,
+    FAMILY_MATCH,
     FAMILY_MEMORYVIEW, // the last: FAMILY_COUNT
 };
 #define FAMILY_COUNT (FAMILY_MEMORYVIEW + 1)
@@ -99,8 +102,9 @@ struct type_info {
     int sizer;                          // of a type with a __sizeof__ of its own, or NO_SIZER
     const struct layout_object *behind; // of a type with references outside its struct, or NULL
     bool gc, preheader, heap;
-    bool leaf;  // no instance refers to anything but its type
-    char *name; // qualified, made by type_qualified_name
+    bool counts_items; // its items are numbers, though as wide as pointers
+    bool leaf;         // no instance refers to anything but its type
+    char *name;        // qualified, made by type_qualified_name
 };
 
 #define NO_TYPE UINT32_MAX
@@ -111,8 +115,7 @@ struct decoder {
     mx_addr type_type;        // PyType_Type
     struct type_info **types; // in order of discovery; each stays where it is
     uint32_t type_count, type_capacity;
-    struct type_slot *slots; // address -> index, open addressing
-    uint32_t slot_mask, slot_used;
+    struct map type_numbers; // address -> number of its type; what is no type, too
     mx_addr last_type_addr;
     uint32_t last_type;
     uint64_t undecoded;
@@ -121,10 +124,11 @@ struct decoder {
     uint64_t word_count;              // of all types' words
     mx_addr interned[LIMIT_INTERNED]; // the dicts of interned strings, one for each heap
     int interned_count;
+    struct map thread_counts; // object -> references, two's complement: decoder_add_count
 };
 
-mx_status decoder_init(struct decoder *decoder, struct memory *memory, const struct layout *layout,
-                       mx_addr type_type, struct mx_error *err);
+void decoder_init(struct decoder *decoder, struct memory *memory, const struct layout *layout,
+                  mx_addr type_type);
 void decoder_fini(struct decoder *decoder);
 
 // ---- a limit to all work ----------------------------------------------------------------------
@@ -184,17 +188,16 @@ bool type_inherits(struct decoder *decoder, uint32_t type, const char *name);
 
 struct header {
     mx_addr addr;
-    int64_t refcount; // as stored; a mark when immortal
+    int64_t
+        refcount; // a mark when immortal; 0 where only references that do not count keep it alive
     bool immortal;
+    bool deferred; // free-threaded: stacks may refer to it without counting
     uint32_t type;
 };
 
 // The header at addr: false when it is not that of a live object (unreadable, count not positive,
 // no type). Says nothing of the allocator's opinion.
 bool object_header(struct decoder *decoder, mx_addr addr, struct header *ret);
-bool refcount_decode(const struct layout *layout, const uint8_t *bytes, int64_t *ret,
-                     bool *ret_immortal);
-
 // PyObject_IS_GC: static type objects are not, though `type` is a GC type.
 bool object_is_gc(struct decoder *decoder, mx_addr addr, const struct type_info *type);
 bool object_is_tracked(struct decoder *decoder, mx_addr addr, const struct type_info *type);
@@ -325,25 +328,13 @@ bool frame_describe(struct decoder *decoder, mx_addr frame, struct frame_facts *
 mx_addr frame_of_object(struct decoder *decoder, mx_addr frame_object);
 // What a frame of the thread's own holds. Not for frame objects and generators: those do it.
 bool frame_visit_slots(struct decoder *decoder, mx_addr frame, struct visitor *visitor);
+// Of a word with a tag, as frames have them from 3.14 on: the address, 0 where it is none, and whether
+// it counts.
+enum hold stackref_hold(mx_addr *ref);
 // Line of the bytecode at `lasti` (byte offset of the instruction); 0 when not known.
 int code_line(struct decoder *decoder, mx_addr code, int64_t lasti);
 
 // ---- text -------------------------------------------------------------------------------------
-
-// Text being built in a fixed buffer: what does not fit is dropped at a character's border and
-// `full` is set. Always ends by NUL.
-struct text {
-    char *buffer;
-    size_t nbytes, used;
-    bool full;
-};
-void text_init(struct text *text, char *buffer, size_t nbytes);
-__attribute__((format(printf, 2, 3))) void text_add(struct text *text, const char *format, ...);
-// At most `most` bytes of the UTF-8, cut at a character's border.
-void text_add_cut(struct text *text, const char *utf8, size_t most);
-void text_add_char(struct text *text, uint32_t code_point);
-// Adds UTF-8 from anywhere: control characters and invalid bytes come out as \\n, \\xNN.
-void text_add_escaped(struct text *text, const char *bytes);
 
 // The str object's value as UTF-8 into buffer, cut; false when it is no readable str.
 bool str_value(struct decoder *decoder, mx_addr addr, char *buffer, size_t nbytes);

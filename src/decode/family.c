@@ -63,6 +63,7 @@ static const struct {
     {"weakcallableproxy", FAMILY_WEAKREF, COVER_WORDS},
     {"weakref.CallableProxyType", FAMILY_WEAKREF, COVER_WORDS},
     {"memoryview", FAMILY_MEMORYVIEW, COVER_WORDS},
+    {"re.Match", FAMILY_MATCH, COVER_WORDS},
     {"functools._lru_cache_wrapper", FAMILY_LRU_CACHE, COVER_WORDS},
     {"functools._lru_list_elem", FAMILY_LRU_LINK, COVER_WORDS},
     {"BaseException", FAMILY_EXCEPTION, COVER_WORDS},
@@ -253,6 +254,8 @@ bool type_classify(struct decoder *decoder, struct type_info *info)
         if (decoder_take(decoder, BASE_WORK) < BASE_WORK)
             break;
         int family = family_by_name(base);
+        // Modules/_sre/sre.h, MatchObject: where the groups begin and end
+        info->counts_items |= base_is_from_c(base) && strcmp(base->name, "re.Match") == 0;
         if (info->sizer == NO_SIZER && base_is_from_c(base)) {
             info->sizer = type_sizer(base->name);
             info->family_nbytes = info->sizer == NO_SIZER ? 0 : base->basicsize;

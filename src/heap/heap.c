@@ -6,7 +6,10 @@
 
 #include "base/clock.h"
 #include "base/error.h"
+#include "heap/blocks.h"
 #include "heap/target.h"
+#include "heap/thread_counts.h"
+#include "heap/variables.h"
 
 // 3.11 gives the objects inside _PyRuntime and in frozen code a count that never falls to zero
 // (Include/internal/pycore_object.h, _PyObject_IMMORTAL_REFCNT).
@@ -21,6 +24,7 @@ int64_t refcount_unowned(const struct mx_heap *heap, const struct header *header
         return header->refcount > STATIC_REFCOUNT_311 / 2 ? STATIC_REFCOUNT_311 : 1;
     case REFCOUNT_IMMORTAL_32:
     case REFCOUNT_LOW_32:
+    case REFCOUNT_BIASED_313:
     case REFCOUNT_BIASED:
         return 1;
     }
@@ -119,16 +123,16 @@ static uint64_t decoded_nbytes(const struct mx_heap *heap)
 mx_status heap_build(struct mx_heap *heap, struct mx_error *err)
 {
     uint64_t began = clock_ns();
-    mx_status status = decoder_init(&heap->decoder, heap->memory, heap->runtime.layout,
-                                    heap->runtime.type_type, err);
-    if (!status)
-        status =
-            allocator_init(&heap->allocator, heap->memory, heap->runtime.layout->pool_nbytes, err);
+    decoder_init(&heap->decoder, heap->memory, heap->runtime.layout, heap->runtime.type_type);
+    mx_status status = allocator_init(&heap->allocator, heap->memory, heap->runtime.layout, err);
     if (!status)
         decoder_allow(&heap->decoder, decoded_nbytes(heap));
     heap->most_references = (int64_t)(decoded_nbytes(heap) / sizeof(uint64_t));
-    if (!status)
+    if (!status) {
         runtime_probe_allocator(&heap->runtime, &heap->decoder, &heap->allocator);
+        thread_counts_read(&heap->decoder, heap->runtime.addr);
+        decoder_refill(&heap->decoder);
+    }
     if (!status)
         status = regions_init(&heap->regions, heap->memory, err);
     if (!status)
@@ -161,28 +165,49 @@ mx_status heap_build(struct mx_heap *heap, struct mx_error *err)
     return status;
 }
 
+const char *mx_capture_mode_name(mx_capture_mode mode)
+{
+    switch (mode) {
+    case MX_CAPTURE_FREEZE:
+        return "freeze";
+    case MX_CAPTURE_FORK:
+        return "fork";
+    case MX_CAPTURE_NO_PAUSE:
+        return "no pause";
+    }
+    return "";
+}
+
+static mx_status copy_target(struct mx_heap *heap, const mx_target *target,
+                             const struct mx_capture_options *options, struct mx_error *err)
+{
+    if (!target->core)
+        return image_capture(target->pid, options, &heap->image, err);
+    if (options->mode != MX_CAPTURE_FREEZE)
+        return fail(err, MX_BAD_ARGUMENT,
+                    "a core file stands still: --fork and --no-pause go with a process");
+    return core_capture(target->core, options->progress, options->progress_data, &heap->image, err);
+}
+
 mx_status mx_heap_capture(mx_target *target, const struct mx_capture_options *options,
                           mx_heap **ret, struct mx_error *err)
 {
     struct mx_heap *heap = calloc(1, sizeof *heap);
     if (!heap)
         return fail_no_memory(err);
-    if (options) {
-        heap->progress = options->progress;
-        heap->progress_data = options->progress_data;
-    }
+    struct mx_capture_options how = options ? *options : (struct mx_capture_options){0};
+    heap->progress = how.progress;
+    heap->progress_data = how.progress_data;
     heap->info = *mx_target_info(target);
     heap->runtime = target->runtime;
-    mx_status status =
-        target->core
-            ? core_capture(target->core, heap->progress, heap->progress_data, &heap->image, err)
-            : image_capture(target->pid, heap->progress, heap->progress_data, &heap->image, err);
+    mx_status status = copy_target(heap, target, &how, err);
     if (status) {
         free(heap);
         return status;
     }
     heap->memory = &heap->image.memory;
     heap->maps = &heap->image.maps;
+    heap->summary.mode = how.mode;
     heap->summary.pause_ns = heap->image.pause_ns;
     heap->summary.copied_bytes = heap->image.copied_bytes;
     status = heap_build(heap, err);
@@ -206,12 +231,14 @@ void mx_heap_free(mx_heap *heap)
     vector_free(&heap->strings);
     vector_free(&heap->roots);
     vector_free(&heap->root_edges);
+    blocks_free(heap->blocks);
+    libraries_free(heap->libraries);
     statics_free(&heap->statics);
     statics_free(&heap->stacks);
     vector_free(&heap->type_stats);
     free_queue(heap);
-    free(heap->possible);
-    free(heap->claimed);
+    map_free(&heap->possible);
+    map_free(&heap->claimed);
     free(heap->addresses);
     free(heap->types);
     free(heap->found);

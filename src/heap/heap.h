@@ -2,6 +2,7 @@
 #ifndef MX_HEAP_HEAP_H
 #define MX_HEAP_HEAP_H
 
+#include "base/map.h"
 #include "base/vector.h"
 #include "decode/decoder.h"
 #include "heap/allocator.h"
@@ -13,6 +14,7 @@
 // Why something is held from outside the object graph.
 struct root {
     char name[200]; // "interpreter 0", "thread 812 frame f at app.py:14"
+    int tid;        // of a C stack and registers; else 0
 };
 
 struct root_edge {
@@ -45,15 +47,15 @@ struct mx_heap {
     } queue; // containers in order of discovery; GC lists first
     size_t generation_ends[4];
 
-    struct possible *possible; // uncertain references: address -> how many
-    size_t possible_mask, possible_used;
-    mx_addr *claimed; // shared key tables whose keys have an owner
-    size_t claimed_mask, claimed_used;
+    struct map possible; // uncertain references: address -> how many
+    struct map claimed;  // shared key tables whose keys have an owner
 
     VECTOR(struct root) roots;
     VECTOR(struct root_edge) root_edges;
     struct statics statics;
-    struct statics stacks; // the C stacks of the threads: no object lies there
+    struct statics stacks;       // the C stacks of the threads: no object lies there
+    struct libraries *libraries; // variables.c: names of variables, when they were asked for
+    struct blocks *blocks;       // blocks.c: the same
     VECTOR(struct mx_thread) threads;
     VECTOR(char *) strings; // behind the threads' frames
     VECTOR(struct mx_type) type_stats;

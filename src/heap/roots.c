@@ -10,9 +10,9 @@
 
 #define LIMIT_ROOTS (1u << 20)      // frames, threads and libraries together
 #define LIMIT_ROOT_EDGES (1u << 26) // words of static data that look like objects
-#define LIMIT_STATIC (256u << 20)   // bytes of one library's data
 #define LIMIT_THREADS 100000
 #define LIMIT_ARRAY (1u << 20) // identifiers, callbacks
+#define CHUNK_OBJECTS 254      // of a merge queue: pycore_object_stack.h
 #define SHOWN_FRAMES 1000      // of one thread, in what the public interface tells
 #define LIMIT_SHOWN (1u << 18) // of all threads: a frame shown takes up to 1.2 KB
 #define FRAME_WORK 8           // items that describing a frame is worth
@@ -34,7 +34,7 @@ static void collect_edge(struct visitor *visitor, struct edge edge)
 
 static bool add_root(struct mx_heap *heap, struct collector *collector)
 {
-    if (heap->roots.count >= LIMIT_ROOTS || !vector_push(&heap->roots, (struct root){""}))
+    if (heap->roots.count >= LIMIT_ROOTS || !vector_push(&heap->roots, (struct root){.name = ""}))
         return false;
     collector->root = (uint32_t)heap->roots.count - 1;
     return true;
@@ -142,17 +142,52 @@ static void read_frames(struct mx_heap *heap, mx_addr tstate, struct mx_thread *
     thread->frame_count = frames.count;
 }
 
-// To 3.10 only pthread_self is kept. glibc's struct pthread has the tid at +720 (nptl/descr.h),
-// which holds when the number there is a thread of the process.
-enum { GLIBC_PTHREAD_TID = 720 };
+// To 3.10 only pthread_self is kept: the address of a struct pthread. musl's (src/internal/pthread_impl.h)
+// is in a ring with those of the other threads; glibc's (nptl/descr.h) has itself in the place of the
+// pointer to the previous one.
+enum { PTHREAD_PREVIOUS = 16, PTHREAD_NEXT = 24, MUSL_PTHREAD_TID = 48, GLIBC_PTHREAD_TID = 720 };
 
 static int64_t native_id(struct mx_heap *heap, mx_addr tstate, uint64_t ident)
 {
     const struct layout *l = heap->decoder.layout;
     if (l->tstate_native_id != ABSENT)
         return (int64_t)field_at(&heap->decoder, tstate, l->tstate_native_id);
+    const struct thread_registers *thread = image_thread(&heap->image, ident, 0);
+    mx_addr next = word_at(&heap->decoder, ident + PTHREAD_NEXT);
+    if (word_at(&heap->decoder, next + PTHREAD_PREVIOUS) == ident)
+        return (int32_t)field32_at(&heap->decoder, ident, MUSL_PTHREAD_TID);
+    if (word_at(&heap->decoder, ident + PTHREAD_PREVIOUS) != ident)
+        return thread ? thread->tid : 0;
     int32_t tid = (int32_t)field32_at(&heap->decoder, ident, GLIBC_PTHREAD_TID);
     return tid > 0 && tid < 1 << 22 ? tid : 0;
+}
+
+// Free-threaded: objects that wait for their owner to add up their counts, a reference each
+// (Python/brc.c, _Py_brc_queue_object).
+static void read_merge_queue(struct mx_heap *heap, mx_addr chunk, struct visitor *visitor)
+{
+    const struct layout *l = heap->decoder.layout;
+    while (chunk && decoder_take(&heap->decoder, 1)) {
+        uint64_t count = field_at(&heap->decoder, chunk, l->object_chunk_count);
+        mx_addr objects = chunk + (uint64_t)l->object_chunk_objects;
+        for (uint64_t i = 0; i < count && i < CHUNK_OBJECTS && decoder_take(&heap->decoder, 1); i++)
+            emit(visitor, word_at(&heap->decoder, objects + 8 * i), EDGE_NAMED, HOLD_OWNED,
+                 (uint64_t)(uintptr_t) "waiting for its count");
+        chunk = field_at(&heap->decoder, chunk, l->object_chunk_previous);
+    }
+}
+
+// And what C functions hold for a moment (Include/internal/pycore_stackref.h, _PyCStackRef).
+static void read_stack_refs(struct mx_heap *heap, mx_addr tstate, struct visitor *visitor)
+{
+    const struct layout *l = heap->decoder.layout;
+    mx_addr node = field_at(&heap->decoder, tstate, l->tstate_c_stack_refs);
+    while (node && decoder_take(&heap->decoder, 1)) {
+        mx_addr to = field_at(&heap->decoder, node, l->c_stack_ref_ref);
+        enum hold hold = stackref_hold(&to);
+        emit(visitor, to, EDGE_NAMED, hold, (uint64_t)(uintptr_t) "C stack reference");
+        node = field_at(&heap->decoder, node, l->c_stack_ref_next);
+    }
 }
 
 static void read_thread(struct mx_heap *heap, mx_addr tstate)
@@ -171,6 +206,11 @@ static void read_thread(struct mx_heap *heap, mx_addr tstate)
         // thread__set_sentinel); void * there.
         emit(&collector.visitor, field_at(&heap->decoder, tstate, l->tstate_on_delete_data),
              EDGE_NAMED, HOLD_OWNED, (uint64_t)(uintptr_t) "on_delete_data");
+        read_merge_queue(heap, field_at(&heap->decoder, tstate, l->tstate_to_merge),
+                         &collector.visitor);
+        read_merge_queue(heap, field_at(&heap->decoder, tstate, l->tstate_local_to_merge),
+                         &collector.visitor);
+        read_stack_refs(heap, tstate, &collector.visitor);
     }
     read_frames(heap, tstate, &thread);
     if (!vector_push(&heap->threads, thread))
@@ -311,11 +351,12 @@ static void scan_stack(struct mx_heap *heap, const struct thread_registers *thre
         return;
     struct text text = root_name(heap, &collector);
     text_add(&text, "thread %d C stack", thread->tid);
+    heap->roots.items[collector.root].tid = thread->tid;
     for (size_t i = 0; i < thread->count; i++)
         if (!add_native(heap, collector.root, thread->words[i], 0))
             return;
     mx_addr start = thread->stack_pointer & ~7ull;
-    uint64_t count = decoder_take(&heap->decoder, (mapping->end - start) / 8);
+    uint64_t count = decoder_take(&heap->decoder, (stack_end(thread, mapping) - start) / 8);
     for (mx_addr place = start; place < start + 8 * count; place += 8)
         if (!add_native(heap, collector.root, word_at(&heap->decoder, place), place))
             return;

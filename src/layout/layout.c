@@ -28,19 +28,19 @@ static uint32_t minor_of(uint32_t version_hex)
     return version_hex >> 16;
 }
 
-const struct layout *layout_for(uint32_t version_hex, bool free_threaded)
+const struct layout *layout_for(uint32_t version_hex, bool free_threaded, bool debug)
 {
     const struct layout *best = NULL;
     for (size_t i = 0; i < TABLE_COUNT; i++) {
         const struct layout *table = tables[i];
-        if (table->free_threaded != free_threaded)
+        if (table->free_threaded != free_threaded || table->debug != debug)
             continue;
         if (minor_of(table->version_hex) != minor_of(version_hex))
             continue;
         if (best == NULL || table->version_hex <= version_hex)
             best = table;
     }
-    return best;
+    return best || !debug ? best : layout_for(version_hex, free_threaded, false);
 }
 
 static int compare_type_name(const void *type_name, const void *object)
@@ -98,7 +98,8 @@ find_nearest(const struct layout *layout, const char *name, uint32_t nbytes,
     for (size_t i = 0; i < TABLE_COUNT; i++) {
         const struct layout *table = tables[i];
         uint32_t away = distance(table->version_hex, layout->version_hex);
-        if (table->free_threaded != layout->free_threaded || away >= least ||
+        if (table->free_threaded != layout->free_threaded || table->debug != layout->debug ||
+            away >= least ||
             minor_of(table->version_hex) != minor_of(layout->version_hex))
             continue;
         const struct layout_object *found = find_sized(list_of(table), name, nbytes, false);

@@ -17,7 +17,8 @@
 #define LIMIT_HEADERS 512  // libraries have a dozen program headers, a kernel core has more
 #define LIMIT_DYNAMIC 1024 // entries of PT_DYNAMIC: 30 and one for each library it needs
 #define LIMIT_CHAIN 100000 // symbols of one hash bucket: one or two, many only in a broken table
-#define LIMIT_NAME 1024    // bytes of a symbol's name that is looked for
+#define LIMIT_SYMBOLS (1u << 20) // of one library; the largest export some 100,000
+#define LIMIT_NAME 1024          // bytes of a symbol's name that is looked for
 
 static bool read_bytes(struct memory *memory, mx_addr addr, void *ret, size_t nbytes)
 {
@@ -60,7 +61,7 @@ static bool segments_find(struct memory *memory, const Elf64_Ehdr *header, struc
 {
     if (header->e_phentsize != sizeof(Elf64_Phdr) || header->e_phnum > LIMIT_HEADERS)
         return false;
-    bool loaded = false, dynamic = false;
+    bool loaded = false;
     for (unsigned i = 0; i < header->e_phnum; i++) {
         Elf64_Phdr segment;
         if (!read_bytes(memory, image->base + header->e_phoff + i * sizeof segment, &segment,
@@ -72,12 +73,10 @@ static bool segments_find(struct memory *memory, const Elf64_Ehdr *header, struc
         }
         if (segment.p_type == PT_LOAD)
             data_extend(image, &segment);
-        if (segment.p_type == PT_DYNAMIC) {
+        if (segment.p_type == PT_DYNAMIC)
             *ret_dynamic = segment;
-            dynamic = true;
-        }
     }
-    return loaded && dynamic;
+    return loaded;
 }
 
 // glibc adds the bias to the addresses in PT_DYNAMIC when it loads a file; musl does not, and in
@@ -111,7 +110,7 @@ mx_status elf_image_open(struct memory *memory, mx_addr base, struct elf_image *
     if (status)
         return status;
     if (!segments_find(memory, &header, &image, &dynamic))
-        return fail(err, MX_NOT_FOUND, "ELF file at 0x%llx: no dynamic section",
+        return fail(err, MX_NOT_FOUND, "ELF file at 0x%llx: no program headers",
                     (unsigned long long)base);
     size_t count = dynamic.p_memsz / sizeof(Elf64_Dyn);
     for (size_t i = 0; i < count && i < LIMIT_DYNAMIC; i++) {
@@ -121,9 +120,6 @@ mx_status elf_image_open(struct memory *memory, mx_addr base, struct elf_image *
             break;
         dynamic_entry(&image, &entry);
     }
-    if (!image.symtab || !image.strtab || !(image.gnu_hash || image.sysv_hash))
-        return fail(err, MX_NOT_FOUND, "ELF file at 0x%llx: no dynamic symbols",
-                    (unsigned long long)base);
     *ret = image;
     return MX_OK;
 }
@@ -214,7 +210,8 @@ bool elf_image_symbol(struct memory *memory, const struct elf_image *image, cons
                       mx_addr *ret, uint64_t *ret_nbytes)
 {
     struct wanted wanted = {.name = name, .nbytes = strlen(name) + 1};
-    if (wanted.nbytes > LIMIT_NAME)
+    if (wanted.nbytes > LIMIT_NAME || !image->symtab || !image->strtab ||
+        !(image->gnu_hash || image->sysv_hash))
         return false;
     bool found =
         image->gnu_hash ? gnu_find(memory, image, &wanted) : sysv_find(memory, image, &wanted);
@@ -224,4 +221,30 @@ bool elf_image_symbol(struct memory *memory, const struct elf_image *image, cons
     if (ret_nbytes)
         *ret_nbytes = wanted.size;
     return true;
+}
+
+// How many dynamic symbols there are. DT_GNU_HASH does not say: the chain of the last bucket ends with
+// the last symbol.
+static uint32_t count_by_hash(struct memory *memory, const struct elf_image *image)
+{
+    uint32_t table[4], last = 0, index, chained;
+    if (!image->gnu_hash)
+        return read_bytes(memory, image->sysv_hash, table, 2 * sizeof *table) ? table[1] : 0;
+    if (!read_bytes(memory, image->gnu_hash, table, sizeof table))
+        return 0;
+    mx_addr buckets = image->gnu_hash + sizeof table + (uint64_t)table[2] * 8;
+    for (uint32_t i = 0; i < table[0] && i < LIMIT_SYMBOLS; i++)
+        if (memory_u32(memory, buckets + 4ull * i, &index) && index > last)
+            last = index;
+    mx_addr chains = buckets + 4ull * table[0];
+    for (unsigned i = 0; last >= table[1] && i < LIMIT_CHAIN; i++, last++)
+        if (!memory_u32(memory, chains + 4ull * (last - table[1]), &chained) || chained & 1)
+            return last + 1;
+    return last;
+}
+
+uint32_t elf_image_symbol_count(struct memory *memory, const struct elf_image *image)
+{
+    uint32_t count = count_by_hash(memory, image);
+    return count < LIMIT_SYMBOLS ? count : LIMIT_SYMBOLS;
 }
