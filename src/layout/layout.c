@@ -99,8 +99,7 @@ find_nearest(const struct layout *layout, const char *name, uint32_t nbytes,
         const struct layout *table = tables[i];
         uint32_t away = distance(table->version_hex, layout->version_hex);
         if (table->free_threaded != layout->free_threaded || table->debug != layout->debug ||
-            away >= least ||
-            minor_of(table->version_hex) != minor_of(layout->version_hex))
+            away >= least || minor_of(table->version_hex) != minor_of(layout->version_hex))
             continue;
         const struct layout_object *found = find_sized(list_of(table), name, nbytes, false);
         if (found) {
