@@ -81,7 +81,7 @@ static void own_queued(struct owning *owning)
 // Does a decoder tell all references that instances keep outside their struct?
 static bool is_described(const struct type_info *type)
 {
-    return type->family != FAMILY_GENERIC || type->extension != NO_EXTENSION;
+    return type->family != FAMILY_GENERIC || type->behind != NULL;
 }
 
 // Families whose own struct points to no memory but objects; a subclass may.
