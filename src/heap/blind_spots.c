@@ -102,7 +102,7 @@ static void look_at_allocators(const struct mx_heap *heap, const struct blocks *
     }
     if (!blocks->walk.runs.count && !ret->allocators[0])
         add_allocator(ret, "malloc");
-    if (!heap->allocator.pymalloc && !heap->allocator.malloc)
+    if (!heap->allocator.pymalloc && !heap->allocator.malloc && !heap->allocator.mimalloc)
         add_allocator(ret, "the allocator of objects");
 }
 
