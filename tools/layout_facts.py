@@ -369,4 +369,4 @@ OBJECTS: dict[str, str] = {
 # Modules to import, so that the interpreter knows the types above.
 MODULES = "asyncio _asyncio array collections contextvars functools io itertools operator re typing"
 # Extension modules whose own debug information has structs of OBJECTS.
-EXTENSIONS = ["_asyncio", "_ctypes"]
+EXTENSIONS = ["_asyncio", "_ctypes", "array"]
