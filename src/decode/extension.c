@@ -6,7 +6,7 @@
 // the start of the object.
 // The plain members of the structs are found by the word scan; only what lies behind a pointer is
 // told here.
-#include "decode/decoder.h"
+#include "decode/counts.h"
 
 #define LIMIT_ARRAY (1ull << 32) // items that one of these objects keeps
 

@@ -6,7 +6,7 @@
 #include <stdlib.h>
 
 #include "base/vector.h"
-#include "decode/decoder.h"
+#include "decode/counts.h"
 
 // Who finds the references in a family's own struct.
 enum cover {

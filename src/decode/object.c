@@ -5,7 +5,7 @@
 //
 // Knows GC heads (Include/internal/pycore_gc.h); counts.c knows reference counts. In free-threaded
 // builds there is no GC head: its bits are in the header.
-#include "decode/decoder.h"
+#include "decode/counts.h"
 
 bool object_header(struct decoder *decoder, mx_addr addr, struct header *ret)
 {

@@ -8,6 +8,7 @@
 #include "heap/blocks.h"
 
 #define LIMIT_STEPS 1000            // a linked list is a chain of blocks; the number is only told
+#define LIMIT_MEMORY (4ull << 30)   // of all of it
 #define LIMIT_MAPPING (64ull << 20) // of memory that nobody described: more is data, not variables
 
 struct owning {
@@ -123,7 +124,7 @@ static void own_by_statics(struct owning *owning, bool cpython)
                                    .counted = cpython};
     for (size_t i = 0; i < heap->statics.ranges.count; i++) {
         const struct static_range *range = &heap->statics.ranges.items[i];
-        if (is_cpython(heap, range) != cpython)
+        if (is_cpython(heap, range) != cpython || range->end - range->start > LIMIT_STATIC)
             continue;
         for (mx_addr at = range->start; at < range->end;) {
             const struct mapping *mapping = maps_find(heap->maps, at);
@@ -166,14 +167,16 @@ static void own_by_stacks(struct owning *owning)
 static void own_by_memory(struct owning *owning)
 {
     struct mx_heap *heap = owning->heap;
+    uint64_t left = LIMIT_MEMORY;
     owning->found = (struct block){.owner = BLOCK_OF_MEMORY};
     for (size_t i = 0; i < heap->maps->count; i++) {
         const struct mapping *mapping = &heap->maps->items[i];
         if (!mapping->writable || mapping->shared || mapping->inode ||
-            mapping->end - mapping->start > LIMIT_MAPPING ||
+            mapping->end - mapping->start > LIMIT_MAPPING || mapping->end - mapping->start > left ||
             statics_find(&heap->stacks, mapping->start) ||
             statics_find(&heap->statics, mapping->start))
             continue;
+        left -= mapping->end - mapping->start;
         for (mx_addr page = mapping->start; page < mapping->end; page += 4096)
             if (!malloc_run_find(&owning->blocks->walk, page) &&
                 !malloc_run_find(&owning->blocks->walk, page + 4095) &&

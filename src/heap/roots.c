@@ -10,7 +10,6 @@
 
 #define LIMIT_ROOTS (1u << 20)      // frames, threads and libraries together
 #define LIMIT_ROOT_EDGES (1u << 26) // words of static data that look like objects
-#define LIMIT_STATIC (256u << 20)   // bytes of one library's data
 #define LIMIT_THREADS 100000
 #define LIMIT_ARRAY (1u << 20) // identifiers, callbacks
 #define CHUNK_OBJECTS 254      // of a merge queue: pycore_object_stack.h

@@ -7,6 +7,9 @@
 #include "memory/memory.h"
 #include "memory/process.h"
 
+#define LIMIT_STATIC                                                                               \
+    (256u << 20) // bytes of one library's data that are looked through: more is a broken header
+
 struct static_range {
     mx_addr start, end; // .data and .bss of one ELF file
     const char *path;   // lives as long as the maps

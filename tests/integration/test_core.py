@@ -24,7 +24,7 @@ from processes import (
 )
 
 # Reading a stopped process takes time and memory of its own; all else has to be the same.
-OWN = ("pause_ms", "walk_ms", "copied_bytes", "skipped_bytes", "target")
+OWN = ("pause_ms", "walk_ms", "copied_bytes", "skipped_bytes", "target", "capture")
 needs_gdb = pytest.mark.skipif(not shutil.which("gdb"), reason="gdb is not installed")
 
 
