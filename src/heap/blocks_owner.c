@@ -27,7 +27,8 @@ static void own_word(struct owning *owning, mx_addr place, uint64_t word)
     struct block *block = blocks_at(owning->blocks, word & ~7ull);
     // The last word of a chunk is the next one's head, which malloc's own lists point to.
     if (!block || block->owner != BLOCK_LOST ||
-        (block->nbytes > 8 && word - block->addr >= block->nbytes - 8 && word != block->addr))
+        (block->nbytes > 8 && word - block->addr >= block->nbytes - 8 && word != block->addr &&
+         malloc_run_find(&owning->blocks->walk, block->addr)))
         return;
     uint32_t number = (uint32_t)(block - owning->blocks->items.items);
     block->place = place;
@@ -92,8 +93,10 @@ static void own_object(struct owning *owning, mx_addr addr, const struct type_in
     if (IS_WHOLE[type->family] && type->basicsize <= type->family_nbytes && !type->preheader)
         return;
     owning->found.counted = true;
-    if (type->preheader) // values and dict, in front of the GC head (3.11 on)
-        own_words(owning, addr - 32, addr - 16);
+    if (type->preheader) { // values and dict, in front of the GC head where there is one (3.11 on)
+        mx_addr block = addr - object_prefix(&owning->heap->decoder, addr, type);
+        own_words(owning, block, block + 16);
+    }
     owning->found.counted = is_described(type);
     own_words(owning, addr, addr + type->basicsize);
 }
@@ -177,7 +180,7 @@ static void own_by_memory(struct owning *owning)
         for (mx_addr page = mapping->start; page < mapping->end; page += 4096)
             if (!malloc_run_find(&owning->blocks->walk, page) &&
                 !malloc_run_find(&owning->blocks->walk, page + 4095) &&
-                !pymalloc_owns(&heap->allocator, page))
+                !allocator_owns(&heap->allocator, page))
                 own_words(owning, page, page + 4096);
     }
     own_queued(owning);
