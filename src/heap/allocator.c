@@ -158,8 +158,10 @@ bool has_debug_head(struct allocator *allocator, mx_addr addr)
            memcmp(head + 9, FORBIDDEN, sizeof FORBIDDEN) == 0;
 }
 
-bool pymalloc_owns(struct allocator *allocator, mx_addr addr)
+bool allocator_owns(struct allocator *allocator, mx_addr addr)
 {
+    if (allocator->mimalloc)
+        return mimalloc_owns(allocator->mimalloc, addr);
     return pool_at(allocator, addr)->block_nbytes != 0;
 }
 

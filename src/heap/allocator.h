@@ -52,8 +52,8 @@ typedef void block_fn(void *data, mx_addr addr, uint64_t nbytes);
 void pymalloc_each_used(struct allocator *allocator, mx_addr start, mx_addr end, block_fn *fn,
                         void *data);
 
-// Is there a pool around addr? Then what lies there is pymalloc's.
-bool pymalloc_owns(struct allocator *allocator, mx_addr addr);
+// Is there a pool around addr, or a segment of mimalloc? Then what lies there is the allocator's.
+bool allocator_owns(struct allocator *allocator, mx_addr addr);
 
 // Where the debug hooks (PYTHONMALLOC=debug, -X dev, debug builds) stand around a block: its data and
 // their size, without the heads. One that has none is left as it is.

@@ -7,6 +7,7 @@
 #include "heap/heap.h"
 
 #include "base/error.h"
+#include "heap/free_queue.h"
 
 #define LIMIT_ROOTS (1u << 20)      // frames, threads and libraries together
 #define LIMIT_ROOT_EDGES (1u << 26) // words of static data that look like objects
@@ -211,6 +212,8 @@ static void read_thread(struct mx_heap *heap, mx_addr tstate)
         read_merge_queue(heap, field_at(&heap->decoder, tstate, l->tstate_local_to_merge),
                          &collector.visitor);
         read_stack_refs(heap, tstate, &collector.visitor);
+        if (l->free_threaded)
+            free_queue_visit(heap, tstate + (uint64_t)l->tstate_free_queue, &collector.visitor);
     }
     read_frames(heap, tstate, &thread);
     if (!vector_push(&heap->threads, thread))
@@ -257,6 +260,8 @@ static void read_interpreter(struct mx_heap *heap, mx_addr interp)
                  (long long)field_at(&heap->decoder, interp, l->interp_id));
         members_visit(heap, interp, l->interp_members, l->interp_member_count, &collector.visitor);
         read_arrays(heap, interp, &collector.visitor);
+        if (l->free_threaded)
+            free_queue_visit(heap, interp + (uint64_t)l->interp_free_queue, &collector.visitor);
     }
     add_interned(heap, field_at(&heap->decoder, interp, l->interp_interned));
     mx_addr tstate = field_at(&heap->decoder, interp, l->interp_threads_head);
