@@ -121,6 +121,10 @@ struct decoder {
     uint64_t word_count;              // of all types' words
     mx_addr interned[LIMIT_INTERNED]; // the dicts of interned strings, one for each heap
     int interned_count;
+    // Bytes of the block of memory in use that starts exactly at addr; 0 when none does, or when no
+    // allocator can tell. NULL: nobody can.
+    uint64_t (*block_nbytes)(void *allocator, mx_addr addr);
+    void *allocator;
 };
 
 mx_status decoder_init(struct decoder *decoder, struct memory *memory, const struct layout *layout,
@@ -232,6 +236,7 @@ enum edge_kind {
     EDGE_STATE,     // word of a module's C state, detail is the offset
     EDGE_STATIC,    // word of a library's data, detail is the address
     EDGE_NATIVE,    // word of a thread's C stack, or 0 for one of its registers
+    EDGE_BLOCK,     // word of a block of C memory that an object owns, detail is the offset in it
 };
 
 struct edge {
@@ -242,12 +247,17 @@ struct edge {
     bool certain; // false: the word may be a number that looks like an address
 };
 
+enum claim_kind {
+    CLAIM_TYPE_KEYS, // the keys that instances share, owned: by their class, when that still has them,
+    CLAIM_KEYS,      // else by the first instance met
+    CLAIM_BLOCK,     // a block that nobody described
+};
+
 struct visitor {
     void (*edge)(struct visitor *visitor, struct edge edge);
-    // Called before the keys of a table that instances share: true when this visitor has to be
-    // given its keys as owned, once for each table, by its class when that still has it
-    // (`by_type`), else by the first instance met. NULL: never.
-    bool (*claim_keys)(struct visitor *visitor, mx_addr keys, bool by_type);
+    // Called before memory that several objects may point to: true when this visitor has to be told
+    // what it refers to, once for each. NULL: never.
+    bool (*claim)(struct visitor *visitor, mx_addr memory, enum claim_kind kind);
 };
 
 static inline void emit(struct visitor *visitor, mx_addr to, enum edge_kind kind, enum hold hold,
@@ -283,6 +293,14 @@ bool extension_visit(struct decoder *decoder, mx_addr addr, const struct type_in
                      struct visitor *visitor);
 bool instance_visit(struct decoder *decoder, mx_addr addr, const struct type_info *type,
                     struct visitor *visitor);
+
+// ---- memory that nobody described -------------------------------------------------------------
+
+// A word of a C struct that may refer to an object, or to a block of memory whose words may.
+void possible_visit(struct decoder *decoder, struct edge edge, struct visitor *visitor);
+// C structs of NumPy: their members by the name of the type, or NULL.
+const struct layout_object *numpy_members(const struct layout *layout, const char *type_name);
+bool ndarray_visit(struct decoder *decoder, mx_addr addr, struct visitor *visitor);
 
 // ---- dicts ------------------------------------------------------------------------------------
 

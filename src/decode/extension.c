@@ -192,6 +192,7 @@ static const struct {
     {"sqlite3.Connection", 200, connection_visit},
     {"sqlite3.Cache", 48, sqlite_cache_visit},
     {"PyCapsule", 64, capsule_visit},
+    {"numpy.ndarray", 80, ndarray_visit},
 };
 
 int type_extension(const struct decoder *decoder, const char *type_name, uint32_t basicsize)

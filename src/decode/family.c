@@ -193,6 +193,8 @@ static void words_add(struct decoder *decoder, struct type_info *info, uint32_t 
 {
     const struct layout_object *object =
         base_is_from_c(base) ? layout_object_members(decoder->layout, base->name) : NULL;
+    if (!object && base_is_from_c(base))
+        object = numpy_members(decoder->layout, base->name);
     // From 3.11 on frames and generators have items, but no ob_size in front of their members.
     if (object && from == (uint32_t)decoder->layout->var_size + 8)
         from = (uint32_t)decoder->layout->object_size;

@@ -24,7 +24,7 @@ static void heap_type_visit(struct decoder *decoder, mx_addr addr, struct visito
     named(decoder, addr, l->heaptype_module, ".ht_module", HOLD_OWNED, visitor);
     mx_addr keys = field_at(decoder, addr, l->heaptype_cached_keys);
     struct table table;
-    if (!keys || !visitor->claim_keys || !visitor->claim_keys(visitor, keys, true) ||
+    if (!keys || !visitor->claim || !visitor->claim(visitor, keys, CLAIM_TYPE_KEYS) ||
         !table_open(decoder, keys, 0, &table))
         return;
     uint64_t given = decoder_take(decoder, table.entry_count);
@@ -143,7 +143,8 @@ static void module_state_visit(struct decoder *decoder, mx_addr addr, struct vis
         if (keeps_zones)
             zoneinfo_cache_visit(decoder, to, visitor);
         if (to && to % 8 == 0)
-            visitor->edge(visitor, (struct edge){to, offset, EDGE_STATE, HOLD_POSSIBLE, false});
+            possible_visit(decoder, (struct edge){to, offset, EDGE_STATE, HOLD_POSSIBLE, false},
+                           visitor);
     }
 }
 

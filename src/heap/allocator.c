@@ -20,6 +20,7 @@ enum {
     SIZE_CLASSES = 32,
     ALIGNMENT = 16,
     DEBUG_HEAD = 16, // _PyMem_DebugRawAlloc: size, api id, 7 bytes of 0xFD
+    DEBUG_NBYTES = 24, // and 8 such bytes behind the block
 };
 
 #define POOL_NBYTES_MAX 16384
@@ -171,7 +172,9 @@ enum block_state pymalloc_state(struct allocator *allocator, mx_addr addr)
 enum { PREV_INUSE = 1, IS_MMAPPED = 2, CHUNK_FLAGS = 7, CHUNK_LEAST = 32, CHUNK_HEAD = 16 };
 #define LIMIT_CHUNK (1ull << 46)
 
-static enum block_state chunk_state(struct allocator *allocator, mx_addr addr, uint64_t nbytes)
+// *ret_nbytes is set when the block is used.
+static enum block_state chunk_state(struct allocator *allocator, mx_addr addr, uint64_t nbytes,
+                                    uint64_t *ret_nbytes)
 {
     uint64_t word, next;
     if (addr % ALIGNMENT || !memory_u64(allocator->memory, addr - 8, &word))
@@ -179,6 +182,8 @@ static enum block_state chunk_state(struct allocator *allocator, mx_addr addr, u
     uint64_t size = word & ~(uint64_t)CHUNK_FLAGS;
     if (size < CHUNK_LEAST || size % ALIGNMENT || size > LIMIT_CHUNK || size - 8 < nbytes)
         return BLOCK_UNKNOWN;
+    // The last word of a chunk in use lies in the next one's head, but for mmapped ones.
+    *ret_nbytes = size - (word & IS_MMAPPED ? CHUNK_HEAD : CHUNK_HEAD / 2);
     if (word & IS_MMAPPED)
         return (addr - CHUNK_HEAD) % 4096 == 0 ? BLOCK_USED : BLOCK_UNKNOWN;
     if (!memory_u64(allocator->memory, addr - 8 + size, &next) ||
@@ -194,7 +199,8 @@ enum block_state malloc_state(struct allocator *allocator, mx_addr addr, uint64_
         addr -= DEBUG_HEAD;
         nbytes += DEBUG_HEAD;
     }
-    return chunk_state(allocator, addr, nbytes);
+    uint64_t unused;
+    return chunk_state(allocator, addr, nbytes, &unused);
 }
 
 void allocator_probe(struct allocator *allocator, mx_addr small, mx_addr large)
@@ -211,4 +217,22 @@ bool allocator_confirms(struct allocator *allocator, mx_addr addr, uint64_t nbyt
     if (state != BLOCK_UNKNOWN)
         return state == BLOCK_USED;
     return !allocator->malloc || malloc_state(allocator, addr, nbytes) == BLOCK_USED;
+}
+
+uint64_t allocator_block_nbytes(void *data, mx_addr addr)
+{
+    struct allocator *allocator = data;
+    uint64_t nbytes = 0;
+    uint32_t heads = 0;
+    const struct pool *pool = allocator->pymalloc ? pool_at(allocator, addr) : NULL;
+    if (pool && pool->block_nbytes) {
+        heads = pool_state(pool, addr) == BLOCK_INSIDE && has_debug_head(allocator, addr);
+        bool used = pool_state(pool, addr - heads * DEBUG_HEAD) == BLOCK_USED;
+        return used ? pool->block_nbytes - heads * DEBUG_NBYTES : 0;
+    }
+    while (heads < 2 && has_debug_head(allocator, addr - heads * DEBUG_HEAD))
+        heads++;
+    if (!allocator->malloc || chunk_state(allocator, addr - heads * DEBUG_HEAD, 1, &nbytes) != BLOCK_USED)
+        return 0;
+    return nbytes > heads * DEBUG_NBYTES ? nbytes - heads * DEBUG_NBYTES : 0;
 }

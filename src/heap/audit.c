@@ -164,12 +164,18 @@ static void possible_edge(struct visitor *visitor, struct edge edge)
     add_trace(audit, edge.to, holder, audit->where, 0);
 }
 
+static bool possible_claim(struct visitor *visitor, mx_addr memory, enum claim_kind kind)
+{
+    return kind == CLAIM_BLOCK && heap_claim(((struct audit *)visitor)->heap, memory);
+}
+
 // Words of objects that may be references or not: of modules' state, of C structs that nobody
 // described, and, to 3.10, of the value stacks of frames.
 static void trace_objects(struct audit *audit)
 {
     struct mx_heap *heap = audit->heap;
     audit->visitor.edge = possible_edge;
+    audit->visitor.claim = possible_claim;
     for (uint32_t i = 0; i < heap->count; i++) {
         if (heap->decoder.types[heap->types[i]]->leaf)
             continue;
@@ -177,6 +183,7 @@ static void trace_objects(struct audit *audit)
         audit->where = NULL;
         object_visit(&heap->decoder, heap->addresses[i], heap->types[i], &audit->visitor);
     }
+    heap_unclaim(heap);
 }
 
 // ---- findings ---------------------------------------------------------------------------------

@@ -129,6 +129,8 @@ mx_status heap_build(struct mx_heap *heap, struct mx_error *err)
     heap->most_references = (int64_t)(decoded_nbytes(heap) / sizeof(uint64_t));
     if (!status)
         runtime_probe_allocator(&heap->runtime, &heap->decoder, &heap->allocator);
+    heap->decoder.block_nbytes = allocator_block_nbytes;
+    heap->decoder.allocator = &heap->allocator;
     if (!status)
         status = regions_init(&heap->regions, heap->memory, err);
     if (!status)

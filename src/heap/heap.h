@@ -47,7 +47,7 @@ struct mx_heap {
 
     struct possible *possible; // uncertain references: address -> how many
     size_t possible_mask, possible_used;
-    mx_addr *claimed; // shared key tables whose keys have an owner
+    mx_addr *claimed; // shared key tables whose keys have an owner, blocks that were looked at
     size_t claimed_mask, claimed_used;
 
     VECTOR(struct root) roots;
@@ -88,5 +88,8 @@ bool refcount_is_explained(const struct mx_heap *heap, uint32_t index, const str
 // A word of static data that belongs to a static object: that object tells of it.
 bool heap_is_inside_object(struct mx_heap *heap, mx_addr place);
 uint32_t possible_count(const struct mx_heap *heap, mx_addr addr);
+// Within one pass over the heap: true when nobody claimed this memory before. heap_unclaim ends it.
+bool heap_claim(struct mx_heap *heap, mx_addr memory);
+void heap_unclaim(struct mx_heap *heap);
 
 #endif

@@ -86,18 +86,17 @@ bool heap_add_object(struct mx_heap *heap, mx_addr addr, bool certain)
     return true;
 }
 
-// ---- shared key tables ------------------------------------------------------------------------
+// ---- what is told of once: shared key tables, blocks of C memory -------------------------------
 
-static mx_addr *claim_slot(mx_addr *claimed, size_t mask, mx_addr keys)
+static mx_addr *claim_slot(mx_addr *claimed, size_t mask, mx_addr memory)
 {
-    size_t i = (size_t)((keys >> 4) * 0x9E3779B97F4A7C15ull >> 32) & mask;
-    while (claimed[i] && claimed[i] != keys)
+    size_t i = (size_t)((memory >> 4) * 0x9E3779B97F4A7C15ull >> 32) & mask;
+    while (claimed[i] && claimed[i] != memory)
         i = (i + 1) & mask;
     return &claimed[i];
 }
 
-// True when nobody had claimed the table before.
-static bool claim(struct mx_heap *heap, mx_addr keys)
+bool heap_claim(struct mx_heap *heap, mx_addr memory)
 {
     if ((heap->claimed_used + 1) * 2 > heap->claimed_mask) {
         size_t mask = heap->claimed_mask ? heap->claimed_mask * 2 + 1 : 1023;
@@ -111,15 +110,15 @@ static bool claim(struct mx_heap *heap, mx_addr keys)
         heap->claimed = grown;
         heap->claimed_mask = mask;
     }
-    mx_addr *slot = claim_slot(heap->claimed, heap->claimed_mask, keys);
+    mx_addr *slot = claim_slot(heap->claimed, heap->claimed_mask, memory);
     if (*slot)
         return false;
-    *slot = keys;
+    *slot = memory;
     heap->claimed_used++;
     return true;
 }
 
-static void claims_clear(struct mx_heap *heap)
+void heap_unclaim(struct mx_heap *heap)
 {
     free(heap->claimed);
     heap->claimed = NULL;
@@ -159,9 +158,9 @@ static void discover_edge(struct visitor *visitor, struct edge edge)
     ring_put(discoverer, edge.to, edge.certain);
 }
 
-static bool discover_keys(struct visitor *visitor, mx_addr keys, bool by_type)
+static bool discover_claim(struct visitor *visitor, mx_addr memory, enum claim_kind kind)
 {
-    return by_type || claim(((struct discoverer *)visitor)->heap, keys);
+    return kind == CLAIM_TYPE_KEYS || heap_claim(((struct discoverer *)visitor)->heap, memory);
 }
 
 static void prefetch_object(struct mx_heap *heap, mx_addr addr)
@@ -200,7 +199,7 @@ static void drain(struct mx_heap *heap, struct discoverer *discoverer, size_t *n
 
 mx_status heap_discover(struct mx_heap *heap, struct mx_error *err)
 {
-    struct discoverer discoverer = {{discover_edge, discover_keys}, heap, {{0, false}}, 0};
+    struct discoverer discoverer = {{discover_edge, discover_claim}, heap, {{0, false}}, 0};
     size_t next = 0;
     uint32_t types = 0;
     for (size_t i = 0; i < heap->root_edges.count; i++)
@@ -210,7 +209,7 @@ mx_status heap_discover(struct mx_heap *heap, struct mx_error *err)
         for (; types < heap->decoder.type_count; types++)
             heap_add_object(heap, heap->decoder.types[types]->addr, true);
     } while (next < heap->queue.count);
-    claims_clear(heap);
+    heap_unclaim(heap);
     return heap->queue.count < LIMIT_QUEUE ? MX_OK : fail_no_memory(err);
 }
 
@@ -288,9 +287,9 @@ static void count_edge(struct visitor *visitor, struct edge edge)
     count_ready(heap, ready);
 }
 
-static bool count_keys(struct visitor *visitor, mx_addr keys, bool by_type)
+static bool count_claim(struct visitor *visitor, mx_addr memory, enum claim_kind kind)
 {
-    return by_type || claim(((struct counter *)visitor)->heap, keys);
+    return kind == CLAIM_TYPE_KEYS || heap_claim(((struct counter *)visitor)->heap, memory);
 }
 
 // Words inside static objects are those objects' own business.
@@ -340,7 +339,7 @@ static void count_object(struct mx_heap *heap, struct counter *counter, uint32_t
 
 mx_status heap_count_references(struct mx_heap *heap, struct mx_error *err)
 {
-    struct counter counter = {.visitor = {count_edge, count_keys}, .heap = heap};
+    struct counter counter = {.visitor = {count_edge, count_claim}, .heap = heap};
     memset(counter.ring, 0xFF, sizeof counter.ring);
     if (!vector_reserve(&heap->type_stats, heap->decoder.type_count + 1))
         return fail_no_memory(err);
@@ -348,7 +347,7 @@ mx_status heap_count_references(struct mx_heap *heap, struct mx_error *err)
     for (uint32_t i = 0; i < heap->decoder.type_count; i++) {
         mx_addr keys = heap->decoder.types[i]->cached_keys;
         if (keys)
-            claim(heap, keys); // type_visit gives them to the class
+            heap_claim(heap, keys); // type_visit gives them to the class
     }
     for (uint32_t i = 0; i < heap->count; i++) {
         progress(heap, "counting references", i, heap->count);
@@ -360,6 +359,6 @@ mx_status heap_count_references(struct mx_heap *heap, struct mx_error *err)
             count_edge(&counter.visitor, heap->root_edges.items[i].edge);
     for (int i = 0; i < RING; i++)
         count_ready(heap, counter.ring[i]);
-    claims_clear(heap);
+    heap_unclaim(heap);
     return MX_OK;
 }
