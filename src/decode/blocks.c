@@ -5,6 +5,8 @@
 //
 // Tables, arrays and nodes of C extensions. An allocator bounds them; what it does not know is left
 // out, and so is a block that an object begins in: that object tells of it itself.
+#include <stdio.h>
+#include <stdlib.h>
 #include "decode/decoder.h"
 
 // A struct, its table, the table's buckets, a bucket's value: deeper lie other people's data.
@@ -36,6 +38,7 @@ static bool block_open(struct decoder *decoder, mx_addr addr, struct visitor *vi
     if (nbytes < 8 || nbytes > LIMIT_BLOCK || holds_object(decoder, addr) ||
         !visitor->claim(visitor, addr, CLAIM_BLOCK))
         return false;
+    if (getenv("MXDBG") && nbytes>200000) fprintf(stderr,"block %llx %llu\n",(unsigned long long)addr,(unsigned long long)nbytes);
     *ret = (struct block){addr, addr, addr + (nbytes & ~7ull)};
     return true;
 }

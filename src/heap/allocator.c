@@ -170,6 +170,7 @@ enum block_state pymalloc_state(struct allocator *allocator, mx_addr addr)
 
 // glibc malloc/malloc.c, struct malloc_chunk
 enum { PREV_INUSE = 1, IS_MMAPPED = 2, CHUNK_FLAGS = 7, CHUNK_LEAST = 32, CHUNK_HEAD = 16 };
+#define PAGE 4096 // mmapped chunks are made of whole ones
 #define LIMIT_CHUNK (1ull << 46)
 
 // *ret_nbytes is set when the block is used.
@@ -185,7 +186,7 @@ static enum block_state chunk_state(struct allocator *allocator, mx_addr addr, u
     // The last word of a chunk in use lies in the next one's head, but for mmapped ones.
     *ret_nbytes = size - (word & IS_MMAPPED ? CHUNK_HEAD : CHUNK_HEAD / 2);
     if (word & IS_MMAPPED)
-        return (addr - CHUNK_HEAD) % 4096 == 0 ? BLOCK_USED : BLOCK_UNKNOWN;
+        return (addr - CHUNK_HEAD) % PAGE == 0 && size % PAGE == 0 ? BLOCK_USED : BLOCK_UNKNOWN;
     if (!memory_u64(allocator->memory, addr - 8 + size, &next) ||
         (next & ~(uint64_t)CHUNK_FLAGS) > LIMIT_CHUNK)
         return BLOCK_UNKNOWN;

@@ -88,41 +88,18 @@ bool heap_add_object(struct mx_heap *heap, mx_addr addr, bool certain)
 
 // ---- what is told of once: shared key tables, blocks of C memory -------------------------------
 
-static mx_addr *claim_slot(mx_addr *claimed, size_t mask, mx_addr memory)
-{
-    size_t i = (size_t)((memory >> 4) * 0x9E3779B97F4A7C15ull >> 32) & mask;
-    while (claimed[i] && claimed[i] != memory)
-        i = (i + 1) & mask;
-    return &claimed[i];
-}
-
 bool heap_claim(struct mx_heap *heap, mx_addr memory)
 {
-    if ((heap->claimed_used + 1) * 2 > heap->claimed_mask) {
-        size_t mask = heap->claimed_mask ? heap->claimed_mask * 2 + 1 : 1023;
-        mx_addr *grown = calloc(mask + 1, sizeof *grown);
-        if (!grown)
-            return false;
-        for (size_t i = 0; heap->claimed && i <= heap->claimed_mask; i++)
-            if (heap->claimed[i])
-                *claim_slot(grown, mask, heap->claimed[i]) = heap->claimed[i];
-        free(heap->claimed);
-        heap->claimed = grown;
-        heap->claimed_mask = mask;
-    }
-    mx_addr *slot = claim_slot(heap->claimed, heap->claimed_mask, memory);
-    if (*slot)
+    uint64_t *claimed = map_put(&heap->claimed, memory);
+    if (!claimed || *claimed)
         return false;
-    *slot = memory;
-    heap->claimed_used++;
+    *claimed = 1;
     return true;
 }
 
 void heap_unclaim(struct mx_heap *heap)
 {
-    free(heap->claimed);
-    heap->claimed = NULL;
-    heap->claimed_mask = heap->claimed_used = 0;
+    map_free(&heap->claimed);
 }
 
 // ---- discovery --------------------------------------------------------------------------------
@@ -215,42 +192,17 @@ mx_status heap_discover(struct mx_heap *heap, struct mx_error *err)
 
 // ---- uncertain references ---------------------------------------------------------------------
 
-struct possible {
-    mx_addr addr;
-    uint32_t count;
-};
-
-static struct possible *possible_slot(struct possible *table, size_t mask, mx_addr addr)
-{
-    size_t i = (size_t)((addr >> 3) * 0x9E3779B97F4A7C15ull >> 32) & mask;
-    while (table[i].addr && table[i].addr != addr)
-        i = (i + 1) & mask;
-    return &table[i];
-}
-
 static void possible_add(struct mx_heap *heap, mx_addr addr)
 {
-    if ((heap->possible_used + 1) * 2 > heap->possible_mask) {
-        size_t mask = heap->possible_mask ? heap->possible_mask * 2 + 1 : 4095;
-        struct possible *grown = calloc(mask + 1, sizeof *grown);
-        if (!grown)
-            return;
-        for (size_t i = 0; heap->possible && i <= heap->possible_mask; i++)
-            if (heap->possible[i].addr)
-                *possible_slot(grown, mask, heap->possible[i].addr) = heap->possible[i];
-        free(heap->possible);
-        heap->possible = grown;
-        heap->possible_mask = mask;
-    }
-    struct possible *slot = possible_slot(heap->possible, heap->possible_mask, addr);
-    heap->possible_used += !slot->addr;
-    slot->addr = addr;
-    slot->count++;
+    uint64_t *count = map_put(&heap->possible, addr);
+    if (count)
+        ++*count;
 }
 
 uint32_t possible_count(const struct mx_heap *heap, mx_addr addr)
 {
-    return heap->possible ? possible_slot(heap->possible, heap->possible_mask, addr)->count : 0;
+    const uint64_t *count = map_find(&heap->possible, addr);
+    return count ? (uint32_t)*count : 0;
 }
 
 // ---- counting ---------------------------------------------------------------------------------
