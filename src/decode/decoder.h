@@ -123,8 +123,8 @@ struct decoder {
     int interned_count;
     // Bytes of the block of memory in use that starts exactly at addr; 0 when none does, or when no
     // allocator can tell. NULL: nobody can.
-    uint64_t (*block_nbytes)(void *allocator, mx_addr addr);
-    void *allocator;
+    uint64_t (*block_nbytes)(void *data, mx_addr addr);
+    void *block_data;
 };
 
 void decoder_init(struct decoder *decoder, struct memory *memory, const struct layout *layout,
@@ -298,6 +298,8 @@ bool instance_visit(struct decoder *decoder, mx_addr addr, const struct type_inf
 
 // A word of a C struct that may refer to an object, or to a block of memory whose words may.
 void possible_visit(struct decoder *decoder, struct edge edge, struct visitor *visitor);
+// The str or bytes whose characters stand at this address, or 0.
+mx_addr object_of_characters(struct decoder *decoder, mx_addr addr);
 // C structs of NumPy: their members by the name of the type, or NULL.
 const struct layout_object *numpy_members(const struct layout *layout, const char *type_name);
 bool ndarray_visit(struct decoder *decoder, mx_addr addr, struct visitor *visitor);
@@ -367,6 +369,8 @@ void text_add_escaped(struct text *text, const char *bytes);
 // The str object's value as UTF-8 into buffer, cut; false when it is no readable str.
 bool str_value(struct decoder *decoder, mx_addr addr, char *buffer, size_t nbytes);
 bool str_equals(struct decoder *decoder, mx_addr addr, const char *ascii);
+// A str whose characters stand behind its header, one byte each.
+bool str_is_ascii(struct decoder *decoder, mx_addr addr);
 // 0 not interned, 1 mortal, 2 immortal (pycore_unicodeobject.h, SSTATE_*).
 int str_interned(struct decoder *decoder, mx_addr addr);
 uint64_t str_size(struct decoder *decoder, mx_addr addr, const struct type_info *type);

@@ -56,6 +56,9 @@ bool type_visit(struct decoder *decoder, mx_addr addr, struct visitor *visitor)
         named(decoder, addr, l->type_subclasses, ".__subclasses__", HOLD_OWNED, visitor);
     if (heap)
         heap_type_visit(decoder, addr, visitor);
+    else // tp_doc, which follows tp_flags (Include/cpython/object.h)
+        emit(visitor, object_of_characters(decoder, field_at(decoder, addr, l->type_flags + 8)),
+             EDGE_NAMED, HOLD_POSSIBLE, (uint64_t)(uintptr_t) ".__doc__");
     return true;
 }
 

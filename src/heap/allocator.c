@@ -220,9 +220,8 @@ bool allocator_confirms(struct allocator *allocator, mx_addr addr, uint64_t nbyt
     return !allocator->malloc || malloc_state(allocator, addr, nbytes) == BLOCK_USED;
 }
 
-uint64_t allocator_block_nbytes(void *data, mx_addr addr)
+uint64_t allocator_block_nbytes(struct allocator *allocator, mx_addr addr)
 {
-    struct allocator *allocator = data;
     uint64_t nbytes = 0;
     uint32_t heads = 0;
     const struct pool *pool = allocator->pymalloc ? pool_at(allocator, addr) : NULL;

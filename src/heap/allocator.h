@@ -50,7 +50,6 @@ void pymalloc_each_used(struct allocator *allocator, mx_addr start, mx_addr end,
 enum block_state malloc_state(struct allocator *allocator, mx_addr addr, uint64_t nbytes);
 
 // Bytes that may be used from addr on in the block that starts there and is in use; 0 when none does.
-// In the shape of decoder.block_nbytes.
-uint64_t allocator_block_nbytes(void *allocator, mx_addr addr);
+uint64_t allocator_block_nbytes(struct allocator *allocator, mx_addr addr);
 
 #endif

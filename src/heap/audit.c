@@ -104,7 +104,7 @@ static void add_trace(struct audit *audit, mx_addr addr, mx_holder holder, const
 
 static mx_holder holder_of_root(const struct root_edge *root)
 {
-    return root->edge.kind == EDGE_STATIC   ? MX_HOLDER_STATIC
+    return root->edge.kind == EDGE_STATIC || root->edge.kind == EDGE_BLOCK ? MX_HOLDER_STATIC
            : root->edge.kind == EDGE_NATIVE ? MX_HOLDER_STACK
                                             : MX_HOLDER_FRAME;
 }
@@ -176,6 +176,7 @@ static void trace_objects(struct audit *audit)
     struct mx_heap *heap = audit->heap;
     audit->visitor.edge = possible_edge;
     audit->visitor.claim = possible_claim;
+    heap_claim_root_blocks(heap);
     for (uint32_t i = 0; i < heap->count; i++) {
         if (heap->decoder.types[heap->types[i]]->leaf)
             continue;

@@ -116,6 +116,17 @@ static uint64_t decoded_nbytes(const struct mx_heap *heap)
     return nbytes;
 }
 
+// Code and constants are full of words that look like the heads of chunks.
+static uint64_t block_nbytes(void *data, mx_addr addr)
+{
+    struct mx_heap *heap = data;
+    const struct mapping *mapping = maps_find(heap->maps, addr);
+    if (!mapping || !mapping->writable || mapping->inode)
+        return 0;
+    uint64_t nbytes = allocator_block_nbytes(&heap->allocator, addr);
+    return nbytes <= mapping->end - addr ? nbytes : 0;
+}
+
 mx_status heap_build(struct mx_heap *heap, struct mx_error *err)
 {
     uint64_t began = clock_ns();
@@ -127,8 +138,8 @@ mx_status heap_build(struct mx_heap *heap, struct mx_error *err)
     heap->most_references = (int64_t)(decoded_nbytes(heap) / sizeof(uint64_t));
     if (!status)
         runtime_probe_allocator(&heap->runtime, &heap->decoder, &heap->allocator);
-    heap->decoder.block_nbytes = allocator_block_nbytes;
-    heap->decoder.allocator = &heap->allocator;
+    heap->decoder.block_nbytes = block_nbytes;
+    heap->decoder.block_data = heap;
     if (!status)
         status = regions_init(&heap->regions, heap->memory, err);
     if (!status)
@@ -206,6 +217,7 @@ void mx_heap_free(mx_heap *heap)
     vector_free(&heap->strings);
     vector_free(&heap->roots);
     vector_free(&heap->root_edges);
+    vector_free(&heap->root_blocks);
     statics_free(&heap->statics);
     statics_free(&heap->stacks);
     vector_free(&heap->type_stats);

@@ -51,6 +51,7 @@ struct mx_heap {
 
     VECTOR(struct root) roots;
     VECTOR(struct root_edge) root_edges;
+    VECTOR(mx_addr) root_blocks; // blocks that variables point to: no object tells of them
     struct statics statics;
     struct statics stacks; // the C stacks of the threads: no object lies there
     VECTOR(struct mx_thread) threads;
@@ -90,5 +91,7 @@ uint32_t possible_count(const struct mx_heap *heap, mx_addr addr);
 // Within one pass over the heap: true when nobody claimed this memory before. heap_unclaim ends it.
 bool heap_claim(struct mx_heap *heap, mx_addr memory);
 void heap_unclaim(struct mx_heap *heap);
+// At the start of a pass over the objects: the blocks that variables point to are theirs.
+void heap_claim_root_blocks(struct mx_heap *heap);
 
 #endif

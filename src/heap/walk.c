@@ -102,6 +102,12 @@ void heap_unclaim(struct mx_heap *heap)
     map_free(&heap->claimed);
 }
 
+void heap_claim_root_blocks(struct mx_heap *heap)
+{
+    for (size_t i = 0; i < heap->root_blocks.count; i++)
+        (void)heap_claim(heap, heap->root_blocks.items[i]);
+}
+
 // ---- discovery --------------------------------------------------------------------------------
 
 struct discoverer {
@@ -296,6 +302,7 @@ mx_status heap_count_references(struct mx_heap *heap, struct mx_error *err)
     if (!vector_reserve(&heap->type_stats, heap->decoder.type_count + 1))
         return fail_no_memory(err);
     memset(heap->type_stats.items, 0, heap->type_stats.capacity * sizeof *heap->type_stats.items);
+    heap_claim_root_blocks(heap);
     for (uint32_t i = 0; i < heap->decoder.type_count; i++) {
         mx_addr keys = heap->decoder.types[i]->cached_keys;
         if (keys)

@@ -1,12 +1,11 @@
-// blocks.c - memory that nobody described: the blocks that C structs point to, word by word.
+// possible.c - memory that nobody described: words of C structs and variables, and what they point to.
 //
-//   struct word --> block --> block --> ...   each word that is the address of an object counts as a
-//                                             possible reference, each block once
+//   word --> object                          a possible reference
+//   word --> the characters of a str         the same: a C string that an object keeps alive
+//   word --> block --> block --> ...         tables, arrays and nodes, word by word, each block once
 //
-// Tables, arrays and nodes of C extensions. An allocator bounds them; what it does not know is left
-// out, and so is a block that an object begins in: that object tells of it itself.
-#include <stdio.h>
-#include <stdlib.h>
+// An allocator bounds the blocks; what it does not know is left out, and so is a block that an object
+// begins in: that object tells of it itself.
 #include "decode/decoder.h"
 
 // A struct, its table, the table's buckets, a bucket's value: deeper lie other people's data.
@@ -34,11 +33,10 @@ static bool block_open(struct decoder *decoder, mx_addr addr, struct visitor *vi
 {
     if (addr % 16)
         return false; // what every allocator here aligns to
-    uint64_t nbytes = decoder->block_nbytes(decoder->allocator, addr);
+    uint64_t nbytes = decoder->block_nbytes(decoder->block_data, addr);
     if (nbytes < 8 || nbytes > LIMIT_BLOCK || holds_object(decoder, addr) ||
         !visitor->claim(visitor, addr, CLAIM_BLOCK))
         return false;
-    if (getenv("MXDBG") && nbytes>200000) fprintf(stderr,"block %llx %llu\n",(unsigned long long)addr,(unsigned long long)nbytes);
     *ret = (struct block){addr, addr, addr + (nbytes & ~7ull)};
     return true;
 }
@@ -66,12 +64,32 @@ static void block_visit(struct decoder *decoder, mx_addr addr, struct visitor *v
     }
 }
 
+// The str or bytes whose characters begin here: add_docstring of NumPy keeps a str for the C string
+// in it that a type or method then points to (numpy/_core/src/multiarray/compiled_base.c).
+mx_addr object_of_characters(struct decoder *decoder, mx_addr addr)
+{
+    const struct layout *l = decoder->layout;
+    struct header header;
+    mx_addr str = addr - (uint64_t)l->ascii_size, bytes = addr - (uint64_t)l->bytes_data;
+    if (object_header(decoder, str, &header) &&
+        decoder->types[header.type]->family == FAMILY_STR && str_is_ascii(decoder, str))
+        return str;
+    if (object_header(decoder, bytes, &header) &&
+        decoder->types[header.type]->family == FAMILY_BYTES)
+        return bytes;
+    return 0;
+}
+
 void possible_visit(struct decoder *decoder, struct edge edge, struct visitor *visitor)
 {
     struct header header;
-    if (!visitor->claim || !decoder->block_nbytes ||
-        object_header(decoder, edge.to, &header))
-        visitor->edge(visitor, edge);
-    else
-        block_visit(decoder, edge.to, visitor);
+    if (!object_header(decoder, edge.to, &header)) {
+        mx_addr object = object_of_characters(decoder, edge.to);
+        if (!object && visitor->claim && decoder->block_nbytes)
+            block_visit(decoder, edge.to, visitor);
+        if (!object)
+            return;
+        edge.to = object;
+    }
+    visitor->edge(visitor, edge);
 }
