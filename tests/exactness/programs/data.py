@@ -6,7 +6,7 @@ import sys
 import numpy
 import pandas
 
-ROWS = 2000
+ROWS = 100_000
 random = numpy.random.default_rng(7)
 
 
@@ -76,7 +76,7 @@ def frames() -> dict:
         "nullable": pandas.array([1, None, 3], dtype="Int64"),
         "multi": pandas.MultiIndex.from_product([list("abc"), range(5)]),
         "exploded": pandas.Series([[f"a {n}", f"b {n}"] for n in range(50)]).explode(),
-        "zone": pandas.Series(index).dt.tz_localize("Europe/Berlin"),
+        "zone": pandas.Series(index).dt.tz_localize("UTC").dt.tz_convert("Europe/Berlin"),
         "applied": frame["thing"].apply(lambda thing: thing.number),
         "offset": pandas.offsets.BDay(3), "zoned": datetime.datetime(2020, 1, 1),
         "cut": pandas.cut(frame["number"], 5),
