@@ -18,14 +18,14 @@ enum {
     ARRAY_OWNS_DATA = 4, // NPY_ARRAY_OWNDATA
 };
 
-#define LIMIT_NDIM 64      // NPY_MAXDIMS
+#define LIMIT_NDIM 64 // NPY_MAXDIMS
 #define LIMIT_ITEMSIZE (1u << 20)
 #define LIMIT_PLACES 1024 // references in one record
 #define LIMIT_PARTS 65536 // fields of one record, and of the records in it
 
 // Of PyArray_Descr. The size of numpy.dtype's struct tells which.
 struct dtype_shape {
-    uint32_t nbytes;      // of the struct
+    uint32_t nbytes;       // of the struct
     uint32_t elsize_width; // an int, or 8 bytes
     int32_t type_num, flags, elsize, subarray, fields;
 };

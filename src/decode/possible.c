@@ -71,8 +71,8 @@ mx_addr object_of_characters(struct decoder *decoder, mx_addr addr)
     const struct layout *l = decoder->layout;
     struct header header;
     mx_addr str = addr - (uint64_t)l->ascii_size, bytes = addr - (uint64_t)l->bytes_data;
-    if (object_header(decoder, str, &header) &&
-        decoder->types[header.type]->family == FAMILY_STR && str_is_ascii(decoder, str))
+    if (object_header(decoder, str, &header) && decoder->types[header.type]->family == FAMILY_STR &&
+        str_is_ascii(decoder, str))
         return str;
     if (object_header(decoder, bytes, &header) &&
         decoder->types[header.type]->family == FAMILY_BYTES)

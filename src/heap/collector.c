@@ -1,12 +1,15 @@
 // collector.c - what the cycle collector tracks, generation by generation.
 //
 //   generations[i].head <-> PyGC_Head | object <-> ...    Include/internal/pycore_gc.h, Modules/gcmodule.c
+//   free-threaded: the blocks of two heaps of each thread, of which a bit says that they are tracked
 #include "heap/heap.h"
 
 #include "base/error.h"
+#include "heap/mimalloc.h"
 
 // Flag bits in the links: Include/internal/pycore_gc.h, _PyGC_PREV_MASK. List heads may be 4-aligned.
 #define LINK_MASK (~3ull)
+#define PREHEADER 16 // managed dict and weak list: Include/internal/pycore_object.h
 
 // Ends at the head, at something already listed, or at nonsense. heap_add_object refuses what is
 // marked already, so a list that bites its own tail ends too.
@@ -85,6 +88,74 @@ static void read_collector(struct mx_heap *heap, mx_addr gc, bool first)
     summary->gc_collecting = field32_at(&heap->decoder, gc, l->gc_collecting) != 0;
 }
 
+// ---- without lists ----------------------------------------------------------------------------
+
+struct tracked {
+    struct mx_heap *heap;
+    bool frozen; // look for those, or for the others
+    uint64_t count;
+};
+
+// Code, functions and classes that were made immortal keep what they refer to for ever, also when
+// nothing refers to them any more (3.13t: Objects/object.c, _PyObject_SetDeferredRefcount).
+static bool is_immortal(struct mx_heap *heap, mx_addr addr)
+{
+    const uint8_t *bytes =
+        memory_at(heap->memory, addr, (uint64_t)heap->decoder.layout->object_size);
+    struct header header;
+    return bytes && refcount_decode(heap->decoder.layout, bytes, &header) && header.immortal;
+}
+
+// Python/gc_free_threading.c, op_from_block: every block of two of a thread's heaps is an object.
+static void tracked_block(void *data, mx_addr block, uint64_t nbytes, int tag)
+{
+    struct tracked *tracked = data;
+    struct mx_heap *heap = tracked->heap;
+    const struct layout *l = heap->decoder.layout;
+    mx_addr addr = block + (tag == MIMALLOC_GC_PRE ? PREHEADER : 0);
+    uint8_t bits = 0;
+    if (tag != MIMALLOC_GC && tag != MIMALLOC_GC_PRE)
+        return;
+    if (has_debug_head(&heap->allocator, block + DEBUG_HEAD))
+        addr += DEBUG_HEAD;
+    if (addr + (uint64_t)l->object_size > block + nbytes ||
+        !memory_u8(heap->memory, addr + (uint64_t)l->object_gc_bits, &bits) ||
+        !(bits & GC_BIT_FROZEN) == tracked->frozen)
+        return;
+    if (bits & GC_BIT_TRACKED)
+        tracked->count += heap_add_object(heap, addr, true);
+    else if (is_immortal(heap, addr))
+        heap_add_object(heap, addr, true);
+}
+
+static uint64_t read_tracked(struct mx_heap *heap, bool frozen)
+{
+    struct tracked tracked = {heap, frozen, 0};
+    for (size_t i = 0; heap->allocator.mimalloc && i < heap->regions.count; i++) {
+        const struct region *region = &heap->regions.items[i];
+        mimalloc_each_used(heap->allocator.mimalloc, region->start, region->start + region->nbytes,
+                           tracked_block, &tracked);
+    }
+    return tracked.count;
+}
+
+// Segments that ended threads have left are found like all others. There are no generations but the
+// permanent one; the numbers are kept as if there were.
+static void read_heaps(struct mx_heap *heap)
+{
+    const struct layout *l = heap->decoder.layout;
+    struct mx_heap_summary *summary = &heap->summary;
+    mx_addr interp = field_at(&heap->decoder, heap->runtime.addr, l->runtime_interpreters_main);
+    mx_addr gc = interp + (uint64_t)l->interp_gc;
+    for (int i = 0; i < 3; i++)
+        read_numbers(heap, gc, i, &summary->generations[i]);
+    summary->gc_enabled = field32_at(&heap->decoder, gc, l->gc_enabled) != 0;
+    summary->gc_collecting = field32_at(&heap->decoder, gc, l->gc_collecting) != 0;
+    summary->generations[3].objects = read_tracked(heap, true);
+    heap->generation_ends[3] = heap->queue.count;
+    summary->generations[0].objects = read_tracked(heap, false);
+}
+
 mx_status heap_read_generations(struct mx_heap *heap, struct mx_error *err)
 {
     const struct layout *l = heap->decoder.layout;
@@ -106,9 +177,9 @@ mx_status heap_read_generations(struct mx_heap *heap, struct mx_error *err)
         return MX_OK;
     }
     case GC_WITHOUT_LISTS:
-        break;
+        read_heaps(heap);
+        return MX_OK;
     }
-    return fail(err, MX_UNSUPPORTED,
-                "pid %d: the collector of this CPython %s is not supported yet",
+    return fail(err, MX_UNSUPPORTED, "pid %d: the collector of this CPython %s is not known",
                 heap->info.process.pid, heap->runtime.python);
 }

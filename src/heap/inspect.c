@@ -161,7 +161,8 @@ mx_status mx_heap_referrers(const mx_heap *heap, uint32_t index, mx_reference_fn
     struct mx_heap *self = mutable_heap(heap);
     if (index >= heap->count)
         return fail(err, MX_BAD_ARGUMENT, "object %u: there are only %u", index, heap->count);
-    struct teller teller = {{tell, tell_claim}, self, fn, data, 0, heap->addresses[index], "", false};
+    struct teller teller = {{tell, tell_claim},     self, fn,   data, 0,
+                            heap->addresses[index], "",   false};
     for (uint32_t i = 0; i < heap->count && !teller.stopped; i++) {
         teller.from = i;
         object_visit(&self->decoder, heap->addresses[i], heap->types[i], &teller.visitor);

@@ -206,7 +206,7 @@ def use_system() -> dict:
         "mocked": mocked, "sockets": (left, right), "ssl": ssl.create_default_context(),
         "digest": hashlib.sha256(b"x"), "map": mmap.mmap(-1, 4096), "views":
         [memoryview(bytearray(100))[n:] for n in range(20)], "weak":
-        weakref.WeakValueDictionary({n: logger for n in range(3)}),
+        weakref.WeakValueDictionary(dict.fromkeys(range(3), logger)),
         "compressor": zlib.compressobj(),
     }  # fmt: skip
 
