@@ -43,9 +43,9 @@ static void print_target(const struct mx_target_info *target)
 {
     const struct mx_process *process = &target->process;
     char *cmdline = text_clean(process->cmdline);
-    printf("%sCPython %s%s%s, pid %d, user %s, %s ", output_style(STYLE_HEADING), process->python,
-           target->free_threaded ? " free-threaded" : "", output_style(STYLE_PLAIN), process->pid,
-           process->user, text_size(process->rss_bytes).s);
+    printf("%sCPython %s%s%s%s, pid %d, user %s, %s ", output_style(STYLE_HEADING), process->python,
+           target->free_threaded ? " free-threaded" : "", target->debug ? " debug build" : "",
+           output_style(STYLE_PLAIN), process->pid, process->user, text_size(process->rss_bytes).s);
     if (target->from_core)
         puts("in a core file");
     else
@@ -54,6 +54,12 @@ static void print_target(const struct mx_target_info *target)
     size_t nbytes = columns ? text_fit(cmdline, columns) : strlen(cmdline);
     printf("%.*s\n", (int)nbytes, cmdline);
     free(cmdline);
+    if (target->other_pythons) {
+        char *library = text_clean(target->library);
+        printf("One of %d CPythons in this process, the one in %s\n", target->other_pythons + 1,
+               library);
+        free(library);
+    }
     if (!target->layout_verified)
         printf("%sLayout not verified: no table was made from this build; it was read with the "
                "nearest.%s\n",

@@ -22,6 +22,9 @@ static json_t *target_json(const struct mx_target_info *target)
                      "executable", json_text(process->executable),                            //
                      "uptime_seconds", json_seconds(process->uptime_seconds),                 //
                      "free_threaded", json_boolean(target->free_threaded),                    //
+                     "debug", json_boolean(target->debug),                                    //
+                     "library", json_text(target->library),                                   //
+                     "other_pythons", json_integer(target->other_pythons),                    //
                      "layout_verified", json_boolean(target->layout_verified),                //
                      "from_core", json_boolean(target->from_core), NULL);
 }

@@ -96,6 +96,9 @@ struct mx_target_info {
     char implementation[16]; // "cpython"
     uint32_t version_hex;    // PY_VERSION_HEX of the target
     bool free_threaded;
+    bool debug;           // configured with --with-pydebug
+    char library[256];    // the file that CPython is in: the executable, or a library
+    int other_pythons;    // initialised in the same process, and not looked at
     bool layout_verified; // false: a newer version, explored with the nearest known layout
     bool from_core;       // rss_bytes is what was dumped; the uptime is not known, and 0
 };

@@ -277,6 +277,24 @@ static const char *name_block(struct audit *audit, const struct block *block)
     return audit_name(audit, name);
 }
 
+// What only a C stack points to is as sure as the stack.
+static mx_holder holder_of_block(const struct block *block)
+{
+    switch ((enum block_owner)block->owner) {
+    case BLOCK_LOST:
+        return MX_HOLDER_LOST_BLOCK;
+    case BLOCK_OF_STACK:
+        return MX_HOLDER_STACK;
+    case BLOCK_OF_OBJECT:
+    case BLOCK_OF_VARIABLE:
+    case BLOCK_OF_INTERPRETER:
+    case BLOCK_OF_UNREACHED:
+    case BLOCK_OF_MEMORY:
+        break;
+    }
+    return MX_HOLDER_BLOCK;
+}
+
 static void trace_block(struct audit *audit, uint32_t number)
 {
     const struct block *block = &audit->blocks->items.items[number];
@@ -291,8 +309,7 @@ static void trace_block(struct audit *audit, uint32_t number)
         if (!where)
             where = name_block(audit, block);
         add_trace(audit, subject,
-                  (struct trace){.holder = block->owner == BLOCK_LOST ? MX_HOLDER_LOST_BLOCK
-                                                                      : MX_HOLDER_BLOCK,
+                  (struct trace){.holder = holder_of_block(block),
                                  .where = where,
                                  .offset = offset,
                                  .place = block->addr + offset,

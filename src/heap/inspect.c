@@ -4,6 +4,7 @@
 
 #include "base/error.h"
 #include "heap/heap.h"
+#include "heap/variables.h"
 
 // Looking decodes on demand, which fills the decoder's tables: no change that a caller can see.
 static struct mx_heap *mutable_heap(const mx_heap *heap)
@@ -124,6 +125,17 @@ static mx_ownership public_ownership(enum hold hold)
     return MX_BORROWED;
 }
 
+// "_datetime.cpython-311-x86_64-linux-gnu.so: CAPI+0x18"
+static void name_variable(struct mx_heap *heap, mx_addr place, char *buffer, size_t nbytes)
+{
+    uint64_t offset;
+    struct text text;
+    char name[200];
+    variable_name(heap, place, name, sizeof name, &offset);
+    text_init(&text, buffer, nbytes);
+    text_add(&text, offset ? "%s+0x%llx" : "%s", name, (unsigned long long)offset);
+}
+
 static void tell(struct visitor *visitor, struct edge edge)
 {
     struct teller *teller = (struct teller *)visitor;
@@ -133,7 +145,10 @@ static void tell(struct visitor *visitor, struct edge edge)
         return;
     reference.ownership = public_ownership((enum hold)edge.hold);
     edge_label(&teller->heap->decoder, &edge, reference.label, sizeof reference.label);
-    snprintf(reference.root, sizeof reference.root, "%s", teller->root);
+    if (edge.kind == EDGE_STATIC && reference.from == MX_NO_OBJECT)
+        name_variable(teller->heap, edge.detail, reference.root, sizeof reference.root);
+    else
+        snprintf(reference.root, sizeof reference.root, "%s", teller->root);
     teller->stopped = !teller->fn(&reference, teller->data);
 }
 

@@ -61,7 +61,7 @@ static bool segments_find(struct memory *memory, const Elf64_Ehdr *header, struc
 {
     if (header->e_phentsize != sizeof(Elf64_Phdr) || header->e_phnum > LIMIT_HEADERS)
         return false;
-    bool loaded = false, dynamic = false;
+    bool loaded = false;
     for (unsigned i = 0; i < header->e_phnum; i++) {
         Elf64_Phdr segment;
         if (!read_bytes(memory, image->base + header->e_phoff + i * sizeof segment, &segment,
@@ -73,12 +73,10 @@ static bool segments_find(struct memory *memory, const Elf64_Ehdr *header, struc
         }
         if (segment.p_type == PT_LOAD)
             data_extend(image, &segment);
-        if (segment.p_type == PT_DYNAMIC) {
+        if (segment.p_type == PT_DYNAMIC)
             *ret_dynamic = segment;
-            dynamic = true;
-        }
     }
-    return loaded && dynamic;
+    return loaded;
 }
 
 // glibc adds the bias to the addresses in PT_DYNAMIC when it loads a file; musl does not, and in
@@ -112,7 +110,7 @@ mx_status elf_image_open(struct memory *memory, mx_addr base, struct elf_image *
     if (status)
         return status;
     if (!segments_find(memory, &header, &image, &dynamic))
-        return fail(err, MX_NOT_FOUND, "ELF file at 0x%llx: no dynamic section",
+        return fail(err, MX_NOT_FOUND, "ELF file at 0x%llx: no program headers",
                     (unsigned long long)base);
     size_t count = dynamic.p_memsz / sizeof(Elf64_Dyn);
     for (size_t i = 0; i < count && i < LIMIT_DYNAMIC; i++) {
@@ -122,9 +120,6 @@ mx_status elf_image_open(struct memory *memory, mx_addr base, struct elf_image *
             break;
         dynamic_entry(&image, &entry);
     }
-    if (!image.symtab || !image.strtab || !(image.gnu_hash || image.sysv_hash))
-        return fail(err, MX_NOT_FOUND, "ELF file at 0x%llx: no dynamic symbols",
-                    (unsigned long long)base);
     *ret = image;
     return MX_OK;
 }
@@ -215,7 +210,8 @@ bool elf_image_symbol(struct memory *memory, const struct elf_image *image, cons
                       mx_addr *ret, uint64_t *ret_nbytes)
 {
     struct wanted wanted = {.name = name, .nbytes = strlen(name) + 1};
-    if (wanted.nbytes > LIMIT_NAME)
+    if (wanted.nbytes > LIMIT_NAME || !image->symtab || !image->strtab ||
+        !(image->gnu_hash || image->sysv_hash))
         return false;
     bool found =
         image->gnu_hash ? gnu_find(memory, image, &wanted) : sysv_find(memory, image, &wanted);

@@ -16,8 +16,8 @@ struct elf_image {
     uint64_t strtab_nbytes;
 };
 
-// MX_NOT_FOUND when there is no ELF header at base or it has no dynamic section; MX_UNSUPPORTED when
-// it is not 64-bit little-endian x86-64 or aarch64.
+// MX_NOT_FOUND when there is no ELF header at base or it loads nothing; MX_UNSUPPORTED when it is not
+// 64-bit little-endian x86-64 or aarch64. A static program has data and no symbols.
 mx_status elf_image_open(struct memory *memory, mx_addr base, struct elf_image *ret,
                          struct mx_error *err);
 

@@ -190,6 +190,11 @@ static void track(struct fake_process *process, int generation, mx_addr object)
 {
     struct fake *fake = &process->fake;
     const struct layout *l = fake->l;
+    process->tracked_count++;
+    if (l->gc_shape == GC_WITHOUT_LISTS) {
+        fake_field8(fake, object, l->object_gc_bits, GC_BIT_TRACKED);
+        return;
+    }
     mx_addr head =
         collector_of(process) + (uint64_t)(l->gc_generations + generation * l->gc_generation_size);
     mx_addr node = object - (uint64_t)l->gc_head_size, first = word_at(&fake->decoder, head);
