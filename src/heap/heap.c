@@ -51,8 +51,11 @@ static void judge(struct mx_heap *heap)
             continue;
         if (header.immortal)
             summary->refcounts.immortal++;
-        else if (refcount_is_explained(heap, i, &header, &missing))
+        else if (refcount_is_explained(heap, i, &header, &missing)) {
             summary->refcounts.explained++;
+            summary->refcounts.certain += header.refcount - refcount_unowned(heap, &header) ==
+                                          (int64_t)heap->found[i];
+        }
         else if (missing > 0)
             summary->refcounts.surplus++;
         else
