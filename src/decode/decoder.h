@@ -9,6 +9,7 @@
 #define MX_DECODE_DECODER_H
 
 #include "base/map.h"
+#include "decode/text.h"
 #include "layout/layout.h"
 #include "memory/memory.h"
 
@@ -370,21 +371,6 @@ enum hold stackref_hold(mx_addr *ref);
 int code_line(struct decoder *decoder, mx_addr code, int64_t lasti);
 
 // ---- text -------------------------------------------------------------------------------------
-
-// Text being built in a fixed buffer: what does not fit is dropped at a character's border and
-// `full` is set. Always ends by NUL.
-struct text {
-    char *buffer;
-    size_t nbytes, used;
-    bool full;
-};
-void text_init(struct text *text, char *buffer, size_t nbytes);
-__attribute__((format(printf, 2, 3))) void text_add(struct text *text, const char *format, ...);
-// At most `most` bytes of the UTF-8, cut at a character's border.
-void text_add_cut(struct text *text, const char *utf8, size_t most);
-void text_add_char(struct text *text, uint32_t code_point);
-// Adds UTF-8 from anywhere: control characters and invalid bytes come out as \\n, \\xNN.
-void text_add_escaped(struct text *text, const char *bytes);
 
 // The str object's value as UTF-8 into buffer, cut; false when it is no readable str.
 bool str_value(struct decoder *decoder, mx_addr addr, char *buffer, size_t nbytes);

@@ -14,6 +14,8 @@
 
 #include "heap/malloc_walk.h"
 
+static const struct layout LAYOUT = {.pool_nbytes = 16384};
+
 #if defined(__has_feature)
 #if __has_feature(address_sanitizer)
 #define OTHER_MALLOC 1 // the sanitizer's
@@ -113,7 +115,7 @@ static void test_blocks_of_a_process_are_listed_and_freed_ones_are_not(void **st
     struct allocator allocator;
     struct statics statics, stacks;
     struct malloc_walk walk;
-    allocator_init(&allocator, &image.memory, 16384, NULL);
+    allocator_init(&allocator, &image.memory, &LAYOUT, NULL);
     statics_read(&image.memory, &image.maps, &statics, NULL);
     statics_read_stacks(image.registers, image.register_count, &image.maps, &stacks, NULL);
     assert_int_equal(malloc_walk_init(&allocator, &image.maps, &statics, &stacks, &walk, NULL),
@@ -162,7 +164,7 @@ static void begin(void)
     int nbytes = snprintf(text, sizeof text, "%llx-%llx rw-p 00000000 00:00 0 [heap]\n", START,
                           START + NBYTES);
     assert_int_equal(maps_parse(text, (size_t)nbytes, &maps, NULL), MX_OK);
-    allocator_init(&allocator, &memory, 16384, NULL);
+    allocator_init(&allocator, &memory, &LAYOUT, NULL);
 }
 
 static void walk_it(void)
