@@ -3,13 +3,11 @@
 //   ndarray --data--> [ item | item | ... ]      an item is a reference, or a record with some in it
 //      \-----descr--> dtype: elsize, fields {name: (dtype, offset)}, subarray {dtype, shape}
 //
-// numpy/core/include/numpy/ndarraytypes.h: structs that its interface has fixed. Offsets count from
-// the start of an object with a header of 16 bytes. Data is followed where the array owns it: what
-// a view shows belongs to its base.
+// numpy/core/include/numpy/ndarraytypes.h: structs that its interface has fixed. Data is followed where the array owns it: what a view shows belongs
+// to its base.
 #include "decode/decoder.h"
 
-enum {
-    HEADER = 16,
+enum { // with a header of 16 bytes: extension.c passes addresses that make up for others
     ARRAY_DATA = 16,
     ARRAY_NDIM = 24,
     ARRAY_SHAPE = 32,
@@ -23,7 +21,7 @@ enum {
 #define LIMIT_PLACES 1024 // references in one record
 #define LIMIT_PARTS 65536 // fields of one record, and of the records in it
 
-// Of PyArray_Descr. The size of numpy.dtype's struct tells which.
+// Of PyArray_Descr, behind the object's header. The size of numpy.dtype's struct tells which.
 struct dtype_shape {
     uint32_t nbytes;       // of the struct
     uint32_t elsize_width; // an int, or 8 bytes
@@ -31,33 +29,44 @@ struct dtype_shape {
 };
 
 static const struct dtype_shape DTYPES[] = {
-    {96, 4, 28, 27, 32, 40, 48}, // 1.x
-    {88, 8, 28, 32, 40, 88, 96}, // 2.x: subarray and fields are in the struct of the old kinds
+    {80, 4, 12, 11, 16, 24, 32}, // 1.x
+    {72, 8, 12, 16, 24, 72, 80}, // 2.x: subarray and fields are in the struct of the old kinds
 };
 
 enum { TYPE_OBJECT = 17, ITEM_REFCOUNT = 1 }; // NPY_OBJECT, NPY_ITEM_REFCOUNT
 
+// From the start of the object: with the header of 16 bytes, and that of free-threaded builds.
 static const struct layout_member ARRAY[] = {
-    {"base", 48, 1, 0, true},
-    {"dtype", 56, 1, 0, true},
-    {"mem_handler", 88, 1, 0, true},
-};
+    {"base", 48, 1, 0, true}, {"dtype", 56, 1, 0, true}, {"mem_handler", 88, 1, 0, true}};
+static const struct layout_member ARRAY_32[] = {
+    {"base", 64, 1, 0, true}, {"dtype", 72, 1, 0, true}, {"mem_handler", 104, 1, 0, true}};
 // Of a flatiter most words are arrays for 32 dimensions, of which some were never written.
 static const struct layout_member FLATITER[] = {{"base", 1320, 1, 0, true}};
+static const struct layout_member FLATITER_32[] = {{"base", 1336, 1, 0, true}};
 
-static const struct layout_object OBJECTS[] = {
-    {"numpy.ndarray", ARRAY, sizeof ARRAY / sizeof ARRAY[0]},
-    {"numpy.flatiter", FLATITER, sizeof FLATITER / sizeof FLATITER[0]},
+static const struct layout_object OBJECTS[][2] = {
+    {{"numpy.ndarray", ARRAY, 3}, {"numpy.ndarray", ARRAY_32, 3}},
+    {{"numpy.flatiter", FLATITER, 1}, {"numpy.flatiter", FLATITER_32, 1}},
 };
 
 const struct layout_object *numpy_members(const struct layout *layout, const char *type_name)
 {
-    if (layout->object_size != HEADER || strncmp(type_name, "numpy.", 6) != 0)
-        return NULL;
-    for (size_t i = 0; i < sizeof OBJECTS / sizeof OBJECTS[0]; i++)
-        if (strcmp(OBJECTS[i].type_name, type_name) == 0)
-            return &OBJECTS[i];
+    int header = layout->object_size == 16 ? 0 : layout->object_size == 32 ? 1 : -1;
+    for (size_t i = 0; header >= 0 && i < sizeof OBJECTS / sizeof OBJECTS[0]; i++)
+        if (strcmp(OBJECTS[i][header].type_name, type_name) == 0)
+            return &OBJECTS[i][header];
     return NULL;
+}
+
+// A member that stands `offset` bytes behind the header.
+static mx_addr behind(const struct decoder *decoder, mx_addr addr, int32_t offset)
+{
+    return addr + (uint64_t)(decoder->layout->object_size + offset);
+}
+
+static uint32_t half_at(struct decoder *decoder, mx_addr addr, int32_t offset)
+{
+    return field32_at(decoder, addr, decoder->layout->object_size + offset);
 }
 
 // ---- dtypes -----------------------------------------------------------------------------------
@@ -75,7 +84,8 @@ static const struct dtype_shape *dtype_shape(struct decoder *decoder, mx_addr dt
                           sizeof name) &&
             strcmp(name, "numpy.dtype") == 0)
             for (size_t i = 0; i < sizeof DTYPES / sizeof DTYPES[0]; i++)
-                if (field_at(decoder, type, l->type_basicsize) == DTYPES[i].nbytes)
+                if (field_at(decoder, type, l->type_basicsize) - (uint64_t)l->object_size ==
+                    DTYPES[i].nbytes)
                     return &DTYPES[i];
         type = field_at(decoder, type, l->type_base);
     }
@@ -92,17 +102,17 @@ static bool dtype_read(struct decoder *decoder, mx_addr addr, struct dtype *ret)
 {
     const struct dtype_shape *shape = dtype_shape(decoder, addr);
     uint8_t flags;
-    if (!shape || !memory_u8(decoder->memory, addr + (uint64_t)shape->flags, &flags))
+    if (!shape || !memory_u8(decoder->memory, behind(decoder, addr, shape->flags), &flags))
         return false;
     *ret = (struct dtype){
-        .elsize = shape->elsize_width == 8 ? field_at(decoder, addr, shape->elsize)
-                                           : field32_at(decoder, addr, shape->elsize),
-        .is_object = field32_at(decoder, addr, shape->type_num) == TYPE_OBJECT,
+        .elsize = shape->elsize_width == 8 ? word_at(decoder, behind(decoder, addr, shape->elsize))
+                                           : half_at(decoder, addr, shape->elsize),
+        .is_object = half_at(decoder, addr, shape->type_num) == TYPE_OBJECT,
         .has_references = flags & ITEM_REFCOUNT,
     };
     if (ret->has_references && !ret->is_object) {
-        ret->subarray = field_at(decoder, addr, shape->subarray);
-        ret->fields = field_at(decoder, addr, shape->fields);
+        ret->subarray = word_at(decoder, behind(decoder, addr, shape->subarray));
+        ret->fields = word_at(decoder, behind(decoder, addr, shape->fields));
     }
     return ret->elsize && ret->elsize <= LIMIT_ITEMSIZE;
 }
@@ -190,7 +200,7 @@ static void places_find(struct decoder *decoder, mx_addr dtype, struct places *r
 static uint64_t item_count(struct decoder *decoder, mx_addr addr)
 {
     uint32_t ndim = field32_at(decoder, addr, ARRAY_NDIM);
-    mx_addr shape = field_at(decoder, addr, ARRAY_SHAPE);
+    mx_addr shape = word_at(decoder, addr + ARRAY_SHAPE);
     uint64_t count = 1;
     for (uint32_t i = 0; i < ndim; i++)
         if (ndim > LIMIT_NDIM ||
@@ -202,8 +212,8 @@ static uint64_t item_count(struct decoder *decoder, mx_addr addr)
 
 bool ndarray_visit(struct decoder *decoder, mx_addr addr, struct visitor *visitor)
 {
-    mx_addr data = field_at(decoder, addr, ARRAY_DATA);
-    mx_addr dtype = field_at(decoder, addr, ARRAY_DTYPE);
+    mx_addr data = word_at(decoder, addr + ARRAY_DATA);
+    mx_addr dtype = word_at(decoder, addr + ARRAY_DTYPE);
     struct dtype item;
     if (!(field32_at(decoder, addr, ARRAY_FLAGS) & ARRAY_OWNS_DATA) ||
         !dtype_read(decoder, dtype, &item) || !item.has_references)

@@ -113,9 +113,9 @@ static void trace_root(struct audit *audit, const struct root_edge *root_edge)
 {
     const struct subject *subject = subject_at(audit, root_edge->edge.to);
     const struct root *root = &audit->heap->roots.items[root_edge->root];
-    // Words of blocks that variables own are told by trace_blocks.
-    if (root_edge->edge.hold != HOLD_POSSIBLE || root_edge->edge.kind == EDGE_BLOCK || !subject ||
-        heap_is_inside_object(audit->heap, root_edge->place))
+    // Words of blocks that variables own are told by trace_blocks, unreached objects by trace_unreached.
+    if (root_edge->edge.hold != HOLD_POSSIBLE || root_edge->edge.kind == EDGE_BLOCK ||
+        root->unreached || !subject || heap_is_inside_object(audit->heap, root_edge->place))
         return;
     struct trace trace = {.holder = MX_HOLDER_FRAME, .offset = NO_OFFSET, .block = NO_BLOCK};
     if (root_edge->edge.kind == EDGE_STATIC) {

@@ -44,6 +44,7 @@ bool refcount_is_explained(const struct mx_heap *heap, uint32_t index, const str
 static void judge(struct mx_heap *heap)
 {
     struct mx_heap_summary *summary = &heap->summary;
+    memset(&summary->refcounts, 0, sizeof summary->refcounts);
     for (uint32_t i = 0; i < heap->count; i++) {
         struct header header;
         int64_t missing;
@@ -53,10 +54,9 @@ static void judge(struct mx_heap *heap)
             summary->refcounts.immortal++;
         else if (refcount_is_explained(heap, i, &header, &missing)) {
             summary->refcounts.explained++;
-            summary->refcounts.certain += header.refcount - refcount_unowned(heap, &header) ==
-                                          (int64_t)heap->found[i];
-        }
-        else if (missing > 0)
+            summary->refcounts.certain +=
+                header.refcount - refcount_unowned(heap, &header) == (int64_t)heap->found[i];
+        } else if (missing > 0)
             summary->refcounts.surplus++;
         else
             summary->refcounts.deficit++;
@@ -173,6 +173,12 @@ mx_status heap_build(struct mx_heap *heap, struct mx_error *err)
         return status;
     decoder_refill(&heap->decoder);
     judge(heap);
+    if (heap_many_unexplained(heap)) {
+        status = heap_add_unreached_roots(heap, err);
+        judge(heap);
+    }
+    if (status)
+        return status;
     heap->summary.objects = heap->count;
     heap->summary.undecoded = heap->decoder.undecoded;
     heap->summary.skipped_bytes = heap->image.skipped_bytes + heap->regions.skipped_bytes;

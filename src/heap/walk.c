@@ -222,7 +222,7 @@ mx_status heap_discover(struct mx_heap *heap, struct mx_error *err)
 
 // ---- uncertain references ---------------------------------------------------------------------
 
-static void possible_add(struct mx_heap *heap, mx_addr addr)
+void heap_add_possible(struct mx_heap *heap, mx_addr addr)
 {
     uint64_t *count = map_put(&heap->possible, addr);
     if (count)
@@ -260,7 +260,7 @@ static void count_edge(struct visitor *visitor, struct edge edge)
         return;
     heap->summary.references++;
     if (edge.hold == HOLD_POSSIBLE)
-        possible_add(heap, edge.to);
+        heap_add_possible(heap, edge.to);
     if (edge.hold != HOLD_OWNED || (counter->from_frozen && statics_find(&heap->statics, edge.to)))
         return;
     uint32_t *slot = &counter->ring[counter->at++ % RING], ready = *slot;

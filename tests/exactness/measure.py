@@ -80,7 +80,8 @@ def check_packages(interpreter: Interpreter, program: str) -> None:
 
 def found_debug(interpreter: Interpreter) -> bool:
     return any(
-        facts["debug"] for facts in found_interpreters().values()
+        facts["debug"]
+        for facts in found_interpreters().values()
         if facts["binary"] == interpreter.path
     )
 

@@ -36,6 +36,7 @@ def arrays() -> dict:
         "function": numpy.frompyfunc(lambda a, b: a, 2, 1), "vectorized": numpy.vectorize(len),
         "dates": numpy.arange("2020-01", "2020-06", dtype="datetime64[D]"),
         "strings": numpy.array([f"text {n}" for n in range(100)]),
+        "words": numpy.array([f"word {n}" for n in range(200_000)], dtype=object),
         "polynomial": numpy.polynomial.Polynomial([1, 2, 3]), "generator": random,
         "void": records[3], "zero size": numpy.empty((0, 3), dtype=object),
         "memory": memoryview(numpy.arange(10)), "random state": numpy.random.RandomState(3),
