@@ -283,7 +283,8 @@ static uint64_t used_nbytes(struct allocator *allocator, mx_addr addr)
     const struct pool *pool = allocator->pymalloc ? pool_at(allocator, addr) : NULL;
     if (pool && pool->block_nbytes)
         return pool_state(pool, addr) == BLOCK_USED ? pool->block_nbytes : 0;
-    return allocator->malloc && chunk_state(allocator, addr, 1, &nbytes) == BLOCK_USED ? nbytes : 0;
+    bool malloc = allocator->malloc || allocator->mimalloc; // C code has its own memory from malloc
+    return malloc && chunk_state(allocator, addr, 1, &nbytes) == BLOCK_USED ? nbytes : 0;
 }
 
 uint64_t allocator_block_nbytes(struct allocator *allocator, mx_addr addr)

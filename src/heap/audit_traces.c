@@ -180,12 +180,24 @@ static void possible_edge(struct visitor *visitor, struct edge edge)
                              .block = NO_BLOCK});
 }
 
+// trace_blocks passes over the blocks of objects whose decoder tells of them, and this decoder says
+// that words of this one may be references: of a metaclass's part of a class, for one.
+static bool untold_block(struct visitor *visitor, mx_addr memory, enum claim_kind kind)
+{
+    struct audit *audit = (struct audit *)visitor;
+    const struct block *block = kind == CLAIM_BLOCK ? blocks_at(audit->blocks, memory) : NULL;
+    return block && (block->counted || block->owner == BLOCK_OF_INTERPRETER) &&
+           heap_claim(audit->heap, memory);
+}
+
 // Words of objects that may be references or not: of modules' state, of C structs that nobody
 // described, and, to 3.10, of the value stacks of frames.
 static void trace_objects(struct audit *audit)
 {
     struct mx_heap *heap = audit->heap;
     audit->visitor.edge = possible_edge;
+    audit->visitor.claim = untold_block;
+    heap_claim_root_blocks(heap);
     for (uint32_t i = 0; i < heap->count; i++) {
         if (heap->decoder.types[heap->types[i]]->leaf)
             continue;
@@ -193,7 +205,10 @@ static void trace_objects(struct audit *audit)
         audit->where = NULL;
         object_visit(&heap->decoder, heap->addresses[i], heap->types[i], &audit->visitor);
     }
+    heap_unclaim(heap);
+    audit->visitor.claim = NULL;
 }
+
 
 static void unreached_edge(struct visitor *visitor, struct edge edge)
 {

@@ -1,11 +1,11 @@
-"""Reference counts of real programs are explained, for 99.99 % of their objects and never too often.
+"""Reference counts of real programs are explained, for 99.99 % of their objects, never too often.
 
 What "explained" means, and what the programs are, docs/exactness.md says.
 """
 
 import packages
 import pytest
-from measure import LEAST_EXPLAINED, PROGRAMS, interpreters, offenders, row_of, started
+from measure import PROGRAMS, interpreters, least_explained, offenders, row_of, started
 
 INTERPRETERS = interpreters()
 LEAST_OBJECTS = 50_000
