@@ -196,7 +196,7 @@ static void places_find(struct decoder *decoder, mx_addr dtype, struct places *r
 
 // ---- arrays -----------------------------------------------------------------------------------
 
-// Items of the array; 0 when that makes no sense.
+// Items of the array; more than there can be when its shape makes no sense.
 static uint64_t item_count(struct decoder *decoder, mx_addr addr)
 {
     uint32_t ndim = field32_at(decoder, addr, ARRAY_NDIM);
@@ -206,7 +206,7 @@ static uint64_t item_count(struct decoder *decoder, mx_addr addr)
         if (ndim > LIMIT_NDIM ||
             __builtin_mul_overflow(count, word_at(decoder, shape + 8 * i), &count) ||
             count > LIMIT_ITEMS)
-            return 0;
+            return UINT64_MAX;
     return count;
 }
 

@@ -274,6 +274,23 @@ bool allocator_confirms(struct allocator *allocator, mx_addr addr, uint64_t nbyt
     return !allocator->malloc || malloc_state(allocator, addr, nbytes) == BLOCK_USED;
 }
 
+// A word in the middle of a block may look like a chunk's head whose size leads to something like
+// another: that a few follow each other is no accident. The last one ends where the memory does.
+#define CHAIN 4
+
+static bool chunks_follow(struct allocator *allocator, mx_addr addr, uint64_t nbytes)
+{
+    mx_addr at = addr - CHUNK_HEAD + ((nbytes + CHUNK_HEAD / 2) & ~(uint64_t)CHUNK_FLAGS);
+    uint64_t word;
+    for (int i = 0; i < CHAIN && memory_u64(allocator->memory, at + 8, &word); i++) {
+        uint64_t size = word & ~(uint64_t)CHUNK_FLAGS;
+        if (size < CHUNK_LEAST || size % ALIGNMENT || size > LIMIT_CHUNK)
+            return false;
+        at += size;
+    }
+    return true;
+}
+
 // Of the block in use that starts at addr, with what hooks have put into it.
 static uint64_t used_nbytes(struct allocator *allocator, mx_addr addr)
 {
@@ -284,7 +301,10 @@ static uint64_t used_nbytes(struct allocator *allocator, mx_addr addr)
     if (pool && pool->block_nbytes)
         return pool_state(pool, addr) == BLOCK_USED ? pool->block_nbytes : 0;
     bool malloc = allocator->malloc || allocator->mimalloc; // C code has its own memory from malloc
-    return malloc && chunk_state(allocator, addr, 1, &nbytes) == BLOCK_USED ? nbytes : 0;
+    if (!malloc || chunk_state(allocator, addr, 1, &nbytes) != BLOCK_USED)
+        return 0;
+    bool mapped = nbytes % ALIGNMENT == 0; // the others have half a head more
+    return mapped || chunks_follow(allocator, addr, nbytes) ? nbytes : 0;
 }
 
 uint64_t allocator_block_nbytes(struct allocator *allocator, mx_addr addr)
