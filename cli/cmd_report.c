@@ -6,6 +6,7 @@
 
 #include "arguments.h"
 #include "blind_spots.h"
+#include "capture.h"
 #include "command.h"
 #include "output.h"
 #include "report.h"
@@ -70,8 +71,13 @@ static void print_totals(const struct mx_heap_summary *summary)
 {
     printf("\n%s objects, %s references, %s\n", text_count(summary->objects).s,
            text_count(summary->references).s, text_size(summary->bytes).s);
-    printf("stood still for %s, %s copied, walked in %s\n", text_milliseconds(summary->pause_ns).s,
-           text_size(summary->copied_bytes).s, text_milliseconds(summary->walk_ns).s);
+    if (summary->mode == MX_CAPTURE_NO_PAUSE)
+        fputs("read as it ran", stdout);
+    else
+        printf("stood still for %s%s", text_milliseconds(summary->pause_ns).s,
+               summary->mode == MX_CAPTURE_FORK ? " to fork" : "");
+    printf(", %s copied, walked in %s\n", text_size(summary->copied_bytes).s,
+           text_milliseconds(summary->walk_ns).s);
 }
 
 static void print_types(const mx_heap *heap, enum type_order order, const char *heading)
@@ -222,12 +228,14 @@ static mx_status run(struct request *request, struct mx_error *err)
     print_gc(summary);
     print_threads(heap);
     blind_spots_print(&spots, "Not seen, or not for certain", "  ");
+    capture_print_note(heap);
     return MX_OK;
 }
 
 static const struct argp_option options[] = {
     {"top", OPTION_OWN, "COUNT", 0, "Print so many types in each list (10)", 0},
     TARGET_OPTIONS,
+    CAPTURE_OPTIONS,
     COMMON_OPTIONS};
 
 const struct command cmd_report = {
@@ -237,7 +245,8 @@ const struct command cmd_report = {
     .help =
         "A process in one screen: what it is, its objects, references and bytes, the types that "
         "take the most, what its threads do, the cycle collector, and whether every reference "
-        "count is explained. The process stands still while its memory is copied.\v"
+        "count is explained. The process stands still while its memory is copied; with --fork for "
+        "milliseconds only, with --no-pause not at all.\v"
         "Example:\n\n"
         "  $ memexplorer report 812\n"
         "  CPython 3.11.7, pid 812, user www, 48.2 MiB resident, up 3d 04h\n"

@@ -2,6 +2,7 @@
 #include <stdlib.h>
 
 #include "blind_spots.h"
+#include "capture.h"
 #include "command.h"
 #include "json.h"
 #include "report.h"
@@ -107,6 +108,7 @@ void report_print_json(const mx_heap *heap, const struct mx_blind_spots *spots)
                          "threads", threads_json(heap),                       //
                          "refcounts", refcounts_json(summary),                //
                          "gc", gc_json(summary),                              //
+                         "capture", capture_json(heap),                       //
                          "pause_ms", json_milliseconds(summary->pause_ns),    //
                          "walk_ms", json_milliseconds(summary->walk_ns),      //
                          "copied_bytes", count_json(summary->copied_bytes),   //

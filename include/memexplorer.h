@@ -154,13 +154,33 @@ typedef struct mx_heap mx_heap;
 // `done` and `total` count what `phase` ("copying", "walking", ...) says; called now and then.
 typedef void mx_progress_fn(const char *phase, uint64_t done, uint64_t total, void *data);
 
+// How the memory of a live process is read.
+typedef enum mx_capture_mode {
+    // It stands still while its memory is copied: 0.2 s a GB. All of one moment.
+    MX_CAPTURE_FREEZE,
+    // It stands still for a copy-on-write child to be made, which one of its threads is made to fork and
+    // which is copied and ended afterwards: 40 ms a GB at most. All of one moment. Until then, each page
+    // that the target writes to takes memory once more. No byte of the target's memory is written;
+    // the registers of one thread are changed for the time of a system call, and given back.
+    // MX_UNSUPPORTED, with the reason, where that is not safe or not possible. This process has a child
+    // process of its own meanwhile, and gets SIGCHLD for it.
+    MX_CAPTURE_FORK,
+    // It is never stopped: every page is of another moment. Objects may be missing or half made, counts
+    // may not fit (a deficit says nothing), and C stacks and registers are not looked at.
+    MX_CAPTURE_NO_PAUSE,
+} mx_capture_mode;
+// "freeze", "fork", "no pause"; stable, as in JSON.
+MX_EXPORT const char *mx_capture_mode_name(mx_capture_mode mode);
+
+// {0} is MX_CAPTURE_FREEZE without progress.
 struct mx_capture_options {
     mx_progress_fn *progress; // may be NULL
     void *progress_data;
+    mx_capture_mode mode; // for a core file MX_CAPTURE_FREEZE, else MX_BAD_ARGUMENT
 };
 
-// Stops the target, copies its memory, lets it go on, then finds every object. `options` may be
-// NULL. The heap does not need the target any more. O(bytes copied + references).
+// Copies the target's memory, then finds every object. `options` may be NULL. The heap does not need
+// the target any more. O(bytes copied + references).
 MX_EXPORT mx_status mx_heap_capture(mx_target *target, const struct mx_capture_options *options,
                                     mx_heap **ret, struct mx_error *err);
 MX_EXPORT void mx_heap_free(mx_heap *heap);
@@ -185,6 +205,7 @@ struct mx_heap_summary {
     } refcounts;
     bool gc_enabled, gc_collecting;
     struct mx_generation generations[4];  // 0, 1, 2, permanent
+    mx_capture_mode mode;                 // how its memory was read; of a core, MX_CAPTURE_FREEZE
     uint64_t pause_ns;                    // how long the target was stopped
     uint64_t copied_bytes, skipped_bytes; // skipped: mapped and writable, but could not be read
     uint64_t walk_ns;                     // finding the objects, counting the references
@@ -306,10 +327,11 @@ MX_EXPORT const char *mx_holder_confidence(mx_holder holder);
 // What an answer about this heap cannot know.
 struct mx_blind_spots {
     uint64_t
-        unreadable_bytes;  // of private memory that should have been copied: objects may be missing
-    uint64_t device_bytes; // mapped devices, never read
-    uint64_t shared_bytes; // memory shared with other processes, not copied
-    uint64_t file_bytes;   // mappings of large files, of which the process changed nothing
+        unreadable_bytes; // of private memory that should have been copied: objects may be missing
+    uint64_t unforked_bytes;    // MX_CAPTURE_FORK: of mappings that it does not give to children
+    uint64_t device_bytes;      // mapped devices, never read
+    uint64_t shared_bytes;      // memory shared with other processes, not copied
+    uint64_t file_bytes;        // mappings of large files, of which the process changed nothing
     uint64_t undecoded_objects; // whose contents made no sense: what they refer to is not known
     uint64_t scanned_types;     // C types that nobody described: their structs were looked through
     uint64_t scanned_objects;   // for words that may be references. Instances of them.

@@ -98,9 +98,10 @@ struct type_info {
     uint32_t hidden_items;  // type_hidden_items
     uint32_t word_count;
     struct scan_word *words;
-    mx_addr cached_keys; // ht_cached_keys, for the values of instances
-    int sizer;           // of a type with a __sizeof__ of its own, or NO_SIZER
-    int extension;       // of a type with references outside its struct, or NO_EXTENSION
+    mx_addr cached_keys;                // ht_cached_keys, for the values of instances
+    int sizer;                          // of a type with a __sizeof__ of its own, or NO_SIZER
+    const struct layout_object *behind; // of a type with references outside its struct, or NULL
+    bool ndarray;                       // numpy.ndarray or derived from it: numpy.c
     bool gc, preheader, heap;
     bool counts_items; // its items are numbers, though as wide as pointers
     bool leaf;         // no instance refers to anything but its type
@@ -202,21 +203,6 @@ struct header {
 // The header at addr: false when it is not that of a live object (unreadable, count not positive,
 // no type). Says nothing of the allocator's opinion.
 bool object_header(struct decoder *decoder, mx_addr addr, struct header *ret);
-// The count in the header whose bytes these are, but for what threads keep: fills refcount, immortal
-// and deferred; false when it is not that of a live object.
-bool refcount_decode(const struct layout *layout, const uint8_t *bytes, struct header *ret);
-
-// Free-threaded, from 3.14 on: threads keep counts of some deferred objects for themselves. Adds
-// references that one of them has to the object at addr; object_header then tells the sum.
-void decoder_add_count(struct decoder *decoder, mx_addr addr, int64_t references);
-int64_t decoder_thread_count(const struct decoder *decoder, mx_addr addr);
-
-#define PLAIN_HEADER 16 // bytes of the object header in builds with the GIL
-
-// ob_gc_bits of free-threaded builds, Include/internal/pycore_gc.h
-#define GC_BIT_TRACKED 1
-#define GC_BIT_FROZEN 8
-
 // PyObject_IS_GC: static type objects are not, though `type` is a GC type.
 bool object_is_gc(struct decoder *decoder, mx_addr addr, const struct type_info *type);
 bool object_is_tracked(struct decoder *decoder, mx_addr addr, const struct type_info *type);
@@ -241,20 +227,21 @@ enum hold {
 };
 
 enum edge_kind {
-    EDGE_ITEM,      // [detail]
-    EDGE_SET_ITEM,  // member of a set
-    EDGE_KEY,       // key of a dict: detail is its position
-    EDGE_VALUE,     // ['key']: detail is the key's address
-    EDGE_ATTRIBUTE, // .name: detail is the name's address
-    EDGE_MEMBER,    // detail is a struct scan_word *
-    EDGE_NAMED,     // detail is a const char *
-    EDGE_LOCAL,     // local x: detail is the name's address
-    EDGE_CLOSURE,   // closure x
-    EDGE_STACK,     // value stack, detail is the position
-    EDGE_STATE,     // word of a module's C state, detail is the offset
-    EDGE_STATIC,    // word of a library's data, detail is the address
-    EDGE_NATIVE,    // word of a thread's C stack, or 0 for one of its registers
-    EDGE_BLOCK,     // word of a block of C memory that an object owns, detail is the offset in it
+    EDGE_ITEM,         // [detail]
+    EDGE_SET_ITEM,     // member of a set
+    EDGE_KEY,          // key of a dict: detail is its position
+    EDGE_VALUE,        // ['key']: detail is the key's address
+    EDGE_ATTRIBUTE,    // .name: detail is the name's address
+    EDGE_MEMBER,       // detail is a struct scan_word *
+    EDGE_NAMED,        // detail is a const char *
+    EDGE_LOCAL,        // local x: detail is the name's address
+    EDGE_CLOSURE,      // closure x
+    EDGE_STACK,        // value stack, detail is the position
+    EDGE_STATE,        // word of a module's C state, detail is the offset
+    EDGE_STATE_MEMBER, // the same, with a name: detail is a const struct layout_member *
+    EDGE_STATIC,       // word of a library's data, detail is the address
+    EDGE_NATIVE,       // word of a thread's C stack, or 0 for one of its registers
+    EDGE_BLOCK,        // word of a block that an object owns, detail is the offset in it
 };
 
 struct edge {
@@ -304,11 +291,9 @@ bool code_visit(struct decoder *decoder, mx_addr addr, struct visitor *visitor);
 bool lru_cache_visit(struct decoder *decoder, mx_addr addr, struct visitor *visitor);
 bool frame_visit(struct decoder *decoder, mx_addr addr, struct visitor *visitor);
 bool generator_visit(struct decoder *decoder, mx_addr addr, struct visitor *visitor);
-// C types of the standard library that keep references outside their struct.
-#define NO_EXTENSION (-1)
-int type_extension(const struct decoder *decoder, const char *type_name, uint32_t basicsize);
-bool extension_visit(struct decoder *decoder, mx_addr addr, const struct type_info *type,
-                     struct visitor *visitor);
+// What an object, or a module's state, of the standard library keeps outside its struct.
+bool behind_visit(struct decoder *decoder, mx_addr addr, const struct layout_object *object,
+                  struct visitor *visitor);
 bool instance_visit(struct decoder *decoder, mx_addr addr, const struct type_info *type,
                     struct visitor *visitor);
 

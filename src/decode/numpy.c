@@ -7,12 +7,12 @@
 // to its base.
 #include "decode/decoder.h"
 
-enum { // with a header of 16 bytes: extension.c passes addresses that make up for others
-    ARRAY_DATA = 16,
-    ARRAY_NDIM = 24,
-    ARRAY_SHAPE = 32,
-    ARRAY_DTYPE = 56,
-    ARRAY_FLAGS = 64,
+enum { // behind the header
+    ARRAY_DATA = 0,
+    ARRAY_NDIM = 8,
+    ARRAY_SHAPE = 16,
+    ARRAY_DTYPE = 40,
+    ARRAY_FLAGS = 48,
     ARRAY_OWNS_DATA = 4, // NPY_ARRAY_OWNDATA
 };
 
@@ -37,16 +37,18 @@ enum { TYPE_OBJECT = 17, ITEM_REFCOUNT = 1 }; // NPY_OBJECT, NPY_ITEM_REFCOUNT
 
 // From the start of the object: with the header of 16 bytes, and that of free-threaded builds.
 static const struct layout_member ARRAY[] = {
-    {"base", 48, 1, 0, true}, {"dtype", 56, 1, 0, true}, {"mem_handler", 88, 1, 0, true}};
+    {"base", 48, 1, 8, true}, {"dtype", 56, 1, 8, true}, {"mem_handler", 88, 1, 8, true}};
 static const struct layout_member ARRAY_32[] = {
-    {"base", 64, 1, 0, true}, {"dtype", 72, 1, 0, true}, {"mem_handler", 104, 1, 0, true}};
+    {"base", 64, 1, 8, true}, {"dtype", 72, 1, 8, true}, {"mem_handler", 104, 1, 8, true}};
 // Of a flatiter most words are arrays for 32 dimensions, of which some were never written.
-static const struct layout_member FLATITER[] = {{"base", 1320, 1, 0, true}};
-static const struct layout_member FLATITER_32[] = {{"base", 1336, 1, 0, true}};
+static const struct layout_member FLATITER[] = {{"base", 1320, 1, 8, true}};
+static const struct layout_member FLATITER_32[] = {{"base", 1336, 1, 8, true}};
 
 static const struct layout_object OBJECTS[][2] = {
-    {{"numpy.ndarray", ARRAY, 3}, {"numpy.ndarray", ARRAY_32, 3}},
-    {{"numpy.flatiter", FLATITER, 1}, {"numpy.flatiter", FLATITER_32, 1}},
+    {{.type_name = "numpy.ndarray", .members = ARRAY, .member_count = 3},
+     {.type_name = "numpy.ndarray", .members = ARRAY_32, .member_count = 3}},
+    {{.type_name = "numpy.flatiter", .members = FLATITER, .member_count = 1},
+     {.type_name = "numpy.flatiter", .members = FLATITER_32, .member_count = 1}},
 };
 
 const struct layout_object *numpy_members(const struct layout *layout, const char *type_name)
@@ -199,8 +201,8 @@ static void places_find(struct decoder *decoder, mx_addr dtype, struct places *r
 // Items of the array; more than there can be when its shape makes no sense.
 static uint64_t item_count(struct decoder *decoder, mx_addr addr)
 {
-    uint32_t ndim = field32_at(decoder, addr, ARRAY_NDIM);
-    mx_addr shape = word_at(decoder, addr + ARRAY_SHAPE);
+    uint32_t ndim = half_at(decoder, addr, ARRAY_NDIM);
+    mx_addr shape = word_at(decoder, behind(decoder, addr, ARRAY_SHAPE));
     uint64_t count = 1;
     for (uint32_t i = 0; i < ndim; i++)
         if (ndim > LIMIT_NDIM ||
@@ -212,10 +214,10 @@ static uint64_t item_count(struct decoder *decoder, mx_addr addr)
 
 bool ndarray_visit(struct decoder *decoder, mx_addr addr, struct visitor *visitor)
 {
-    mx_addr data = word_at(decoder, addr + ARRAY_DATA);
-    mx_addr dtype = word_at(decoder, addr + ARRAY_DTYPE);
+    mx_addr data = word_at(decoder, behind(decoder, addr, ARRAY_DATA));
+    mx_addr dtype = word_at(decoder, behind(decoder, addr, ARRAY_DTYPE));
     struct dtype item;
-    if (!(field32_at(decoder, addr, ARRAY_FLAGS) & ARRAY_OWNS_DATA) ||
+    if (!(half_at(decoder, addr, ARRAY_FLAGS) & ARRAY_OWNS_DATA) ||
         !dtype_read(decoder, dtype, &item) || !item.has_references)
         return true;
     uint64_t count = item_count(decoder, addr), nbytes;

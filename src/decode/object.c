@@ -5,7 +5,7 @@
 //
 // Knows GC heads (Include/internal/pycore_gc.h); counts.c knows reference counts. In free-threaded
 // builds there is no GC head: its bits are in the header.
-#include "decode/decoder.h"
+#include "decode/counts.h"
 
 bool object_header(struct decoder *decoder, mx_addr addr, struct header *ret)
 {
@@ -186,8 +186,10 @@ bool object_visit(struct decoder *decoder, mx_addr addr, uint32_t type, struct v
 {
     const struct type_info *info = decoder->types[type];
     bool ok = family_visit(decoder, addr, info, visitor);
-    if (info->extension != NO_EXTENSION)
-        ok &= extension_visit(decoder, addr, info, visitor);
+    if (info->behind)
+        ok &= behind_visit(decoder, addr, info->behind, visitor);
+    if (info->ndarray)
+        ok &= ndarray_visit(decoder, addr, visitor);
     ok &= instance_visit(decoder, addr, info, visitor);
     words_visit(decoder, addr, info, visitor);
     // Objects/object.c, PyObject_Init: only heap types are counted by their instances

@@ -209,7 +209,6 @@ static void trace_objects(struct audit *audit)
     audit->visitor.claim = NULL;
 }
 
-
 static void unreached_edge(struct visitor *visitor, struct edge edge)
 {
     struct audit *audit = (struct audit *)visitor;

@@ -5,6 +5,7 @@
 #include "heap/heap.h"
 
 #include "base/error.h"
+#include "decode/counts.h"
 #include "heap/mimalloc.h"
 
 // Flag bits in the links: Include/internal/pycore_gc.h, _PyGC_PREV_MASK. List heads may be 4-aligned.

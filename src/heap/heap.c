@@ -187,28 +187,49 @@ mx_status heap_build(struct mx_heap *heap, struct mx_error *err)
     return status;
 }
 
+const char *mx_capture_mode_name(mx_capture_mode mode)
+{
+    switch (mode) {
+    case MX_CAPTURE_FREEZE:
+        return "freeze";
+    case MX_CAPTURE_FORK:
+        return "fork";
+    case MX_CAPTURE_NO_PAUSE:
+        return "no pause";
+    }
+    return "";
+}
+
+static mx_status copy_target(struct mx_heap *heap, const mx_target *target,
+                             const struct mx_capture_options *options, struct mx_error *err)
+{
+    if (!target->core)
+        return image_capture(target->pid, options, &heap->image, err);
+    if (options->mode != MX_CAPTURE_FREEZE)
+        return fail(err, MX_BAD_ARGUMENT,
+                    "a core file stands still: --fork and --no-pause go with a process");
+    return core_capture(target->core, options->progress, options->progress_data, &heap->image, err);
+}
+
 mx_status mx_heap_capture(mx_target *target, const struct mx_capture_options *options,
                           mx_heap **ret, struct mx_error *err)
 {
     struct mx_heap *heap = calloc(1, sizeof *heap);
     if (!heap)
         return fail_no_memory(err);
-    if (options) {
-        heap->progress = options->progress;
-        heap->progress_data = options->progress_data;
-    }
+    struct mx_capture_options how = options ? *options : (struct mx_capture_options){0};
+    heap->progress = how.progress;
+    heap->progress_data = how.progress_data;
     heap->info = *mx_target_info(target);
     heap->runtime = target->runtime;
-    mx_status status =
-        target->core
-            ? core_capture(target->core, heap->progress, heap->progress_data, &heap->image, err)
-            : image_capture(target->pid, heap->progress, heap->progress_data, &heap->image, err);
+    mx_status status = copy_target(heap, target, &how, err);
     if (status) {
         free(heap);
         return status;
     }
     heap->memory = &heap->image.memory;
     heap->maps = &heap->image.maps;
+    heap->summary.mode = how.mode;
     heap->summary.pause_ns = heap->image.pause_ns;
     heap->summary.copied_bytes = heap->image.copied_bytes;
     status = heap_build(heap, err);

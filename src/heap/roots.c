@@ -10,7 +10,6 @@
 
 #define LIMIT_ROOTS (1u << 20)      // frames, threads and libraries together
 #define LIMIT_ROOT_EDGES (1u << 26) // words of static data that look like objects
-#define LIMIT_STATIC (256u << 20)   // bytes of one library's data
 #define LIMIT_THREADS 100000
 #define LIMIT_ARRAY (1u << 20) // identifiers, callbacks
 #define CHUNK_OBJECTS 254      // of a merge queue: pycore_object_stack.h
@@ -143,15 +142,22 @@ static void read_frames(struct mx_heap *heap, mx_addr tstate, struct mx_thread *
     thread->frame_count = frames.count;
 }
 
-// To 3.10 only pthread_self is kept. glibc's struct pthread has the tid at +720 (nptl/descr.h),
-// which holds when the number there is a thread of the process.
-enum { GLIBC_PTHREAD_TID = 720 };
+// To 3.10 only pthread_self is kept: the address of a struct pthread. musl's (src/internal/pthread_impl.h)
+// is in a ring with those of the other threads; glibc's (nptl/descr.h) has itself in the place of the
+// pointer to the previous one.
+enum { PTHREAD_PREVIOUS = 16, PTHREAD_NEXT = 24, MUSL_PTHREAD_TID = 48, GLIBC_PTHREAD_TID = 720 };
 
 static int64_t native_id(struct mx_heap *heap, mx_addr tstate, uint64_t ident)
 {
     const struct layout *l = heap->decoder.layout;
     if (l->tstate_native_id != ABSENT)
         return (int64_t)field_at(&heap->decoder, tstate, l->tstate_native_id);
+    const struct thread_registers *thread = image_thread(&heap->image, ident, 0);
+    mx_addr next = word_at(&heap->decoder, ident + PTHREAD_NEXT);
+    if (word_at(&heap->decoder, next + PTHREAD_PREVIOUS) == ident)
+        return (int32_t)field32_at(&heap->decoder, ident, MUSL_PTHREAD_TID);
+    if (word_at(&heap->decoder, ident + PTHREAD_PREVIOUS) != ident)
+        return thread ? thread->tid : 0;
     int32_t tid = (int32_t)field32_at(&heap->decoder, ident, GLIBC_PTHREAD_TID);
     return tid > 0 && tid < 1 << 22 ? tid : 0;
 }
@@ -395,7 +401,7 @@ static void scan_stack(struct mx_heap *heap, const struct thread_registers *thre
         if (!add_native(heap, collector.root, thread->words[i], 0))
             return;
     mx_addr start = thread->stack_pointer & ~7ull;
-    uint64_t count = decoder_take(&heap->decoder, (mapping->end - start) / 8);
+    uint64_t count = decoder_take(&heap->decoder, (stack_end(thread, mapping) - start) / 8);
     for (mx_addr place = start; place < start + 8 * count; place += 8)
         if (!add_native(heap, collector.root, word_at(&heap->decoder, place), place))
             return;

@@ -147,6 +147,11 @@ static bool choose_told_layout(struct memory *memory, const struct candidate *ca
     struct choice choices[LIMIT_CHOICES];
     uint32_t hex = 0;
     size_t count = rank_tables(memory, candidate->runtime, ret, choices);
+    if (!count) { // its kind of build has no table: members may be elsewhere that it does not tell of
+        struct runtime other = *ret;
+        other.debug = !ret->debug;
+        count = rank_tables(memory, candidate->runtime, &other, choices);
+    }
     for (size_t i = 0; i < 2 * count; i++) { // twice: the second time a collection may be running
         const struct choice *choice = &choices[i % count];
         const struct layout *layout =
@@ -155,7 +160,8 @@ static bool choose_told_layout(struct memory *memory, const struct candidate *ca
             !layout_fits(memory, layout, candidate, &hex) || hex != ret->version_hex)
             continue;
         ret->layout = layout;
-        ret->verified = choice->differences == 0 && choice->table->version_hex >> 16 == hex >> 16;
+        ret->verified = choice->differences == 0 && choice->table->debug == ret->debug &&
+                        choice->table->version_hex >> 16 == hex >> 16;
         return true;
     }
     return false;
@@ -236,8 +242,6 @@ static mx_status fail_unknown(const struct search *search, struct mx_error *err)
         version_text(search->ret->version_hex, version, sizeof version);
     for (size_t i = 0; i < search->maps->count && !*version; i++)
         version_in_path(search->maps->items[i].path, version);
-    if (search->ret->free_threaded)
-        return fail_unsupported(pid, "free-threaded CPython", version, err);
     if (search->traced)
         return fail(
             err, MX_UNSUPPORTED,
@@ -289,10 +293,8 @@ static void look_at_file(struct search *search, const struct mapping *mapping)
     }
     search->without_layout = true;
     search->traced |= has_traced_headers(search->memory, &candidate);
-    if (!search->ret->layout) {
+    if (!search->ret->layout)
         search->ret->version_hex = found.version_hex;
-        search->ret->free_threaded = found.free_threaded;
-    }
 }
 
 // Where no symbol says that it was made for debugging, sys.gettotalrefcount does.

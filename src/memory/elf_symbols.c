@@ -225,7 +225,7 @@ bool elf_image_symbol(struct memory *memory, const struct elf_image *image, cons
 
 // How many dynamic symbols there are. DT_GNU_HASH does not say: the chain of the last bucket ends with
 // the last symbol.
-static uint32_t symbol_count(struct memory *memory, const struct elf_image *image)
+static uint32_t count_by_hash(struct memory *memory, const struct elf_image *image)
 {
     uint32_t table[4], last = 0, index, chained;
     if (!image->gnu_hash)
@@ -243,22 +243,8 @@ static uint32_t symbol_count(struct memory *memory, const struct elf_image *imag
     return last;
 }
 
-bool elf_image_symbol_around(struct memory *memory, const struct elf_image *image, mx_addr addr,
-                             char *name, size_t size, uint64_t *ret_offset)
+uint32_t elf_image_symbol_count(struct memory *memory, const struct elf_image *image)
 {
-    uint32_t count = symbol_count(memory, image);
-    for (uint32_t i = 1; i < count && i < LIMIT_SYMBOLS; i++) {
-        Elf64_Sym symbol;
-        if (!read_bytes(memory, image->symtab + (uint64_t)i * sizeof symbol, &symbol,
-                        sizeof symbol))
-            return false;
-        if (ELF64_ST_TYPE(symbol.st_info) == STT_OBJECT && symbol.st_shndx != SHN_UNDEF &&
-            addr - (image->bias + symbol.st_value) < symbol.st_size &&
-            symbol.st_name < image->strtab_nbytes &&
-            memory_string(memory, image->strtab + symbol.st_name, name, size) && name[0]) {
-            *ret_offset = addr - (image->bias + symbol.st_value);
-            return true;
-        }
-    }
-    return false;
+    uint32_t count = count_by_hash(memory, image);
+    return count < LIMIT_SYMBOLS ? count : LIMIT_SYMBOLS;
 }

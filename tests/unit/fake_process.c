@@ -3,6 +3,8 @@
 
 #include <stdlib.h>
 
+#include "decode/counts.h"
+
 // ---- instances --------------------------------------------------------------------------------
 
 static bool is_managed(const struct fake *fake)

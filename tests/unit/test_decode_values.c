@@ -1,4 +1,5 @@
 // test_decode_values.c - headers, numbers, strings and bytes of every CPython there is a table for.
+#include "decode/counts.h"
 #include "fake.h"
 
 static struct fake fake;

@@ -105,7 +105,7 @@ static void test_blocks_of_a_process_are_listed_and_freed_ones_are_not(void **st
     assert_int_equal(read(ends[0], &told, sizeof told), sizeof told);
     struct image image;
     struct mx_error err = {.message = ""};
-    mx_status status = image_capture(pid, NULL, NULL, &image, &err);
+    mx_status status = image_capture(pid, NULL, &image, &err);
     kill(pid, SIGKILL);
     waitpid(pid, NULL, 0);
     close(ends[0]);
