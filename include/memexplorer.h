@@ -201,6 +201,7 @@ struct mx_heap_summary {
     uint64_t bytes;      // sum of the objects' sizes
     struct {
         uint64_t explained; // owned references found equal the count
+        uint64_t certain;   // of those: without any word that may be a reference or not
         uint64_t surplus;   // the header says more than were found
         uint64_t deficit;   // the header says fewer
         uint64_t immortal;

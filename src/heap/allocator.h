@@ -74,4 +74,7 @@ bool has_debug_head(struct allocator *allocator, mx_addr addr);
 // freed ones look used.
 enum block_state malloc_state(struct allocator *allocator, mx_addr addr, uint64_t nbytes);
 
+// Bytes that may be used from addr on in the block that starts there and is in use; 0 when none does.
+uint64_t allocator_block_nbytes(struct allocator *allocator, mx_addr addr);
+
 #endif

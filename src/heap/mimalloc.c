@@ -287,6 +287,14 @@ bool mimalloc_owns(struct mimalloc *mimalloc, mx_addr addr)
            addr - segment.addr < segment.slice_count << SLICE_SHIFT;
 }
 
+uint64_t mimalloc_block_nbytes(struct mimalloc *mimalloc, mx_addr addr)
+{
+    int tag;
+    return mimalloc_state(mimalloc, addr, &tag) == BLOCK_USED
+               ? page_at(mimalloc, addr)->block_nbytes
+               : 0;
+}
+
 static void page_each_used(struct mimalloc *mimalloc, const struct mi_page *page,
                            mimalloc_block_fn *fn, void *data)
 {

@@ -293,24 +293,65 @@ static bool is_cached_attribute(struct mx_heap *heap, mx_addr place)
            heap->decoder.types[header.type]->family == FAMILY_STR;
 }
 
-static void scan_words(struct mx_heap *heap, uint32_t root, mx_addr start, mx_addr end)
+// Collects what a word of static data refers to, or a block of memory that it points to.
+struct variable {
+    struct visitor visitor;
+    struct mx_heap *heap;
+    uint32_t root;
+    mx_addr place;
+    bool blocks;
+};
+
+static void variable_edge(struct visitor *visitor, struct edge edge)
 {
+    struct variable *variable = (struct variable *)visitor;
+    struct mx_heap *heap = variable->heap;
+    struct header header;
+    if (!regions_find(&heap->regions, edge.to) ||
+        !heap_check_object(heap, edge.to, false, &header) ||
+        (edge.kind == EDGE_STATIC && is_cached_attribute(heap, variable->place)))
+        return;
+    if (edge.kind == EDGE_STATIC && heap->decoder.layout->interp_interned == ABSENT &&
+        heap->decoder.types[header.type]->family == FAMILY_DICT &&
+        looks_like_interned(&heap->decoder, edge.to))
+        add_interned(heap, edge.to); // to 3.11: static PyObject *interned
+    if (heap->root_edges.count < LIMIT_ROOT_EDGES)
+        (void)vector_push(&heap->root_edges,
+                          ((struct root_edge){edge, variable->root, variable->place}));
+}
+
+static bool variable_claim(struct visitor *visitor, mx_addr memory, enum claim_kind kind)
+{
+    struct variable *variable = (struct variable *)visitor;
+    return kind == CLAIM_BLOCK && variable->blocks && heap_claim(variable->heap, memory) &&
+           vector_push(&variable->heap->root_blocks, memory);
+}
+
+static void scan_words(struct mx_heap *heap, const struct variable *range, mx_addr start,
+                       mx_addr end)
+{
+    struct variable variable = *range;
     end = start + 8 * decoder_take(&heap->decoder, (end - start) / 8);
     for (mx_addr place = start; place < end; place += 8) {
         mx_addr to = word_at(&heap->decoder, place);
-        struct header header;
-        if (!to || to % 8 || is_state(heap, place) || !regions_find(&heap->regions, to) ||
-            !heap_check_object(heap, to, false, &header) || is_cached_attribute(heap, place))
-            continue;
-        struct edge edge = {to, place, EDGE_STATIC, HOLD_POSSIBLE, false};
-        if (heap->decoder.layout->interp_interned == ABSENT &&
-            heap->decoder.types[header.type]->family == FAMILY_DICT &&
-            looks_like_interned(&heap->decoder, to))
-            add_interned(heap, to); // to 3.11: static PyObject *interned
-        if (heap->root_edges.count >= LIMIT_ROOT_EDGES ||
-            !vector_push(&heap->root_edges, ((struct root_edge){edge, root, place})))
-            return;
+        variable.place = place;
+        if (to && to % 8 == 0 && !is_state(heap, place) && regions_find(&heap->regions, to))
+            possible_visit(&heap->decoder,
+                           (struct edge){to, place, EDGE_STATIC, HOLD_POSSIBLE, false},
+                           &variable.visitor);
     }
+}
+
+// Of the interpreter's own data the free lists would lead to dead objects, of the C library's the
+// lists of free chunks to freed memory.
+static bool may_own_blocks(const struct mx_heap *heap, const struct static_range *range)
+{
+    static const char *const ALLOCATORS[] = {"libc.", "libc-", "ld-", "ld.", "libpython"};
+    const char *slash = strrchr(range->path, '/'), *name = slash ? slash + 1 : range->path;
+    for (size_t i = 0; i < sizeof ALLOCATORS / sizeof ALLOCATORS[0]; i++)
+        if (strncmp(name, ALLOCATORS[i], strlen(ALLOCATORS[i])) == 0)
+            return false;
+    return heap->runtime.addr < range->start || heap->runtime.addr >= range->end;
 }
 
 // What was made read-only after loading (.got, .data.rel.ro) refers to nothing that is counted.
@@ -319,6 +360,10 @@ static void scan_static(struct mx_heap *heap, const struct static_range *range)
     struct collector collector = {{collect_edge, NULL}, heap, 0};
     if (range->end - range->start > LIMIT_STATIC || !add_root(heap, &collector))
         return;
+    struct variable variable = {.visitor = {variable_edge, variable_claim},
+                                .heap = heap,
+                                .root = collector.root,
+                                .blocks = may_own_blocks(heap, range)};
     const char *slash = strrchr(range->path, '/');
     struct text text = root_name(heap, &collector);
     text_add_escaped(&text, slash ? slash + 1 : range->path);
@@ -328,7 +373,7 @@ static void scan_static(struct mx_heap *heap, const struct static_range *range)
         const struct mapping *mapping = maps_find(heap->maps, at);
         mx_addr end = mapping && mapping->end < range->end ? mapping->end : range->end;
         if (mapping && mapping->writable)
-            scan_words(heap, collector.root, at, end);
+            scan_words(heap, &variable, at, end);
         at = mapping ? end : at + 4096;
     }
 }
