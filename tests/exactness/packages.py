@@ -1,7 +1,8 @@
 """Packages from PyPI for the programs, one folder for each kind of interpreter, without its pip.
 
-Some interpreters found have no pip and no venv, so .venv's pip brings the wheels of another version,
-and they are unpacked here. A folder is named for what is in it and is kept in .cache/exactness.
+Some interpreters found have no pip and no venv, so .venv's pip brings the wheels of another
+version, and they are unpacked here. A folder is named for what is in it and is kept in
+.cache/exactness.
 """
 
 import contextlib

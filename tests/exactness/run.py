@@ -67,8 +67,11 @@ def document(results: Results, skipped: List[str], seconds: float) -> str:
         if found:
             lines += ["", "Packages: " + "; ".join(found) + "."]
     lines += ["", "## Measured", ""]
-    lines += [f"On {datetime.date.today()}, {platform.system()} {platform.machine()}, "
-              f"{len(results)} runs in {seconds:.0f} s, by `tests/exactness/run.py --write`."]  # fmt: skip
+    machine = f"{platform.system()} {platform.machine()}"
+    lines.append(
+        f"On {datetime.date.today()}, {machine}, {len(results)} runs in {seconds:.0f} s, "
+        "by `tests/exactness/run.py --write`."
+    )
     if skipped:
         lines += ["", "Not measured:", ""] + [f"- {line}" for line in skipped]
     return "\n".join(lines) + "\n"

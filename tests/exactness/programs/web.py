@@ -1,4 +1,4 @@
-"""A Flask application over SQLAlchemy and sqlite, after a thousand requests through its test client."""
+"""A Flask application over SQLAlchemy and sqlite, after a thousand requests by its test client."""
 
 from __future__ import annotations
 
