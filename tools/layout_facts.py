@@ -457,7 +457,7 @@ OBJECTS: dict[str, str] = {
     "bytesiterobject": "bytearray_iterator",
     "seqiterobject": "iterator",
     "calliterobject": "callable_iterator",
-    "arrayiterobject": "array.arrayiterator",
+    "arrayiterobject": "array.arrayiterator arrayiterator",
     "enumobject": "enumerate",
     "reversedobject": "reversed",
     "zipobject": "zip",
