@@ -14,7 +14,9 @@ from typing import Counter, Dict, List, NamedTuple, Tuple
 
 from processes import EDGES, LIMIT_SECONDS, TARGETS, running
 
-NOT_GC = "types without tp_traverse"
+NOT_GC = "(type without tp_traverse)"
+CLASS = "(class)"
+STATIC_CLASS = "(static class)"
 
 
 class Known(NamedTuple):
@@ -70,6 +72,15 @@ def kind_of(label: str) -> str:
     return "[item]" if label[0] == "[" else "{key}" if label.startswith("{key") else label
 
 
+def group_of(known: Known, found: Found) -> str:
+    """The name of its type, or what classes have in common whatever their metaclass is."""
+    if not known.has_gc:
+        return NOT_GC
+    if any(label == ".__mro__" for _, _, label in found.references):
+        return CLASS if known.referents else STATIC_CLASS
+    return found.type
+
+
 def compare(python: str) -> Agreement:
     with tempfile.NamedTemporaryFile("r") as file:
         with running(python, TARGETS / "everything.py", file.name) as target:
@@ -78,13 +89,14 @@ def compare(python: str) -> Agreement:
     missing: Counter[Tuple[str, str]] = collections.Counter()
     untold: Counter[Tuple[str, str]] = collections.Counter()
     for address, object_ in known.items():
-        name, references = found.get(address, Found("not found", []))
-        left = object_.referents.copy()
-        for hold, to, label in references:
+        other = found.get(address, Found("not found", []))
+        name, left = group_of(object_, other), object_.referents.copy()
+        # A table that has the same object as key and as value reports the value.
+        for hold, to, label in sorted(other.references, key=lambda each: each[2][0] == "{"):
             if hold != "w" and left[to] > 0:
                 left[to] -= 1
             elif hold == "o":
-                untold[(name, kind_of(label)) if object_.has_gc else (NOT_GC, "")] += 1
+                untold[name, kind_of(label) if object_.has_gc else ""] += 1
         for to, count in (+left).items():
             missing[name, found[to].type if to in found else "not found"] += count
     unnamed = collections.Counter(
