@@ -98,9 +98,9 @@ struct type_info {
     uint32_t hidden_items;  // type_hidden_items
     uint32_t word_count;
     struct scan_word *words;
-    mx_addr cached_keys; // ht_cached_keys, for the values of instances
-    int sizer;           // of a type with a __sizeof__ of its own, or NO_SIZER
-    int extension;       // of a type with references outside its struct, or NO_EXTENSION
+    mx_addr cached_keys;                // ht_cached_keys, for the values of instances
+    int sizer;                          // of a type with a __sizeof__ of its own, or NO_SIZER
+    const struct layout_object *behind; // of a type with references outside its struct, or NULL
     bool gc, preheader, heap;
     bool counts_items; // its items are numbers, though as wide as pointers
     bool leaf;         // no instance refers to anything but its type
@@ -222,19 +222,20 @@ enum hold {
 };
 
 enum edge_kind {
-    EDGE_ITEM,      // [detail]
-    EDGE_SET_ITEM,  // member of a set
-    EDGE_KEY,       // key of a dict: detail is its position
-    EDGE_VALUE,     // ['key']: detail is the key's address
-    EDGE_ATTRIBUTE, // .name: detail is the name's address
-    EDGE_MEMBER,    // detail is a struct scan_word *
-    EDGE_NAMED,     // detail is a const char *
-    EDGE_LOCAL,     // local x: detail is the name's address
-    EDGE_CLOSURE,   // closure x
-    EDGE_STACK,     // value stack, detail is the position
-    EDGE_STATE,     // word of a module's C state, detail is the offset
-    EDGE_STATIC,    // word of a library's data, detail is the address
-    EDGE_NATIVE,    // word of a thread's C stack, or 0 for one of its registers
+    EDGE_ITEM,         // [detail]
+    EDGE_SET_ITEM,     // member of a set
+    EDGE_KEY,          // key of a dict: detail is its position
+    EDGE_VALUE,        // ['key']: detail is the key's address
+    EDGE_ATTRIBUTE,    // .name: detail is the name's address
+    EDGE_MEMBER,       // detail is a struct scan_word *
+    EDGE_NAMED,        // detail is a const char *
+    EDGE_LOCAL,        // local x: detail is the name's address
+    EDGE_CLOSURE,      // closure x
+    EDGE_STACK,        // value stack, detail is the position
+    EDGE_STATE,        // word of a module's C state, detail is the offset
+    EDGE_STATE_MEMBER, // the same, with a name: detail is a const struct layout_member *
+    EDGE_STATIC,       // word of a library's data, detail is the address
+    EDGE_NATIVE,       // word of a thread's C stack, or 0 for one of its registers
 };
 
 struct edge {
@@ -279,11 +280,9 @@ bool code_visit(struct decoder *decoder, mx_addr addr, struct visitor *visitor);
 bool lru_cache_visit(struct decoder *decoder, mx_addr addr, struct visitor *visitor);
 bool frame_visit(struct decoder *decoder, mx_addr addr, struct visitor *visitor);
 bool generator_visit(struct decoder *decoder, mx_addr addr, struct visitor *visitor);
-// C types of the standard library that keep references outside their struct.
-#define NO_EXTENSION (-1)
-int type_extension(const struct decoder *decoder, const char *type_name, uint32_t basicsize);
-bool extension_visit(struct decoder *decoder, mx_addr addr, const struct type_info *type,
-                     struct visitor *visitor);
+// What an object, or a module's state, of the standard library keeps outside its struct.
+bool behind_visit(struct decoder *decoder, mx_addr addr, const struct layout_object *object,
+                  struct visitor *visitor);
 bool instance_visit(struct decoder *decoder, mx_addr addr, const struct type_info *type,
                     struct visitor *visitor);
 

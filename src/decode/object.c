@@ -182,8 +182,8 @@ bool object_visit(struct decoder *decoder, mx_addr addr, uint32_t type, struct v
 {
     const struct type_info *info = decoder->types[type];
     bool ok = family_visit(decoder, addr, info, visitor);
-    if (info->extension != NO_EXTENSION)
-        ok &= extension_visit(decoder, addr, info, visitor);
+    if (info->behind)
+        ok &= behind_visit(decoder, addr, info->behind, visitor);
     ok &= instance_visit(decoder, addr, info, visitor);
     words_visit(decoder, addr, info, visitor);
     // Objects/object.c, PyObject_Init: only heap types are counted by their instances

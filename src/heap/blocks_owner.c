@@ -26,9 +26,12 @@ static void own_word(struct owning *owning, mx_addr place, uint64_t word)
     if (word < owning->first || word >= owning->last)
         return;
     struct block *block = blocks_at(owning->blocks, word & ~7ull);
-    // The last word of a chunk is the next one's head, which malloc's own lists point to.
-    if (!block || block->owner != BLOCK_LOST ||
-        (block->nbytes > 8 && word - block->addr >= block->nbytes - 8 && word != block->addr))
+    if (!block || block->owner != BLOCK_LOST)
+        return;
+    // The last word of a chunk is the next one's head, which malloc's own lists point to. An object may
+    // mean it: the items of a list of one, behind their number (3.13t on).
+    if (owning->found.owner != BLOCK_OF_OBJECT && block->nbytes > 8 && word != block->addr &&
+        word - block->addr >= block->nbytes - 8)
         return;
     uint32_t number = (uint32_t)(block - owning->blocks->items.items);
     block->place = place;
@@ -78,7 +81,7 @@ static void own_queued(struct owning *owning)
 // Does a decoder tell all references that instances keep outside their struct?
 static bool is_described(const struct type_info *type)
 {
-    return type->family != FAMILY_GENERIC || type->extension != NO_EXTENSION;
+    return type->family != FAMILY_GENERIC || type->behind != NULL;
 }
 
 // Families whose own struct points to no memory but objects; a subclass may.
@@ -157,7 +160,7 @@ static void own_by_stacks(struct owning *owning)
         for (size_t k = 0; k < thread->count; k++)
             own_word(owning, 0, thread->words[k]);
         if (mapping)
-            own_words(owning, thread->stack_pointer & ~7ull, mapping->end);
+            own_words(owning, thread->stack_pointer & ~7ull, stack_end(thread, mapping));
     }
     own_queued(owning);
 }
@@ -173,14 +176,13 @@ static void own_by_memory(struct owning *owning)
         const struct mapping *mapping = &heap->maps->items[i];
         if (!mapping->writable || mapping->shared || mapping->inode ||
             mapping->end - mapping->start > LIMIT_MAPPING || mapping->end - mapping->start > left ||
-            statics_find(&heap->stacks, mapping->start) ||
             statics_find(&heap->statics, mapping->start))
             continue;
         left -= mapping->end - mapping->start;
         for (mx_addr page = mapping->start; page < mapping->end; page += 4096)
             if (!malloc_run_find(&owning->blocks->walk, page) &&
                 !malloc_run_find(&owning->blocks->walk, page + 4095) &&
-                !pymalloc_owns(&heap->allocator, page))
+                !statics_find(&heap->stacks, page) && !pymalloc_owns(&heap->allocator, page))
                 own_words(owning, page, page + 4096);
     }
     own_queued(owning);

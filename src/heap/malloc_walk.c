@@ -133,12 +133,18 @@ static mx_addr end_of_neighbours(const struct maps *maps, size_t index)
 
 // Large blocks, anywhere in the mapping: the kernel joins neighbours. The chains are sorted by now.
 static bool mapped_find(struct malloc_walk *walk, const struct mapping *mapping, mx_addr end,
-                        struct malloc_runs *mapped, uint64_t *zero_pages)
+                        const struct statics *stacks, struct malloc_runs *mapped,
+                        uint64_t *zero_pages)
 {
     for (mx_addr addr = mapping->start; addr < mapping->end && *zero_pages < LIMIT_ZERO_PAGES;) {
         uint64_t before, word = chunk_word(walk, addr), size = word & ~(uint64_t)CHUNK_FLAGS;
         const struct malloc_run *chain = NULL;
+        const struct static_range *stack = statics_find(stacks, addr);
         *zero_pages += !word;
+        if (stack) { // one mapping may have a stack, and behind it a large block
+            addr = (stack->end + PAGE_NBYTES - 1) & ~(mx_addr)(PAGE_NBYTES - 1);
+            continue;
+        }
         if ((word & CHUNK_FLAGS) != IS_MMAPPED || !size || size % PAGE_NBYTES ||
             size > end - addr || !memory_u64(walk->allocator->memory, addr, &before) || before ||
             (chain = malloc_run_find(walk, addr)) || pymalloc_owns(walk->allocator, addr)) {
@@ -210,9 +216,9 @@ mx_status malloc_walk_init(struct allocator *allocator, const struct maps *maps,
     uint64_t zero_pages = 0;
     bool ok = true;
     for (size_t i = 0; ok && i < maps->count; i++)
-        if (may_hold_chunks(&maps->items[i]) && !statics_find(stacks, maps->items[i].start))
-            ok =
-                mapped_find(ret, &maps->items[i], end_of_neighbours(maps, i), &mapped, &zero_pages);
+        if (may_hold_chunks(&maps->items[i]))
+            ok = mapped_find(ret, &maps->items[i], end_of_neighbours(maps, i), stacks, &mapped,
+                             &zero_pages);
     for (size_t i = 0; ok && i < mapped.count; i++)
         ok = vector_push(&ret->runs, mapped.items[i]);
     vector_free(&mapped);

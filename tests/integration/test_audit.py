@@ -248,6 +248,14 @@ def test_leaks_are_found_under_every_allocator(
     interpreter: Interpreter, tmp_path: Path, allocator: str
 ) -> None:
     build(interpreter, tmp_path)
+    tried = subprocess.run(
+        [interpreter.path, "-c", ""],
+        env={"PYTHONMALLOC": allocator},
+        capture_output=True,
+        check=False,
+    )
+    if b"unknown allocator" in tried.stderr:
+        pytest.skip(f"{interpreter.path} does not have it")
     with running(
         interpreter.path, TARGETS / "leaking.py", tmp_path, 8, env={"PYTHONMALLOC": allocator}
     ) as target:
@@ -255,7 +263,9 @@ def test_leaks_are_found_under_every_allocator(
         kinds = {(each["type"], each["holder"]): each["objects"] for each in findings}
         assert kinds["builtins.bytes", "unreached"] == 2
         assert kinds["__main__.Leaked", "unknown"] == 5
-        assert kinds["__main__.LostSmall", "lost block"] == 1
+        # The stack of the ended thread may be mapped still, with the block's address on it.
+        [small] = [each for each in findings if each["type"] == "__main__.LostSmall"]
+        assert small["holder"] == "lost block" or "mapped memory" in small["where"]
         assert kinds["__main__.PutAway", "malloc block"] == 1
         assert not [each for each in findings if each["holder"] == "none"][1:]
 

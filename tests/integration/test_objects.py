@@ -44,7 +44,7 @@ def read_knowledge(path: str) -> Dict[int, Known]:
     with open(path) as file:
         for line in file:
             if line.startswith("type "):
-                _, number, name = line.split(" ", 2)
+                _, number, _, name = line.split(" ", 3)
                 names[int(number)] = name.rstrip("\n")
             else:
                 lines.append([int(word) for word in line.split()])

@@ -132,6 +132,9 @@ mx_addr fake_type(struct fake *fake, const char *name)
     uint64_t basicsize = TYPES[i].otherwise;
     if (TYPES[i].field != NO_FIELD)
         basicsize += (uint64_t) * (const int32_t *)((const char *)fake->l + TYPES[i].field);
+    const struct layout_object *known = layout_object_members(fake->l, name);
+    if (known && known->nbytes) // the interpreter's own tp_basicsize
+        basicsize = known->nbytes;
     mx_addr addr = fake_static_type(fake, name, basicsize, TYPES[i].itemsize, TYPES[i].flags);
     fake->types[fake->type_count].name = TYPES[i].name;
     fake->types[fake->type_count++].addr = addr;
