@@ -220,12 +220,27 @@ enum block_state malloc_state(struct allocator *allocator, mx_addr addr, uint64_
     return chunk_state(allocator, addr, nbytes);
 }
 
+static bool may_hold_objects(const struct allocator *allocator, int tag)
+{
+    return tag != MIMALLOC_MEM || !allocator->separates_objects;
+}
+
+enum block_state allocator_state(struct allocator *allocator, mx_addr addr)
+{
+    int tag = 0;
+    if (!allocator->mimalloc)
+        return allocator->pymalloc ? pymalloc_state(allocator, addr) : BLOCK_UNKNOWN;
+    enum block_state state = mimalloc_state(allocator->mimalloc, addr, &tag);
+    if (state == BLOCK_INSIDE && has_debug_head(allocator, addr))
+        state = mimalloc_state(allocator->mimalloc, addr - DEBUG_HEAD, &tag);
+    return state == BLOCK_USED && !may_hold_objects(allocator, tag) ? BLOCK_INSIDE : state;
+}
+
 // The mimalloc of another micro version may be the one: what a table has of it depends on nothing else.
 static bool uses_mimalloc(struct allocator *allocator, const struct layout *layout, mx_addr block)
 {
-    int tag;
     if (mimalloc_new(allocator->memory, layout, &allocator->mimalloc, NULL) == MX_OK &&
-        mimalloc_state(allocator->mimalloc, block, &tag) == BLOCK_USED)
+        allocator_state(allocator, block) == BLOCK_USED)
         return true;
     mimalloc_free(allocator->mimalloc);
     allocator->mimalloc = NULL;
@@ -242,22 +257,6 @@ void allocator_probe(struct allocator *allocator, const struct layout *layout, m
             found = uses_mimalloc(allocator, layout_at(i), small);
     allocator->pymalloc = !found && pymalloc_state(allocator, small) == BLOCK_USED;
     allocator->malloc = malloc_state(allocator, large, 1) == BLOCK_USED;
-}
-
-static bool may_hold_objects(const struct allocator *allocator, int tag)
-{
-    return tag != MIMALLOC_MEM || !allocator->separates_objects;
-}
-
-enum block_state allocator_state(struct allocator *allocator, mx_addr addr)
-{
-    int tag = 0;
-    if (!allocator->mimalloc)
-        return allocator->pymalloc ? pymalloc_state(allocator, addr) : BLOCK_UNKNOWN;
-    enum block_state state = mimalloc_state(allocator->mimalloc, addr, &tag);
-    if (state == BLOCK_INSIDE && has_debug_head(allocator, addr))
-        state = mimalloc_state(allocator->mimalloc, addr - DEBUG_HEAD, &tag);
-    return state == BLOCK_USED && !may_hold_objects(allocator, tag) ? BLOCK_INSIDE : state;
 }
 
 bool allocator_confirms(struct allocator *allocator, mx_addr addr, uint64_t nbytes)

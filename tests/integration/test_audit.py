@@ -243,10 +243,17 @@ def test_a_library_of_another_build_is_not_asked_for_names(
         assert re.fullmatch(re.escape(library.name) + r"(: kept|\+0x[0-9a-f]+)", finding["where"])
 
 
-@pytest.mark.parametrize("allocator", ["malloc", "malloc_debug", "pymalloc_debug"])
+ALLOCATORS = ["malloc", "malloc_debug", "pymalloc_debug", "mimalloc", "mimalloc_debug"]
+
+
+@pytest.mark.parametrize("allocator", ALLOCATORS)
 def test_leaks_are_found_under_every_allocator(
     interpreter: Interpreter, tmp_path: Path, allocator: str
 ) -> None:
+    if allocator.startswith("mimalloc") and interpreter.version < (3, 13):
+        pytest.skip("mimalloc came with 3.13")
+    if not allocator.startswith("mimalloc") and interpreter.free_threaded:
+        pytest.skip("free-threaded builds have mimalloc alone")
     build(interpreter, tmp_path)
     tried = subprocess.run(
         [interpreter.path, "-c", ""],

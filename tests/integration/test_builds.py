@@ -140,6 +140,12 @@ def test_an_interpreter_that_was_started_through_the_loader(
         assert str(target.pid) in output("ps")
 
 
+def test_threads_are_known_by_the_numbers_of_the_kernel(interpreter: Interpreter) -> None:
+    with running(interpreter.path, TARGETS / "threads.py") as target:
+        told = sorted(thread["native_id"] for thread in document("report", target.pid)["threads"])
+        assert told == sorted(map(int, os.listdir(f"/proc/{target.pid}/task")))
+
+
 # ---- inside other programs --------------------------------------------------------------------
 
 
