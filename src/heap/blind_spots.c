@@ -49,8 +49,8 @@ static void look_at_mappings(const struct mx_heap *heap, struct mx_blind_spots *
     ret->unreadable_bytes = heap->summary.skipped_bytes;
     ret->unforked_bytes = heap->image.unforked_bytes;
     // What should have been copied of a file, and could not be, is told as unreadable.
-    ret->file_bytes -=
-        ret->file_bytes < ret->unreadable_bytes ? ret->file_bytes : ret->unreadable_bytes;
+    uint64_t told = ret->unreadable_bytes + heap->image.behind_bytes;
+    ret->file_bytes -= ret->file_bytes < told ? ret->file_bytes : told;
 }
 
 // ---- objects ----------------------------------------------------------------------------------
