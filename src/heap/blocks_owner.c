@@ -92,6 +92,16 @@ static const bool IS_WHOLE[FAMILY_COUNT] = {
     [FAMILY_TUPLE] = true, [FAMILY_CELL] = true,    [FAMILY_METHOD] = true,
 };
 
+// A static type is a PyTypeObject, though tp_basicsize of `type` is that of a PyHeapTypeObject: what
+// lies behind it are other variables.
+static uint64_t struct_nbytes(struct decoder *decoder, mx_addr addr, const struct type_info *type)
+{
+    const struct layout *l = decoder->layout;
+    bool is_static =
+        type->family == FAMILY_TYPE && !(field_at(decoder, addr, l->type_flags) & FLAG_HEAPTYPE);
+    return is_static ? (uint64_t)l->type_size : type->basicsize;
+}
+
 static void own_object(struct owning *owning, mx_addr addr, const struct type_info *type)
 {
     if (IS_WHOLE[type->family] && type->basicsize <= type->family_nbytes && !type->preheader)
@@ -102,7 +112,7 @@ static void own_object(struct owning *owning, mx_addr addr, const struct type_in
         own_words(owning, block, block + 16);
     }
     owning->found.counted = is_described(type);
-    own_words(owning, addr, addr + type->basicsize);
+    own_words(owning, addr, addr + struct_nbytes(&owning->heap->decoder, addr, type));
 }
 
 static void own_by_objects(struct owning *owning)
