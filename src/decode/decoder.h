@@ -261,6 +261,10 @@ static inline void emit(struct visitor *visitor, mx_addr to, enum edge_kind kind
 // them; false when something in it made no sense (what did was visited).
 bool object_visit(struct decoder *decoder, mx_addr addr, uint32_t type, struct visitor *visitor);
 
+// True when tp_traverse of the object at `from` reports the reference: what the collector reckons with.
+bool edge_is_traversed(struct decoder *decoder, mx_addr from, const struct type_info *type,
+                       const struct edge *edge);
+
 // ---- families: each false when the bytes made no sense --------------------------------------
 
 bool list_visit(struct decoder *decoder, mx_addr addr, struct visitor *visitor);
