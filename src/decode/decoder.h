@@ -8,6 +8,7 @@
 #ifndef MX_DECODE_DECODER_H
 #define MX_DECODE_DECODER_H
 
+#include "base/map.h"
 #include "layout/layout.h"
 #include "memory/memory.h"
 
@@ -111,8 +112,7 @@ struct decoder {
     mx_addr type_type;        // PyType_Type
     struct type_info **types; // in order of discovery; each stays where it is
     uint32_t type_count, type_capacity;
-    struct type_slot *slots; // address -> index, open addressing
-    uint32_t slot_mask, slot_used;
+    struct map type_numbers; // address -> number of its type; what is no type, too
     mx_addr last_type_addr;
     uint32_t last_type;
     uint64_t undecoded;
@@ -123,8 +123,8 @@ struct decoder {
     int interned_count;
 };
 
-mx_status decoder_init(struct decoder *decoder, struct memory *memory, const struct layout *layout,
-                       mx_addr type_type, struct mx_error *err);
+void decoder_init(struct decoder *decoder, struct memory *memory, const struct layout *layout,
+                  mx_addr type_type);
 void decoder_fini(struct decoder *decoder);
 
 // ---- a limit to all work ----------------------------------------------------------------------

@@ -1,24 +1,17 @@
 // types.c - the table of type objects: read once, checked, then looked up by address.
 //
-//   address --hash--> slot --index--> type_info        misses are remembered as NO_TYPE
+//   address --map--> number --> type_info              misses are remembered as NO_TYPE
 //
 // A type is believed when its own type is one too (up to `type`, whose type is itself) and its
 // sizes and name make sense. Knows fields of PyTypeObject, never a Python version.
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "base/error.h"
 #include "base/vector.h"
 #include "decode/decoder.h"
 
-struct type_slot {
-    mx_addr addr; // 0: free
-    uint32_t type;
-};
-
 // A word scan meets many words that are no types: the misses are worth remembering, up to here.
 #define LIMIT_SLOTS (1u << 22)
-#define FIRST_SLOTS 256u
 
 // Items of a pass for each word of memory: a few items of no container (bases, members, frames)
 // besides, and not enough to be slow.
@@ -28,18 +21,15 @@ struct type_slot {
 // `type` is its own type, a metaclass's type is nearly always `type`: deeper is nonsense.
 #define LIMIT_METATYPES 8
 
-mx_status decoder_init(struct decoder *decoder, struct memory *memory, const struct layout *layout,
-                       mx_addr type_type, struct mx_error *err)
+void decoder_init(struct decoder *decoder, struct memory *memory, const struct layout *layout,
+                  mx_addr type_type)
 {
     *decoder = (struct decoder){.memory = memory,
                                 .layout = layout,
                                 .type_type = type_type,
-                                .slot_mask = FIRST_SLOTS - 1,
                                 .last_type = NO_TYPE,
                                 .most_items = UINT64_MAX};
     decoder_allow(decoder, 0);
-    decoder->slots = calloc(FIRST_SLOTS, sizeof *decoder->slots);
-    return decoder->slots ? MX_OK : fail_no_memory(err);
 }
 
 void decoder_allow(struct decoder *decoder, uint64_t nbytes)
@@ -56,46 +46,18 @@ void decoder_fini(struct decoder *decoder)
         free(decoder->types[i]);
     }
     free(decoder->types);
-    free(decoder->slots);
+    map_free(&decoder->type_numbers);
     *decoder = (struct decoder){.last_type = NO_TYPE};
 }
 
-static struct type_slot *slot_of(struct type_slot *slots, uint32_t mask, mx_addr addr)
+// What is remembered of an address: the number of its type plus 1, so that 0 is nothing yet.
+static void type_remember(struct decoder *decoder, mx_addr addr, uint32_t type)
 {
-    uint32_t i = (uint32_t)((addr >> 3) * 0x9E3779B97F4A7C15ull >> 40) & mask;
-    while (slots[i].addr && slots[i].addr != addr)
-        i = (i + 1) & mask;
-    return &slots[i];
-}
-
-static bool slots_grow(struct decoder *decoder)
-{
-    uint32_t mask = decoder->slot_mask * 2 + 1;
-    struct type_slot *grown = calloc((size_t)mask + 1, sizeof *grown);
-    if (!grown)
-        return false;
-    for (uint32_t i = 0; i <= decoder->slot_mask; i++)
-        if (decoder->slots[i].addr)
-            *slot_of(grown, mask, decoder->slots[i].addr) = decoder->slots[i];
-    free(decoder->slots);
-    decoder->slots = grown;
-    decoder->slot_mask = mask;
-    return true;
-}
-
-static void slot_set(struct decoder *decoder, mx_addr addr, uint32_t type)
-{
-    struct type_slot *slot = slot_of(decoder->slots, decoder->slot_mask, addr);
-    if (!slot->addr) {
-        if (decoder->slot_used >= LIMIT_SLOTS && type == NO_TYPE)
-            return;
-        if ((decoder->slot_used + 1) * 2 > decoder->slot_mask && !slots_grow(decoder) &&
-            decoder->slot_used + 1 > decoder->slot_mask)
-            return; // keep one free slot, so that every probe ends
-        slot = slot_of(decoder->slots, decoder->slot_mask, addr);
-        decoder->slot_used++;
-    }
-    *slot = (struct type_slot){addr, type};
+    if (type == NO_TYPE && decoder->type_numbers.used >= LIMIT_SLOTS)
+        return;
+    uint64_t *number = map_put(&decoder->type_numbers, addr);
+    if (number)
+        *number = (uint64_t)type + 1;
 }
 
 // The metatype is a type, and a subclass of `type`. Followed without recursion.
@@ -187,14 +149,10 @@ uint32_t type_lookup_slow(struct decoder *decoder, mx_addr addr)
 {
     if (!addr)
         return NO_TYPE;
-    struct type_slot *slot = slot_of(decoder->slots, decoder->slot_mask, addr);
-    uint32_t type;
-    if (slot->addr) {
-        type = slot->type;
-    } else {
-        type = type_add(decoder, addr);
-        slot_set(decoder, addr, type);
-    }
+    const uint64_t *known = map_find(&decoder->type_numbers, addr);
+    uint32_t type = known ? (uint32_t)(*known - 1) : type_add(decoder, addr);
+    if (!known)
+        type_remember(decoder, addr, type);
     if (type != NO_TYPE) {
         decoder->last_type_addr = addr;
         decoder->last_type = type;

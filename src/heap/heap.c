@@ -119,11 +119,9 @@ static uint64_t decoded_nbytes(const struct mx_heap *heap)
 mx_status heap_build(struct mx_heap *heap, struct mx_error *err)
 {
     uint64_t began = clock_ns();
-    mx_status status = decoder_init(&heap->decoder, heap->memory, heap->runtime.layout,
-                                    heap->runtime.type_type, err);
-    if (!status)
-        status =
-            allocator_init(&heap->allocator, heap->memory, heap->runtime.layout->pool_nbytes, err);
+    decoder_init(&heap->decoder, heap->memory, heap->runtime.layout, heap->runtime.type_type);
+    mx_status status =
+        allocator_init(&heap->allocator, heap->memory, heap->runtime.layout->pool_nbytes, err);
     if (!status)
         decoder_allow(&heap->decoder, decoded_nbytes(heap));
     heap->most_references = (int64_t)(decoded_nbytes(heap) / sizeof(uint64_t));
@@ -210,8 +208,8 @@ void mx_heap_free(mx_heap *heap)
     statics_free(&heap->stacks);
     vector_free(&heap->type_stats);
     free_queue(heap);
-    free(heap->possible);
-    free(heap->claimed);
+    map_free(&heap->possible);
+    map_free(&heap->claimed);
     free(heap->addresses);
     free(heap->types);
     free(heap->found);

@@ -2,6 +2,7 @@
 #ifndef MX_HEAP_HEAP_H
 #define MX_HEAP_HEAP_H
 
+#include "base/map.h"
 #include "base/vector.h"
 #include "decode/decoder.h"
 #include "heap/allocator.h"
@@ -45,10 +46,8 @@ struct mx_heap {
     } queue; // containers in order of discovery; GC lists first
     size_t generation_ends[4];
 
-    struct possible *possible; // uncertain references: address -> how many
-    size_t possible_mask, possible_used;
-    mx_addr *claimed; // shared key tables whose keys have an owner
-    size_t claimed_mask, claimed_used;
+    struct map possible; // uncertain references: address -> how many
+    struct map claimed;  // shared key tables whose keys have an owner
 
     VECTOR(struct root) roots;
     VECTOR(struct root_edge) root_edges;

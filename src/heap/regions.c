@@ -5,6 +5,7 @@
 #include <sys/mman.h>
 
 #include "base/error.h"
+#include "base/sorted.h"
 
 // A process with more in one mapping is reserving, not using: its marks alone would be 16 GiB.
 #define LIMIT_REGION (1ull << 40)
@@ -79,17 +80,10 @@ void regions_fini(struct regions *regions)
 
 struct region *regions_find_slow(struct regions *regions, mx_addr addr)
 {
-    size_t low = 0, high = regions->count;
-    while (low < high) {
-        size_t middle = (low + high) / 2;
-        if (regions->items[middle].start <= addr)
-            low = middle + 1;
-        else
-            high = middle;
-    }
-    if (!low || addr - regions->items[low - 1].start >= regions->items[low - 1].nbytes)
+    size_t after = sorted_upto(regions->items, regions->count, addr);
+    if (!after || addr - regions->items[after - 1].start >= regions->items[after - 1].nbytes)
         return NULL;
-    return regions->last = &regions->items[low - 1];
+    return regions->last = &regions->items[after - 1];
 }
 
 mx_status regions_number(struct regions *regions, uint32_t *ret_count, struct mx_error *err)

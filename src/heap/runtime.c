@@ -33,8 +33,7 @@ static bool layout_fits(struct memory *memory, const struct layout *layout,
     struct decoder decoder;
     struct header header;
     bool fits = false;
-    if (decoder_init(&decoder, memory, layout, candidate->type_type, NULL) != MX_OK)
-        return false;
+    decoder_init(&decoder, memory, layout, candidate->type_type);
     mx_addr interp = field_at(&decoder, candidate->runtime, layout->runtime_interpreters_main);
     mx_addr thread = field_at(&decoder, interp, layout->interp_threads_head);
     mx_addr sys = field_at(&decoder, interp, layout->interp_sysdict);

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "base/error.h"
+#include "base/sorted.h"
 #include "memory/elf_symbols.h"
 
 mx_status statics_read(struct memory *memory, const struct maps *maps, struct statics *ret,
@@ -55,14 +56,7 @@ void statics_free(struct statics *statics)
 
 const struct static_range *statics_find(const struct statics *statics, mx_addr addr)
 {
-    size_t low = 0, high = statics->ranges.count;
-    while (low < high) {
-        size_t middle = (low + high) / 2;
-        if (statics->ranges.items[middle].start <= addr)
-            low = middle + 1;
-        else
-            high = middle;
-    }
-    return low && addr < statics->ranges.items[low - 1].end ? &statics->ranges.items[low - 1]
-                                                            : NULL;
+    const struct static_range *ranges = statics->ranges.items;
+    size_t after = sorted_upto(ranges, statics->ranges.count, addr);
+    return after && addr < ranges[after - 1].end ? &ranges[after - 1] : NULL;
 }

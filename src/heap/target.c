@@ -203,10 +203,8 @@ mx_status mx_refs(mx_target *target, const mx_addr *addresses, size_t count, str
 {
     struct look look = {.target = target};
     const struct layout *layout = target->runtime.layout;
-    mx_status status =
-        decoder_init(&look.decoder, &target->memory, layout, target->runtime.type_type, err);
-    if (!status)
-        status = allocator_init(&look.allocator, &target->memory, layout->pool_nbytes, err);
+    decoder_init(&look.decoder, &target->memory, layout, target->runtime.type_type);
+    mx_status status = allocator_init(&look.allocator, &target->memory, layout->pool_nbytes, err);
     struct freeze freeze = {0};
     bool stops = !target->self && !target->core;
     if (!status && stops) {

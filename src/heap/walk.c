@@ -88,42 +88,14 @@ bool heap_add_object(struct mx_heap *heap, mx_addr addr, bool certain)
 
 // ---- shared key tables ------------------------------------------------------------------------
 
-static mx_addr *claim_slot(mx_addr *claimed, size_t mask, mx_addr keys)
-{
-    size_t i = (size_t)((keys >> 4) * 0x9E3779B97F4A7C15ull >> 32) & mask;
-    while (claimed[i] && claimed[i] != keys)
-        i = (i + 1) & mask;
-    return &claimed[i];
-}
-
 // True when nobody had claimed the table before.
 static bool claim(struct mx_heap *heap, mx_addr keys)
 {
-    if ((heap->claimed_used + 1) * 2 > heap->claimed_mask) {
-        size_t mask = heap->claimed_mask ? heap->claimed_mask * 2 + 1 : 1023;
-        mx_addr *grown = calloc(mask + 1, sizeof *grown);
-        if (!grown)
-            return false;
-        for (size_t i = 0; heap->claimed && i <= heap->claimed_mask; i++)
-            if (heap->claimed[i])
-                *claim_slot(grown, mask, heap->claimed[i]) = heap->claimed[i];
-        free(heap->claimed);
-        heap->claimed = grown;
-        heap->claimed_mask = mask;
-    }
-    mx_addr *slot = claim_slot(heap->claimed, heap->claimed_mask, keys);
-    if (*slot)
+    uint64_t *claimed = map_put(&heap->claimed, keys);
+    if (!claimed || *claimed)
         return false;
-    *slot = keys;
-    heap->claimed_used++;
+    *claimed = 1;
     return true;
-}
-
-static void claims_clear(struct mx_heap *heap)
-{
-    free(heap->claimed);
-    heap->claimed = NULL;
-    heap->claimed_mask = heap->claimed_used = 0;
 }
 
 // ---- discovery --------------------------------------------------------------------------------
@@ -210,48 +182,23 @@ mx_status heap_discover(struct mx_heap *heap, struct mx_error *err)
         for (; types < heap->decoder.type_count; types++)
             heap_add_object(heap, heap->decoder.types[types]->addr, true);
     } while (next < heap->queue.count);
-    claims_clear(heap);
+    map_free(&heap->claimed);
     return heap->queue.count < LIMIT_QUEUE ? MX_OK : fail_no_memory(err);
 }
 
 // ---- uncertain references ---------------------------------------------------------------------
 
-struct possible {
-    mx_addr addr;
-    uint32_t count;
-};
-
-static struct possible *possible_slot(struct possible *table, size_t mask, mx_addr addr)
-{
-    size_t i = (size_t)((addr >> 3) * 0x9E3779B97F4A7C15ull >> 32) & mask;
-    while (table[i].addr && table[i].addr != addr)
-        i = (i + 1) & mask;
-    return &table[i];
-}
-
 static void possible_add(struct mx_heap *heap, mx_addr addr)
 {
-    if ((heap->possible_used + 1) * 2 > heap->possible_mask) {
-        size_t mask = heap->possible_mask ? heap->possible_mask * 2 + 1 : 4095;
-        struct possible *grown = calloc(mask + 1, sizeof *grown);
-        if (!grown)
-            return;
-        for (size_t i = 0; heap->possible && i <= heap->possible_mask; i++)
-            if (heap->possible[i].addr)
-                *possible_slot(grown, mask, heap->possible[i].addr) = heap->possible[i];
-        free(heap->possible);
-        heap->possible = grown;
-        heap->possible_mask = mask;
-    }
-    struct possible *slot = possible_slot(heap->possible, heap->possible_mask, addr);
-    heap->possible_used += !slot->addr;
-    slot->addr = addr;
-    slot->count++;
+    uint64_t *count = map_put(&heap->possible, addr);
+    if (count)
+        ++*count;
 }
 
 uint32_t possible_count(const struct mx_heap *heap, mx_addr addr)
 {
-    return heap->possible ? possible_slot(heap->possible, heap->possible_mask, addr)->count : 0;
+    const uint64_t *count = map_find(&heap->possible, addr);
+    return count ? (uint32_t)*count : 0;
 }
 
 // ---- counting ---------------------------------------------------------------------------------
@@ -360,6 +307,6 @@ mx_status heap_count_references(struct mx_heap *heap, struct mx_error *err)
             count_edge(&counter.visitor, heap->root_edges.items[i].edge);
     for (int i = 0; i < RING; i++)
         count_ready(heap, counter.ring[i]);
-    claims_clear(heap);
+    map_free(&heap->claimed);
     return MX_OK;
 }

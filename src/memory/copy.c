@@ -8,6 +8,7 @@
 #include <sys/uio.h>
 
 #include "base/error.h"
+#include "base/sorted.h"
 #include "memory/process.h"
 #include "memory/procfs.h"
 
@@ -23,15 +24,8 @@ struct batch {
 
 size_t blocks_after(const struct image_block *blocks, size_t count, mx_addr addr)
 {
-    size_t low = 0, high = count;
-    while (low < high) {
-        size_t middle = low + (high - low) / 2;
-        if (blocks[middle].start + blocks[middle].nbytes <= addr)
-            low = middle + 1;
-        else
-            high = middle;
-    }
-    return low;
+    size_t after = sorted_upto(blocks, count, addr);
+    return after && addr - blocks[after - 1].start < blocks[after - 1].nbytes ? after - 1 : after;
 }
 
 const struct image_block *blocks_find(const struct image_block *blocks, size_t count, mx_addr addr)

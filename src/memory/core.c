@@ -9,6 +9,7 @@
 
 #include "base/cleanup.h"
 #include "base/error.h"
+#include "base/sorted.h"
 #include "memory/core_parts.h"
 #include "memory/procfs.h"
 
@@ -181,15 +182,9 @@ static mx_status read_segments(struct core *core, struct mx_error *err)
 
 size_t core_piece_after(const struct core *core, mx_addr addr)
 {
-    size_t low = 0, high = core->pieces.count;
-    while (low < high) {
-        size_t middle = low + (high - low) / 2;
-        if (core->pieces.items[middle].end <= addr)
-            low = middle + 1;
-        else
-            high = middle;
-    }
-    return low;
+    const struct core_piece *pieces = core->pieces.items;
+    size_t after = sorted_upto(pieces, core->pieces.count, addr);
+    return after && addr < pieces[after - 1].end ? after - 1 : after;
 }
 
 const struct core_piece *core_piece_find(const struct core *core, mx_addr addr)

@@ -4,21 +4,14 @@
 #include <stdlib.h>
 
 #include "base/error.h"
+#include "base/sorted.h"
 #include "memory/core_parts.h"
 
 const struct core_mapping *core_mapping_find(const struct core *core, mx_addr addr)
 {
-    size_t low = 0, high = core->mappings.count;
-    while (low < high) {
-        size_t middle = low + (high - low) / 2;
-        if (core->mappings.items[middle].end <= addr)
-            low = middle + 1;
-        else
-            high = middle;
-    }
-    if (low == core->mappings.count || core->mappings.items[low].start > addr)
-        return NULL;
-    return &core->mappings.items[low];
+    const struct core_mapping *mappings = core->mappings.items;
+    size_t after = sorted_upto(mappings, core->mappings.count, addr);
+    return after && addr < mappings[after - 1].end ? &mappings[after - 1] : NULL;
 }
 
 // Cores do not tell shared mappings from private ones; these are never anything else.

@@ -13,6 +13,7 @@
 
 #include "base/cleanup.h"
 #include "base/error.h"
+#include "base/sorted.h"
 #include "base/vector.h"
 #include "memory/procfs.h"
 
@@ -164,13 +165,6 @@ void maps_free(struct maps *maps)
 
 const struct mapping *maps_find(const struct maps *maps, mx_addr addr)
 {
-    size_t low = 0, high = maps->count;
-    while (low < high) {
-        size_t middle = low + (high - low) / 2;
-        if (maps->items[middle].end <= addr)
-            low = middle + 1;
-        else
-            high = middle;
-    }
-    return low < maps->count && maps->items[low].start <= addr ? &maps->items[low] : NULL;
+    size_t after = sorted_upto(maps->items, maps->count, addr);
+    return after && addr < maps->items[after - 1].end ? &maps->items[after - 1] : NULL;
 }

@@ -11,6 +11,7 @@
 #include <stdlib.h>
 
 #include "base/error.h"
+#include "base/sorted.h"
 
 #define PAGE_NBYTES 4096u
 // A few looks at a process need a few hundred pages. Who needs more than this wants an image, and a
@@ -70,16 +71,10 @@ static bool segment_holds(const struct segment *segment, mx_addr addr, uint64_t 
 // Index of the first segment that ends after addr; segment_count when there is none.
 static size_t segment_lower_bound(const struct memory *memory, mx_addr addr)
 {
-    size_t low = 0, high = memory->segment_count;
-    while (low < high) {
-        size_t middle = low + (high - low) / 2;
-        const struct segment *segment = &memory->segments[middle];
-        if (segment->start + (segment->nbytes - 1) < addr)
-            low = middle + 1;
-        else
-            high = middle;
-    }
-    return low;
+    const struct segment *segments = memory->segments;
+    size_t after = sorted_upto(segments, memory->segment_count, addr);
+    return after && addr - segments[after - 1].start < segments[after - 1].nbytes ? after - 1
+                                                                                  : after;
 }
 
 static bool segments_reserve(struct memory *memory)

@@ -166,7 +166,7 @@ void fake_init(struct fake *fake, const struct layout *layout)
     fake->types[1].name = "object";
     fake->types[1].addr = object;
     fake->type_count = 2;
-    assert_int_equal(decoder_init(&fake->decoder, &fake->memory, layout, type, NULL), MX_OK);
+    decoder_init(&fake->decoder, &fake->memory, layout, type);
     decoder_allow(&fake->decoder, FAKE_NBYTES);
     type_write(fake, type, "type", (uint64_t)layout->heaptype_size, 40, GC | FLAG_TYPE_SUBCLASS);
     type_write(fake, object, "object", (uint64_t)layout->object_size, 0, 0);
