@@ -80,6 +80,7 @@ struct scan_word {
     uint32_t offset;
     uint8_t hold;                       // enum hold
     bool certain;                       // known to be a PyObject pointer or NULL
+    bool hidden;                        // tp_traverse does not report it
     const struct layout_member *member; // its name, or NULL
     mx_addr name;                       // C string in the target (tp_members), or 0
 };
@@ -100,6 +101,7 @@ struct type_info {
     int sizer;           // of a type with a __sizeof__ of its own, or NO_SIZER
     int extension;       // of a type with references outside its struct, or NO_EXTENSION
     bool gc, preheader, heap;
+    bool hides_items; // tp_traverse does not report what extension_visit tells
     bool leaf;  // no instance refers to anything but its type
     char *name; // qualified, made by type_qualified_name
 };
@@ -109,6 +111,7 @@ struct type_info {
 struct decoder {
     struct memory *memory;
     const struct layout *layout;
+    uint32_t version_hex;     // of the target, for layout/hidden.h alone
     mx_addr type_type;        // PyType_Type
     struct type_info **types; // in order of discovery; each stays where it is
     uint32_t type_count, type_capacity;
@@ -261,9 +264,9 @@ static inline void emit(struct visitor *visitor, mx_addr to, enum edge_kind kind
 // them; false when something in it made no sense (what did was visited).
 bool object_visit(struct decoder *decoder, mx_addr addr, uint32_t type, struct visitor *visitor);
 
-// True when tp_traverse of the object at `from` reports the reference: what the collector reckons with.
-bool edge_is_traversed(struct decoder *decoder, mx_addr from, const struct type_info *type,
-                       const struct edge *edge);
+// The same for what tp_traverse of the object reports: all that the cycle collector knows of. Owned
+// references, words that may be some, and borrowed ones of frames, which keep alive and do not count.
+bool object_traverse(struct decoder *decoder, mx_addr addr, uint32_t type, struct visitor *visitor);
 
 // ---- families: each false when the bytes made no sense --------------------------------------
 

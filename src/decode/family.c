@@ -7,6 +7,7 @@
 
 #include "base/vector.h"
 #include "decode/decoder.h"
+#include "layout/hidden.h"
 
 // Who finds the references in a family's own struct.
 enum cover {
@@ -186,6 +187,21 @@ static const struct layout_member *named_member(const struct layout_object *obje
     return NULL;
 }
 
+// A word of a C struct is traversed by the type whose instances have that struct: a C type may lay out
+// anew what its base had there (_io.BufferedRWPair).
+static bool is_hidden(struct decoder *decoder, const struct type_info *info,
+                      const struct layout_member *member, uint32_t offset)
+{
+    struct base base = {.addr = info->addr};
+    for (int depth = 0; depth < LIMIT_BASES && base_read(decoder, base.addr, &base); depth++) {
+        if (base_is_from_c(&base))
+            return layout_hides(decoder->version_hex, base.name, member ? member->name : NULL,
+                                (int32_t)offset - decoder->layout->object_size);
+        base.addr = field_at(decoder, base.addr, decoder->layout->type_base);
+    }
+    return false;
+}
+
 // Lists the words from `from` on, which `base` added to the struct. Where the layout knows the
 // struct, its named members are all the references there are; elsewhere every word may be one.
 static void words_add(struct decoder *decoder, struct type_info *info, uint32_t *capacity,
@@ -210,6 +226,7 @@ static void words_add(struct decoder *decoder, struct type_info *info, uint32_t 
                   (struct scan_word){.offset = offset,
                                      .hold = hold,
                                      .certain = certain,
+                                     .hidden = base_is_from_c(base) && is_hidden(decoder, info, member, offset),
                                      .member = member,
                                      .name = name});
     }
@@ -287,8 +304,11 @@ bool type_classify(struct decoder *decoder, struct type_info *info)
             info->sizer = type_sizer(base->name);
             info->family_nbytes = info->sizer == NO_SIZER ? 0 : base->basicsize;
         }
-        if (info->extension == NO_EXTENSION && base_is_from_c(base))
+        if (info->extension == NO_EXTENSION && base_is_from_c(base)) {
             info->extension = type_extension(decoder, base->name, base->basicsize);
+            info->hides_items =
+                layout_hides(decoder->version_hex, base->name, NULL, HIDDEN_BEHIND);
+        }
         if (family >= 0) {
             info->family = FAMILIES[family].family;
             info->family_nbytes = base->basicsize;

@@ -12,8 +12,6 @@
 struct printer {
     struct visitor visitor;
     struct mx_heap *heap;
-    mx_addr from;
-    const struct type_info *type;
 };
 
 static void print_edge(struct visitor *visitor, struct edge edge)
@@ -25,8 +23,7 @@ static void print_edge(struct visitor *visitor, struct edge edge)
     char label[200];
     if (!mx_heap_find(printer->heap, edge.to, &index) ||
         !object_header(decoder, edge.to, &header) ||
-        !object_is_gc(decoder, edge.to, decoder->types[header.type]) ||
-        !edge_is_traversed(decoder, printer->from, printer->type, &edge))
+        !object_is_gc(decoder, edge.to, decoder->types[header.type]))
         return;
     edge_label(decoder, &edge, label, sizeof label);
     for (char *c = label; *c; c++)
@@ -45,13 +42,14 @@ int main(int argc, char **argv)
         status = mx_heap_capture(target, NULL, &heap, &err);
     for (uint32_t i = 0; !status && i < heap->count; i++) {
         const struct type_info *type = heap->decoder.types[heap->types[i]];
-        struct printer printer = {{print_edge, NULL}, heap, heap->addresses[i], type};
-        if (!object_is_gc(&heap->decoder, printer.from, type))
+        struct printer printer = {{print_edge, NULL}, heap};
+        mx_addr from = heap->addresses[i];
+        if (!object_is_gc(&heap->decoder, from, type))
             continue;
-        printf("%" PRIu64 " %d", printer.from,
-               object_is_tracked(&heap->decoder, printer.from, type));
+        printf("%" PRIu64 " %d", from,
+               object_is_tracked(&heap->decoder, from, type));
         decoder_refill(&heap->decoder);
-        object_visit(&heap->decoder, printer.from, heap->types[i], &printer.visitor);
+        object_traverse(&heap->decoder, from, heap->types[i], &printer.visitor);
         putchar('\n');
     }
     if (status)
