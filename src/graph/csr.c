@@ -92,3 +92,50 @@ void graph_spread(const struct graph *graph, uint8_t *marks, uint8_t mark, uint3
             }
     }
 }
+
+static void select_edges(const struct graph *graph, const uint32_t *numbers, bool counting,
+                         struct graph *ret)
+{
+    for (uint32_t from = 0; from < graph->node_count; from++) {
+        if (numbers[from] == GRAPH_NONE)
+            continue;
+        for (const uint32_t *to = graph_begin(graph, from); to < graph_end(graph, from); to++)
+            if (numbers[*to] == GRAPH_NONE)
+                continue;
+            else if (counting)
+                graph_count_edge(ret, numbers[from]);
+            else
+                graph_add_edge(ret, numbers[from], numbers[*to]);
+    }
+}
+
+mx_status graph_select(const struct graph *graph, const uint8_t *marks, uint8_t mark,
+                       struct graph *ret, uint32_t **ret_nodes, struct mx_error *err)
+{
+    uint32_t count = 0;
+    uint32_t *numbers = malloc(((size_t)graph->node_count + 1) * sizeof *numbers);
+    for (uint32_t node = 0; numbers && node < graph->node_count; node++)
+        numbers[node] = marks[node] == mark ? count++ : GRAPH_NONE;
+    uint32_t *nodes = malloc(((size_t)count + 1) * sizeof *nodes);
+    mx_status status = numbers && nodes ? graph_init(ret, count, err) : fail_no_memory(err);
+    if (status) {
+        free(numbers);
+        free(nodes);
+        return status;
+    }
+    for (uint32_t node = 0; node < graph->node_count; node++)
+        if (numbers[node] != GRAPH_NONE)
+            nodes[numbers[node]] = node;
+    select_edges(graph, numbers, true, ret);
+    status = graph_allocate(ret, err);
+    if (!status) {
+        select_edges(graph, numbers, false, ret);
+        graph_finish(ret);
+        *ret_nodes = nodes;
+    } else {
+        graph_fini(ret);
+        free(nodes);
+    }
+    free(numbers);
+    return status;
+}

@@ -61,4 +61,9 @@ mx_status graph_reverse(const struct graph *graph, struct graph *ret, struct mx_
 // mark is 0. `stack` has room for all nodes. O(nodes + edges).
 void graph_spread(const struct graph *graph, uint8_t *marks, uint8_t mark, uint32_t *stack);
 
+// The nodes with that mark, renumbered in their order, and the edges between them. *ret_nodes, freed
+// by the caller, has their former numbers. O(nodes + edges).
+mx_status graph_select(const struct graph *graph, const uint8_t *marks, uint8_t mark,
+                       struct graph *ret, uint32_t **ret_nodes, struct mx_error *err);
+
 #endif

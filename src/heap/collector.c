@@ -4,6 +4,7 @@
 #include "heap/heap.h"
 
 #include "base/error.h"
+#include "heap/garbage.h"
 
 // Flag bits in the links: Include/internal/pycore_gc.h, _PyGC_PREV_MASK. List heads may be 4-aligned.
 #define LINK_MASK (~3ull)
@@ -111,4 +112,46 @@ mx_status heap_read_generations(struct mx_heap *heap, struct mx_error *err)
     return fail(err, MX_UNSUPPORTED,
                 "pid %d: the collector of this CPython %s is not supported yet",
                 heap->info.process.pid, heap->runtime.python);
+}
+
+// ---- what a full collection looks at ----------------------------------------------------------
+
+// An object that is marked already ends a list that bites its own tail.
+static void mark_list(struct mx_heap *heap, mx_addr head, uint16_t number, uint16_t *sets)
+{
+    uint64_t gc_head = (uint64_t)heap->decoder.layout->gc_head_size;
+    mx_addr node = word_at(&heap->decoder, head) & LINK_MASK;
+    uint32_t index;
+    while (node && node != head && mx_heap_find(heap, node + gc_head, &index) && !sets[index]) {
+        sets[index] = number;
+        node = word_at(&heap->decoder, node) & LINK_MASK;
+    }
+}
+
+static void mark_collector(struct mx_heap *heap, mx_addr gc, uint16_t number, uint16_t *sets)
+{
+    for (int i = 0; i < 3; i++)
+        mark_list(heap, generation_at(heap->decoder.layout, gc, i), number, sets);
+}
+
+void heap_collected_sets(struct mx_heap *heap, uint16_t *sets)
+{
+    const struct layout *l = heap->decoder.layout;
+    switch (l->gc_shape) {
+    case GC_IN_RUNTIME:
+        mark_collector(heap, heap->runtime.addr + (uint64_t)l->runtime_gc, 1, sets);
+        return;
+    case GC_INCREMENTAL:
+    case GC_IN_INTERP: {
+        mx_addr interp =
+            field_at(&heap->decoder, heap->runtime.addr, l->runtime_interpreters_head);
+        for (uint16_t i = 1; interp && i <= LIMIT_INTERPRETERS; i++) {
+            mark_collector(heap, interp + (uint64_t)l->interp_gc, i, sets);
+            interp = field_at(&heap->decoder, interp, l->interp_next);
+        }
+        return;
+    }
+    case GC_WITHOUT_LISTS:
+        return;
+    }
 }

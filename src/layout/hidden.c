@@ -47,6 +47,9 @@ static const struct {
     {"pyexpat.xmlparser", "intern", 0, FIRST, NEVER},
     {"pyexpat.xmlparser", NULL, 0x28, FIRST, 0x030D0000},
     {"pyexpat.xmlparser", NULL, 0x30, 0x030D0000, NEVER},
+    {"pyexpat.xmlparser", NULL, 0x38, 0x030D0000, NEVER}, // behind `parent`, where there is one
+    // Modules/_elementtree.c, xmlparser_gc_traverse: elementtree_module
+    {"xml.etree.ElementTree.XMLParser", NULL, 0x70, 0x030D0000, NEVER},
 };
 
 bool layout_hides(uint32_t version_hex, const char *type_name, const char *name, int32_t offset)
