@@ -111,15 +111,16 @@ mx_status garbage_count_finalizers(struct mx_cycles *cycles, struct mx_error *er
 
 #define GONE UINT32_MAX
 
+struct gone {
+    uint32_t object, group;
+};
+
 struct cascade {
     struct visitor visitor;
     struct mx_cycles *cycles;
     uint32_t *given_up; // [objects of the heap], references by what goes; GONE
     uint32_t group;
-    VECTOR(struct {
-        uint32_t object, group;
-    })
-    queue;
+    VECTOR(struct gone) queue;
     bool failed;
 };
 
@@ -135,13 +136,8 @@ static void give_up(struct visitor *visitor, struct edge edge)
         ++cascade->given_up[object] < header.refcount)
         return;
     cascade->given_up[object] = GONE;
-    if (cascade->queue.count < heap->count && vector_reserve(&cascade->queue,
-                                                             cascade->queue.count + 1)) {
-        cascade->queue.items[cascade->queue.count].object = object;
-        cascade->queue.items[cascade->queue.count++].group = cascade->group;
-    } else {
+    if (!vector_push(&cascade->queue, ((struct gone){object, cascade->group})))
         cascade->failed = true;
-    }
 }
 
 // Keys of the table that a class shares with its instances go with the class.
