@@ -284,6 +284,35 @@ def errors():
         circle(ExceptionGroup("group", [ValueError(1)]))  # noqa: F821
 
 
+class PicklerOf(pickle.Pickler):
+    def persistent_id(self, thing):
+        return None
+
+
+class ElementOf(xml.etree.ElementTree.Element):
+    pass
+
+
+class PartialOf(functools.partial):
+    pass
+
+
+class DequeOf(collections.deque):
+    pass
+
+
+class OrderedOf(collections.OrderedDict):
+    pass
+
+
+class LocalOf(threading.local):
+    pass
+
+
+class FutureOf(Exception):
+    __slots__ = ("other",)
+
+
 class Structure(ctypes.Structure):
     _fields_ = [("object", ctypes.py_object), ("number", ctypes.c_int)]
 
@@ -313,8 +342,12 @@ def c_types():
     context = contextvars.copy_context()
     holder = [context, variable]
     context.run(variable.set, holder)
-    pickler = pickle.Pickler(io.BytesIO())
-    pickler.persistent_id = lambda thing: pickler and None
+    pickler = circle(PicklerOf(io.BytesIO()))
+    pickler.dump([Plain(5), {"a": [1]}])
+    memo = []
+    pickler = PicklerOf(io.BytesIO())
+    memo.append(pickler)
+    pickler.dump([memo, "what the memo refers to"].__class__([1]))
     unpickler_box = []
     unpickler = pickle.Unpickler(io.BytesIO(pickle.dumps([[1], {"a": 2}])))
     unpickler.load()
@@ -339,15 +372,21 @@ def c_types():
     held.append(cursor)  # holds it
     view_box = [bytearray(5)]
     view_box.append((memoryview(view_box[0]), view_box))
-    through(lambda box: types.CodeType and ast_of(box))
-    context = ssl.create_default_context()
-    circle(weakref.ref(Plain)) if False else None
+    through(lambda box: ast_of(box))
+    secure = circle(ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER))
+    secure.sni_callback = lambda *arguments: secure
     struct_box = [os.stat("/"), sys.version_info]
     struct_box.append(struct_box)
+    for instance in (ElementOf("tag"), PartialOf(print), DequeOf([1]), OrderedOf(a=1), LocalOf(),
+                     FutureOf("x"), functools.partial(print), io.FileIO(os.devnull)):  # fmt: skip
+        circle(instance)
+    reader = circle(io.BytesIO(b"x"))
+    circle(io.BufferedRWPair(reader, circle(io.BytesIO())))
+    alias = list[int] if sys.version_info >= (3, 9) else None
+    through(lambda box: (alias, box))
     module = types.ModuleType("dropped")
     module.itself = module
     module.function = types.FunctionType((lambda: 1).__code__, module.__dict__)
-    del context
 
 
 def ast_of(box):
@@ -514,21 +553,20 @@ def generators():
 
 
 def finalizers():
-    circle(Finalized())
-    through(lambda box: circle(Finalized()))
-    circle(Resurrected()).more = [circle(Plain("resurrected"))]
-    again = circle(Finalized())
-    again.__del__()
-    target = circle(Plain("with callbacks"))
-    held.append(weakref.ref(target, lambda reference: held.append("called")))
-    held.append(weakref.finalize(target, print))
-    generators()
-    dropped_tasks()
-    circle(open(os.devnull))  # noqa: SIM115
-    second = circle(Resurrected())
+    circle(Resurrected())
     gc.collect()
     second = held.pop()
     assert type(second) is Resurrected
+    circle(Finalized())
+    through(lambda box: circle(Finalized()))
+    circle(Resurrected()).more = [circle(Plain("resurrected"))]
+    target = circle(Plain("with callbacks"))
+    held.append(weakref.ref(target, lambda reference: held.append("called")))
+    held.append(weakref.finalize(target, len, "x"))
+    generators()
+    dropped_tasks()
+    circle(open(os.devnull))  # noqa: SIM115
+    circle(io.TextIOWrapper(io.BytesIO(b"x")))
 
 
 def collect(path):
