@@ -25,7 +25,8 @@ struct search {
     struct cycle_finder finder;
     struct map shapes; // hash of a shape -> group + 1
     uint64_t edges_left;
-    VECTOR(struct shape_step) steps;
+    VECTOR(struct shape_step) steps;  // of the cycle in the finder
+    VECTOR(struct shape_step) folded; // as they read
     VECTOR(uint64_t) hashes;
     VECTOR(uint32_t) scratch;
 };
@@ -57,6 +58,7 @@ static void search_free(struct search *search)
     cycle_finder_free(&search->finder);
     map_free(&search->shapes);
     vector_free(&search->steps);
+    vector_free(&search->folded);
     vector_free(&search->hashes);
     vector_free(&search->scratch);
 }
@@ -97,17 +99,18 @@ static bool keep_example(struct mx_cycles *cycles, const struct shape_step *step
 static bool add_group(struct search *search, uint32_t start, uint32_t period)
 {
     struct mx_cycles *cycles = search->cycles;
-    uint32_t count = (uint32_t)search->steps.count;
+    uint32_t count = (uint32_t)search->folded.count;
     struct shape_step *unit = malloc(period * sizeof *unit);
     if (!unit)
         return false;
     for (uint32_t i = 0; i < period; i++)
-        unit[i] = search->steps.items[(start + i) % count];
+        unit[i] = search->folded.items[(start + i) % count];
     char *shape = keep(cycles, shape_text(cycles, unit, period));
     free(unit);
     struct mx_cycle_group group = {.shape = shape, .shortest = UINT64_MAX};
     return shape && vector_push(&cycles->groups, group) &&
-           keep_example(cycles, search->steps.items, count, start);
+           keep_example(cycles, search->steps.items, (uint32_t)search->steps.count,
+                        search->folded.items[start].at);
 }
 
 static uint64_t hash_shape(const struct search *search, uint32_t start, uint32_t period)
@@ -124,13 +127,16 @@ static uint32_t group_of_cycle(struct search *search)
 {
     struct cycle_finder *finder = &search->finder;
     uint32_t count = (uint32_t)finder->cycle.count, start, period;
-    if (!vector_reserve(&search->steps, count) || !vector_reserve(&search->hashes, count) ||
-        !vector_reserve(&search->scratch, count))
+    if (!vector_reserve(&search->steps, count) || !vector_reserve(&search->folded, count) ||
+        !vector_reserve(&search->hashes, count) || !vector_reserve(&search->scratch, count))
         return NO_GROUP;
     count = shape_steps(search->cycles, finder->cycle.items, count, search->steps.items);
-    search->steps.count = search->hashes.count = count;
+    search->steps.count = count;
+    memcpy(search->folded.items, search->steps.items, count * sizeof *search->folded.items);
+    count = shape_fold(search->folded.items, count);
+    search->folded.count = search->hashes.count = count;
     for (uint32_t i = 0; i < count; i++)
-        search->hashes.items[i] = search->steps.items[i].hash;
+        search->hashes.items[i] = search->folded.items[i].hash;
     cycle_unit(search->hashes.items, count, search->scratch.items, &start, &period);
     uint64_t *known = map_put(&search->shapes, hash_shape(search, start, period));
     if (!known)

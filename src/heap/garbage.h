@@ -41,6 +41,8 @@ struct shape_step {
     uint32_t via;  // its __dict__, or GRAPH_NONE
     uint32_t next;
     uint64_t hash; // of type and label; classes compare below the types of C code
+    uint32_t at;   // place on the cycle
+    bool repeated; // stands for some of the same, one after the other
 };
 #define SHAPE_LABEL 120 // bytes of a label
 
@@ -48,6 +50,9 @@ struct shape_step {
 // room for count.
 uint32_t shape_steps(struct mx_cycles *cycles, const uint32_t *nodes, uint32_t count,
                      struct shape_step *ret);
+// Steps that are the same one after the other become one: a chain of ten tracebacks reads like one of
+// two. Returns how many are left.
+uint32_t shape_fold(struct shape_step *steps, uint32_t count);
 void shape_label(struct mx_cycles *cycles, const struct shape_step *step, char *buffer,
                  size_t nbytes);
 // "app.Node.next -> app.Node", for `count` steps that end where they began. Freed by the caller.

@@ -174,9 +174,42 @@ uint32_t shape_steps(struct mx_cycles *cycles, const uint32_t *nodes, uint32_t c
         }
         shape_label(cycles, &step, label, sizeof label);
         hash_step(cycles, &step, label);
+        step.at = filled;
         ret[filled++] = step;
     }
     return filled;
+}
+
+static void mark_repeated(struct shape_step *step)
+{
+    if (!step->repeated)
+        step->hash ^= 1; // the rank above stays
+    step->repeated = true;
+}
+
+uint32_t shape_fold(struct shape_step *steps, uint32_t count)
+{
+    uint32_t kept = 0, last_same = 0;
+    uint64_t first = count ? steps[0].hash : 0, previous = 0;
+    for (uint32_t i = 0; i < count; i++) {
+        uint64_t hash = steps[i].hash;
+        if (i && hash == previous) {
+            mark_repeated(&steps[kept - 1]);
+        } else {
+            steps[kept++] = steps[i];
+            last_same = hash == first;
+        }
+        previous = hash;
+    }
+    if (kept > 1 && last_same) { // the end goes on at the beginning
+        steps[0].at = steps[kept - 1].at;
+        steps[0].node = steps[kept - 1].node;
+        steps[0].via = steps[kept - 1].via;
+        steps[0].next = steps[kept - 1].next;
+        mark_repeated(&steps[0]);
+        kept--;
+    }
+    return kept;
 }
 
 static void add_type(struct mx_cycles *cycles, uint32_t node, struct text *text)
@@ -194,7 +227,7 @@ char *shape_text(struct mx_cycles *cycles, const struct shape_step *steps, uint3
         add_type(cycles, steps[i].node, &text);
         shape_label(cycles, &steps[i], label, sizeof label);
         bool attached = *label == '.' || *label == '[' || *label == '{';
-        text_add(&text, "%s%s -> ", attached ? "" : " ", label);
+        text_add(&text, "%s%s%s -> ", attached ? "" : " ", label, steps[i].repeated ? "*" : "");
     }
     if (count > SHOWN_STEPS)
         text_add(&text, "... %u more -> ", count - SHOWN_STEPS);
