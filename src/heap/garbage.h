@@ -25,6 +25,7 @@ struct mx_cycles {
     VECTOR(struct mx_cycle_step) steps;
     VECTOR(char *) strings;
     mx_addr *addresses;
+    int allowances; // of the decoder, that finding what references are called has taken
     struct mx_cycle_totals totals;
 };
 

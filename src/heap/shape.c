@@ -12,6 +12,7 @@
 
 #define LIMIT_ENTRIES 256 // of a container that is searched for what its reference is called
 #define SHOWN_STEPS 12    // of a cycle, in its text
+#define ALLOWANCES 32    // passes over all memory that labels may cost together: see decoder_take
 #define DICT_LABEL ".__dict__"
 
 struct finder {
@@ -119,7 +120,10 @@ static void label_edge(struct mx_cycles *cycles, uint32_t from, uint32_t to, boo
     snprintf(buffer, nbytes, "%s", known ? known : "?");
     if (known)
         return;
-    decoder_refill(&heap->decoder);
+    if (heap->decoder.work < heap->decoder.work_limit / 2 && cycles->allowances < ALLOWANCES) {
+        cycles->allowances++;
+        decoder_refill(&heap->decoder);
+    }
     object_traverse(&heap->decoder, heap->addresses[object_of(cycles, from)],
                     heap->types[object_of(cycles, from)], &finder.visitor);
 }

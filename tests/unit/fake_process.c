@@ -186,12 +186,14 @@ static void lists_init(struct fake_process *process)
                  l->gc_generation_threshold, 700);
 }
 
-static void track(struct fake_process *process, int generation, mx_addr object)
+void fake_track(struct fake_process *process, int generation, mx_addr object)
 {
     struct fake *fake = &process->fake;
     const struct layout *l = fake->l;
     mx_addr head =
-        collector_of(process) + (uint64_t)(l->gc_generations + generation * l->gc_generation_size);
+        collector_of(process) + (uint64_t)(generation < 3
+                                               ? l->gc_generations + generation * l->gc_generation_size
+                                               : l->gc_permanent);
     mx_addr node = object - (uint64_t)l->gc_head_size, first = word_at(&fake->decoder, head);
     fake_word(fake, head, node);
     fake_word(fake, node, first);
@@ -237,13 +239,13 @@ static void add_app(struct fake_process *process)
     mx_addr app_key = fake_str(fake, "app");
     process->modules = fake_dict(fake, &app_key, &process->app, 1);
     fake_field(fake, process->interp, l->interp_modules, process->modules);
-    track(process, 0, process->list);
-    track(process, 2, process->session);
-    track(process, 2, sessions);
-    track(process, 2, process->app);
+    fake_track(process, 0, process->list);
+    fake_track(process, 2, process->session);
+    fake_track(process, 2, sessions);
+    fake_track(process, 2, process->app);
     for (size_t i = 0; i < count; i++)
         if (fake_info(fake, everything[i])->gc)
-            track(process, 2, everything[i]);
+            fake_track(process, 2, everything[i]);
 }
 
 void fake_process_init(struct fake_process *process, const struct layout *layout)
