@@ -306,7 +306,7 @@ struct mx_cycle_group {
     uint64_t finalized;           // garbage: objects whose finalizer it has called before
     uint64_t callbacks;           // garbage: calls of weak references' callbacks
     uint64_t legacy;              // garbage: kept in gc.garbage, for a tp_del that C code defines
-    mx_addr example;              // the first object of `steps`
+    mx_addr example; // the first object of `steps`, some of which may be counted with another group
     const struct mx_cycle_step *steps; // one cycle, at most MX_CYCLE_STEPS of it
     size_t step_count;
     const mx_addr *addresses; // [objects + held], those on cycles first
