@@ -41,7 +41,8 @@ const struct command cmd_cycles = {
     .arguments = "PID",
     .summary = "cycles that are still reachable, and will need the collector",
     .help = "Cycles among what a program makes and drops, grouped by shape: the types on the cycle "
-            "and the references that close it; name* stands for some of the same in a row. Once the program lets go of them, they wait for the "
+            "and the references that close it; name* stands for some of the same in a row. Once "
+            "the program lets go of them, they wait for the "
             "collector. Each object is counted with one shape, that of a short cycle through it.\n"
             "Through modules and classes nearly everything is one cycle, so cycles are not sought "
             "through: modules, classes and what these keep; every dict that is the globals of a "

@@ -40,14 +40,16 @@ const struct command cmd_garbage = {
     .name = "garbage",
     .arguments = "PID",
     .summary = "unreachable cycles: what gc.collect() would find now",
-    .help = "The unreachable cycles that gc.collect() would find now, in every interpreter, grouped "
-            "by shape: the types on the cycle and the references that close it; name* stands for some of the same in a row. OBJECTS are on such "
-            "cycles, HELD are objects of the collector that these refer to, and FREED those that "
-            "are not the collector's and go with them. FINALIZERS says what runs when it comes: "
-            "finalizers (__del__, generators, files), callbacks of weak references from outside. "
-            "'finalized before' will not run again, 'uncollectable' stays in gc.garbage.\v"
-            "Example:\n\n"
-            "  $ memexplorer garbage 812 --type 'myapp.*'\n",
+    .help =
+        "The unreachable cycles that gc.collect() would find now, in every interpreter, grouped "
+        "by shape: the types on the cycle and the references that close it; name* stands for some "
+        "of the same in a row. OBJECTS are on such "
+        "cycles, HELD are objects of the collector that these refer to, and FREED those that "
+        "are not the collector's and go with them. FINALIZERS says what runs when it comes: "
+        "finalizers (__del__, generators, files), callbacks of weak references from outside. "
+        "'finalized before' will not run again, 'uncollectable' stays in gc.garbage.\v"
+        "Example:\n\n"
+        "  $ memexplorer garbage 812 --type 'myapp.*'\n",
     .needs = NEEDS_PID | NEEDS_TARGET | NEEDS_HEAP,
     .options = options,
     .option = option,

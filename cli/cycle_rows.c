@@ -79,16 +79,16 @@ static void print_json(const mx_heap *heap, const mx_cycles *cycles, const struc
         if (!is_wanted(rows, &groups[i]))
             continue;
         printed++;
-        json_t *row = json_make("shape", json_text(groups[i].shape),      //
-                                "cycles", number(groups[i].cycles),       //
-                                "shortest", number(groups[i].shortest),   //
-                                "longest", number(groups[i].longest),     //
-                                "objects", number(groups[i].objects),     //
-                                "bytes", number(groups[i].bytes),         //
-                                "example", json_address(groups[i].example), //
-                                "cycle", steps_json(&groups[i]),          //
-                                "addresses",
-                                addresses_json(groups[i].addresses, groups[i].objects), NULL);
+        json_t *row =
+            json_make("shape", json_text(groups[i].shape),        //
+                      "cycles", number(groups[i].cycles),         //
+                      "shortest", number(groups[i].shortest),     //
+                      "longest", number(groups[i].longest),       //
+                      "objects", number(groups[i].objects),       //
+                      "bytes", number(groups[i].bytes),           //
+                      "example", json_address(groups[i].example), //
+                      "cycle", steps_json(&groups[i]),            //
+                      "addresses", addresses_json(groups[i].addresses, groups[i].objects), NULL);
         if (rows->garbage)
             add_garbage(row, &groups[i]);
         json_stream_add(&stream, NULL, row);
@@ -136,11 +136,8 @@ static void print_table(const mx_cycles *cycles, const struct cycle_rows *rows)
     static const struct column garbage_columns[] = {
         {"BYTES", true},  {"OBJECTS", true},     {"HELD", true},     {"FREED", true},
         {"CYCLES", true}, {"FINALIZERS", false}, {"EXAMPLE", false}, {"SHAPE", false}};
-    static const struct column columns[] = {{"BYTES", true},
-                                            {"OBJECTS", true},
-                                            {"CYCLES", true},
-                                            {"EXAMPLE", false},
-                                            {"SHAPE", false}};
+    static const struct column columns[] = {
+        {"BYTES", true}, {"OBJECTS", true}, {"CYCLES", true}, {"EXAMPLE", false}, {"SHAPE", false}};
     const struct mx_cycle_group *groups;
     size_t count = mx_cycles_groups(cycles, &groups);
     uint64_t limit = rows->limit == ROWS_UNSET ? ROWS_LIMIT : rows->limit, printed = 0, left = 0;

@@ -296,16 +296,16 @@ struct mx_cycle_step {
 
 // Cycles of the same shape: the same types, joined by references of the same names.
 struct mx_cycle_group {
-    const char *shape; // "app.Node.children -> list[...] -> app.Node.parent -> app.Node"
-    uint64_t cycles;   // met with this shape, no object counted twice
-    uint64_t shortest, longest;   // objects on one of them
-    uint64_t objects, bytes;      // on such cycles
-    uint64_t held, held_bytes;    // garbage: on no cycle themselves, referred to by these
-    uint64_t freed, freed_bytes;  // garbage: not of the collector's, and gone with these
-    uint64_t finalizers;          // garbage: objects whose finalizer the collector calls
-    uint64_t finalized;           // garbage: objects whose finalizer it has called before
-    uint64_t callbacks;           // garbage: calls of weak references' callbacks
-    uint64_t legacy;              // garbage: kept in gc.garbage, for a tp_del that C code defines
+    const char *shape;           // "app.Node.children -> list[...] -> app.Node.parent -> app.Node"
+    uint64_t cycles;             // met with this shape, no object counted twice
+    uint64_t shortest, longest;  // objects on one of them
+    uint64_t objects, bytes;     // on such cycles
+    uint64_t held, held_bytes;   // garbage: on no cycle themselves, referred to by these
+    uint64_t freed, freed_bytes; // garbage: not of the collector's, and gone with these
+    uint64_t finalizers;         // garbage: objects whose finalizer the collector calls
+    uint64_t finalized;          // garbage: objects whose finalizer it has called before
+    uint64_t callbacks;          // garbage: calls of weak references' callbacks
+    uint64_t legacy;             // garbage: kept in gc.garbage, for a tp_del that C code defines
     mx_addr example; // the first object of `steps`, some of which may be counted with another group
     const struct mx_cycle_step *steps; // one cycle, at most MX_CYCLE_STEPS of it
     size_t step_count;

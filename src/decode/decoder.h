@@ -102,8 +102,8 @@ struct type_info {
     int extension;       // of a type with references outside its struct, or NO_EXTENSION
     bool gc, preheader, heap;
     bool hides_items; // tp_traverse does not report what extension_visit tells
-    bool leaf;  // no instance refers to anything but its type
-    char *name; // qualified, made by type_qualified_name
+    bool leaf;        // no instance refers to anything but its type
+    char *name;       // qualified, made by type_qualified_name
 };
 
 #define NO_TYPE UINT32_MAX

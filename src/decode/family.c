@@ -226,7 +226,8 @@ static void words_add(struct decoder *decoder, struct type_info *info, uint32_t 
                   (struct scan_word){.offset = offset,
                                      .hold = hold,
                                      .certain = certain,
-                                     .hidden = base_is_from_c(base) && is_hidden(decoder, info, member, offset),
+                                     .hidden = base_is_from_c(base) &&
+                                               is_hidden(decoder, info, member, offset),
                                      .member = member,
                                      .name = name});
     }
@@ -306,8 +307,7 @@ bool type_classify(struct decoder *decoder, struct type_info *info)
         }
         if (info->extension == NO_EXTENSION && base_is_from_c(base)) {
             info->extension = type_extension(decoder, base->name, base->basicsize);
-            info->hides_items =
-                layout_hides(decoder->version_hex, base->name, NULL, HIDDEN_BEHIND);
+            info->hides_items = layout_hides(decoder->version_hex, base->name, NULL, HIDDEN_BEHIND);
         }
         if (family >= 0) {
             info->family = FAMILIES[family].family;

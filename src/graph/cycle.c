@@ -129,7 +129,8 @@ bool cycle_find(struct cycle_finder *finder, uint32_t node, const struct cycle_l
     struct meeting best = {0};
     bool forward = side_start(&finder->forward, node, limits->edges);
     bool backward = side_start(&finder->backward, node, limits->edges);
-    for (uint32_t depth = 0; forward && backward && !best.length && depth < limits->depth; depth++) {
+    for (uint32_t depth = 0; forward && backward && !best.length && depth < limits->depth;
+         depth++) {
         bool more = expand(finder, &finder->forward, &best);
         if (!best.length)
             more |= expand(finder, &finder->backward, &best);

@@ -53,8 +53,7 @@ static void step(struct tarjan *tarjan)
         uint32_t to = tarjan->graph->targets[visit->edge++];
         if (!tarjan->order[to])
             enter(tarjan, to);
-        else if (tarjan->components->of[to] == GRAPH_NONE &&
-                 tarjan->order[to] < tarjan->low[node])
+        else if (tarjan->components->of[to] == GRAPH_NONE && tarjan->order[to] < tarjan->low[node])
             tarjan->low[node] = tarjan->order[to];
         return;
     }

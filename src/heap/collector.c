@@ -143,8 +143,7 @@ void heap_collected_sets(struct mx_heap *heap, uint16_t *sets)
         return;
     case GC_INCREMENTAL:
     case GC_IN_INTERP: {
-        mx_addr interp =
-            field_at(&heap->decoder, heap->runtime.addr, l->runtime_interpreters_head);
+        mx_addr interp = field_at(&heap->decoder, heap->runtime.addr, l->runtime_interpreters_head);
         for (uint16_t i = 1; interp && i <= LIMIT_INTERPRETERS; i++) {
             mark_collector(heap, interp + (uint64_t)l->interp_gc, i, sets);
             interp = field_at(&heap->decoder, interp, l->interp_next);

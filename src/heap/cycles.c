@@ -13,9 +13,9 @@
 #include "graph/scc.h"
 #include "heap/garbage.h"
 
-#define SEARCH_EDGES 512 // of one search, in each direction: a hub is left aside
-#define SEARCH_DEPTH 24  // nodes from the start, in each direction
-#define EDGES_FACTOR 32  // looked at by all searches, for each node and edge there is
+#define SEARCH_EDGES 512        // of one search, in each direction: a hub is left aside
+#define SEARCH_DEPTH 24         // nodes from the start, in each direction
+#define EDGES_FACTOR 32         // looked at by all searches, for each node and edge there is
 #define LIMIT_GROUPS (1u << 20) // shapes: a target in nonsense may have one for each object
 
 struct search {
@@ -46,8 +46,8 @@ static mx_status search_init(struct search *search, struct mx_error *err)
     if (!status)
         status = components_find(graph, &search->components, err);
     if (!status)
-        status = cycle_finder_init(&search->finder, graph, &search->reverse,
-                                   search->components.of, err);
+        status =
+            cycle_finder_init(&search->finder, graph, &search->reverse, search->components.of, err);
     return status;
 }
 

@@ -131,9 +131,8 @@ static void give_up(struct visitor *visitor, struct edge edge)
     struct header header;
     uint32_t object;
     if (edge.hold != HOLD_OWNED || !mx_heap_find(heap, edge.to, &object) ||
-        cascade->given_up[object] == GONE ||
-        !object_header(&heap->decoder, edge.to, &header) || header.immortal ||
-        ++cascade->given_up[object] < header.refcount)
+        cascade->given_up[object] == GONE || !object_header(&heap->decoder, edge.to, &header) ||
+        header.immortal || ++cascade->given_up[object] < header.refcount)
         return;
     cascade->given_up[object] = GONE;
     if (!vector_push(&cascade->queue, ((struct gone){object, cascade->group})))

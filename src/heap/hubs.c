@@ -30,11 +30,15 @@ static void leave_out(struct hubs *hubs, mx_addr addr)
 // What a namespace consists of, by the names of CPython's static types.
 static bool is_descriptor(const char *type)
 {
-    static const char *const NAMES[] = {
-        "builtins.staticmethod",       "builtins.classmethod",       "builtins.property",
-        "builtins.member_descriptor",  "builtins.getset_descriptor", "builtins.method_descriptor",
-        "builtins.wrapper_descriptor", "builtins.classmethod_descriptor",
-        "builtins.builtin_function_or_method"};
+    static const char *const NAMES[] = {"builtins.staticmethod",
+                                        "builtins.classmethod",
+                                        "builtins.property",
+                                        "builtins.member_descriptor",
+                                        "builtins.getset_descriptor",
+                                        "builtins.method_descriptor",
+                                        "builtins.wrapper_descriptor",
+                                        "builtins.classmethod_descriptor",
+                                        "builtins.builtin_function_or_method"};
     for (size_t i = 0; i < sizeof NAMES / sizeof NAMES[0]; i++)
         if (strcmp(type, NAMES[i]) == 0)
             return true;

@@ -22,8 +22,8 @@ static void build_edge(struct visitor *visitor, struct edge edge)
     if (!region || edge.to % 8 || !region_is_marked(region, edge.to))
         return;
     uint32_t to = builder->numbers[region_number(region, edge.to)];
-    if (to == GRAPH_NONE || !builder->choice->wants(builder->choice->data, builder->from, to, &edge,
-                                                    builder->counting))
+    if (to == GRAPH_NONE ||
+        !builder->choice->wants(builder->choice->data, builder->from, to, &edge, builder->counting))
         return;
     if (builder->counting)
         graph_count_edge(&builder->references->graph, builder->from);

@@ -12,7 +12,7 @@
 
 #define LIMIT_ENTRIES 256 // of a container that is searched for what its reference is called
 #define SHOWN_STEPS 12    // of a cycle, in its text
-#define ALLOWANCES 32    // passes over all memory that labels may cost together: see decoder_take
+#define ALLOWANCES 32     // passes over all memory that labels may cost together: see decoder_take
 #define DICT_LABEL ".__dict__"
 
 struct finder {
@@ -146,8 +146,8 @@ static uint64_t hash_text(uint64_t hash, const char *text)
 static void hash_step(struct mx_cycles *cycles, struct shape_step *step, const char *label)
 {
     uint32_t type = cycles->heap->types[object_of(cycles, step->node)];
-    uint64_t hash = hash_text(0xCBF29CE484222325ull,
-                              type_qualified_name(&cycles->heap->decoder, type));
+    uint64_t hash =
+        hash_text(0xCBF29CE484222325ull, type_qualified_name(&cycles->heap->decoder, type));
     uint64_t rank = type_of(cycles, step->node)->heap ? 0 : 1;
     step->hash = hash_text(hash, label) >> 1 | rank << 63;
 }

@@ -58,9 +58,10 @@ bool layout_hides(uint32_t version_hex, const char *type_name, const char *name,
         if (strcmp(HIDDEN[i].type_name, type_name) != 0 || version_hex < HIDDEN[i].since ||
             version_hex >= HIDDEN[i].until)
             continue;
-        if (HIDDEN[i].name && name ? strcmp(HIDDEN[i].name, name) == 0
-                                   : !HIDDEN[i].name && (HIDDEN[i].offset == offset ||
-                                                   (HIDDEN[i].offset == HIDDEN_ALL && offset >= 0)))
+        if (HIDDEN[i].name && name
+                ? strcmp(HIDDEN[i].name, name) == 0
+                : !HIDDEN[i].name && (HIDDEN[i].offset == offset ||
+                                      (HIDDEN[i].offset == HIDDEN_ALL && offset >= 0)))
             return true;
     }
     return false;

@@ -20,9 +20,7 @@ import pytest
 from processes import LIMIT_SECONDS, ROOT, TARGETS, Interpreter, document, objects_of, running, some
 from test_objects import read_knowledge
 
-TRAVERSED = os.environ.get(
-    "MEMEXPLORER_TRAVERSED", str(ROOT / "build/tests/integration/traversed")
-)
+TRAVERSED = os.environ.get("MEMEXPLORER_TRAVERSED", str(ROOT / "build/tests/integration/traversed"))
 COLLECTABLE = re.compile(r"^gc: (?:un)?collectable <.* 0x([0-9a-f]+)>$", re.MULTILINE)
 
 
@@ -97,9 +95,7 @@ def test_groups_read_like_the_program(garbage: Garbage) -> None:
     assert not garbage.answer["collecting"]
     assert garbage.answer["enabled"] is False
     if garbage.kind == "plain":
-        chain = garbage.group(
-            "__main__.Plain.next -> __main__.Plain.previous -> __main__.Plain"
-        )
+        chain = garbage.group("__main__.Plain.next -> __main__.Plain.previous -> __main__.Plain")
         assert (chain["shortest"], chain["finalizers"]) == (
             len(chain["cycle"]) + (chain["shortest"] - 2), 0
         )  # fmt: skip
@@ -158,9 +154,10 @@ def test_references_are_reported_as_often_as_tp_traverse_does(
         at_most = owned + collections.Counter(ours.possible) + collections.Counter(ours.borrowed)
         compared += 1
         for each in (owned - expected) + (expected - at_most):
+            kind = known[each].type if each in known else "?"
             wrong.append(
-                f"{address:#x} {own.type} -> {known[each].type if each in known else '?'}: reported "
-                f"{expected[each]}, taken for {owned[each]}"
+                f"{address:#x} {own.type} -> {kind}: reported {expected[each]}, taken for "
+                f"{owned[each]}"
             )
     assert compared > 20_000
     assert not wrong, some(wrong)
@@ -174,10 +171,14 @@ def test_each_interpreter_has_garbage_of_its_own(interpreter: Interpreter) -> No
         if target.line.startswith("skip"):
             pytest.skip(target.line[5:])
         answer = document("garbage", target.pid)
-        saved = json.loads(target.say())
+        (first_count, *first), (second_count, *second) = json.loads(target.say())
     found = set().union(*map(addresses, answer["groups"]))
     assert len(found) > 600
-    assert found == set(saved[0]) | set(saved[1])
+    assert len(found) == first_count + second_count
+    if first == second and second_count:  # 3.9: both gc modules show the list of the first
+        assert found >= set(first)
+    else:
+        assert found == set(first) | set(second)
     shapes = {group["shape"]: group["cycles"] for group in answer["groups"]}
     assert shapes["__main__.Inner.me -> list[...] -> __main__.Inner"] == 200
 
@@ -224,9 +225,7 @@ def count_of(groups: Dict[str, dict], part: str) -> int:
 def test_held_cycles_are_grouped_by_shape(cycles: dict, interpreter: Interpreter) -> None:
     groups = {group["shape"]: group for group in cycles["groups"]}
     dicts = interpreter.version < (3, 11)  # an instance and its __dict__
-    pairs = groups[
-        "__main__.Node.children -> list[...] -> __main__.Node.parent -> __main__.Node"
-    ]
+    pairs = groups["__main__.Node.children -> list[...] -> __main__.Node.parent -> __main__.Node"]
     assert pairs["cycles"] == 10_000
     assert pairs["objects"] == 10_000 * (5 if dicts else 3)
     links = groups["__main__.Link.next -> __main__.Link.previous -> __main__.Link"]
@@ -257,7 +256,9 @@ def test_examples_of_a_shape_can_be_looked_at(cycles: dict) -> None:
 def test_the_sessions_of_the_example_service_need_the_collector_once_they_are_let_go() -> None:
     with running(sys.executable, ROOT / "examples/service.py", "--seconds", "60") as target:
         held = document("cycles", target.pid, "--type", "Session")["groups"]
-        follows = [group for group in held if "__main__.Session.follows -> list[...]" in group["shape"]]
+        follows = [
+            group for group in held if "__main__.Session.follows -> list[...]" in group["shape"]
+        ]
         assert sum(group["cycles"] for group in follows) > 50
         # The cache keeps every session, so that none of them is garbage; connections are.
         garbage = document("garbage", target.pid)

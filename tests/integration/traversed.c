@@ -46,8 +46,7 @@ int main(int argc, char **argv)
         mx_addr from = heap->addresses[i];
         if (!object_is_gc(&heap->decoder, from, type))
             continue;
-        printf("%" PRIu64 " %d", from,
-               object_is_tracked(&heap->decoder, from, type));
+        printf("%" PRIu64 " %d", from, object_is_tracked(&heap->decoder, from, type));
         decoder_refill(&heap->decoder);
         object_traverse(&heap->decoder, from, heap->types[i], &printer.visitor);
         putchar('\n');

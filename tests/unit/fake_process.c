@@ -191,9 +191,9 @@ void fake_track(struct fake_process *process, int generation, mx_addr object)
     struct fake *fake = &process->fake;
     const struct layout *l = fake->l;
     mx_addr head =
-        collector_of(process) + (uint64_t)(generation < 3
-                                               ? l->gc_generations + generation * l->gc_generation_size
-                                               : l->gc_permanent);
+        collector_of(process) +
+        (uint64_t)(generation < 3 ? l->gc_generations + generation * l->gc_generation_size
+                                  : l->gc_permanent);
     mx_addr node = object - (uint64_t)l->gc_head_size, first = word_at(&fake->decoder, head);
     fake_word(fake, head, node);
     fake_word(fake, node, first);

@@ -226,9 +226,8 @@ static void test_callbacks_of_weak_references_from_outside_are_counted(void **st
     FOR_EACH_PROCESS
     {
         const struct layout *l = fake->l;
-        const char *name = layout_object_members(l, "weakref.ReferenceType")
-                               ? "weakref.ReferenceType"
-                               : "weakref";
+        const char *name =
+            layout_object_members(l, "weakref.ReferenceType") ? "weakref.ReferenceType" : "weakref";
         struct pair pair = make_pair(0);
         mx_addr weak = fake_object(fake, fake_type(fake, name), 256);
         fake_field(fake, weak, l->weakref_object, pair.one);
@@ -248,9 +247,9 @@ static void test_cycles_that_are_held_are_found_by_shape(void **state)
         struct pair pairs[5];
         for (int i = 0; i < 5; i++)
             pairs[i] = make_pair(0);
-        mx_addr holder = fake_list(fake, (mx_addr[]){pairs[0].one, pairs[1].one, pairs[2].one,
-                                                     pairs[3].one, pairs[4].one},
-                                   5);
+        mx_addr holder = fake_list(
+            fake, (mx_addr[]){pairs[0].one, pairs[1].one, pairs[2].one, pairs[3].one, pairs[4].one},
+            5);
         for (int i = 0; i < 5; i++)
             fake_refcount(fake, pairs[i].one, 2);
         put(process.list, 0, holder);
@@ -283,7 +282,8 @@ int main(void)
         cmocka_unit_test(test_what_was_frozen_is_not_collected_and_holds_what_it_refers_to),
         cmocka_unit_test(test_what_is_immortal_is_none_of_the_collectors),
         cmocka_unit_test(test_an_object_that_is_not_tracked_holds_as_native_code_does),
-        cmocka_unit_test(test_what_hangs_on_garbage_is_garbage_and_what_does_not_track_goes_with_it),
+        cmocka_unit_test(
+            test_what_hangs_on_garbage_is_garbage_and_what_does_not_track_goes_with_it),
         cmocka_unit_test(test_finalizers_are_counted_unless_they_have_run),
         cmocka_unit_test(test_what_has_a_legacy_finalizer_is_uncollectable),
         cmocka_unit_test(test_callbacks_of_weak_references_from_outside_are_counted),

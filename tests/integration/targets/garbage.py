@@ -4,8 +4,8 @@
 
 Prints "ready" when the garbage is there. After a line on its standard input it collects, with
 gc.DEBUG_SAVEALL and what the collector prints of each object it finds going to FILE, and prints
-the ids of what was saved. In `plain` nothing runs that changes the garbage, so that what is found and
-what is saved are the same; in `finalizers` something does.
+the ids of what was saved. In `plain` nothing runs that changes the garbage, so that what is found
+and what is saved are the same; in `finalizers` something does.
 """
 
 import asyncio
@@ -167,7 +167,7 @@ def functions():
 
     with_default.__defaults__[0].append(with_default)
     through(lambda box: functools.partial(print, box, key=box))
-    through(lambda box: (lambda: box))
+    through(lambda box: lambda: box)
     cached = functools.lru_cache(maxsize=8)(outer)
     cached([1].__len__)
     cached.itself = cached

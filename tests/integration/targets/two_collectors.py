@@ -1,9 +1,8 @@
 """Garbage in two interpreters: each has a collector of its own, but for 3.8.
 
-After a line both collect, and what was saved is printed for each.
+After a line both collect, and is printed for each how many it found and what was saved.
 """
 
-import gc
 import json
 import os
 import sys
@@ -31,9 +30,9 @@ make()
 COLLECT = """
 import gc, os
 gc.set_debug(gc.DEBUG_SAVEALL)
-gc.collect()
+found = gc.collect()
 gc.set_debug(0)
-os.write(%d, (",".join(str(id(each)) for each in gc.garbage) + "\\n").encode())
+os.write(%d, ",".join([str(found), *(str(id(each)) for each in gc.garbage)]).encode())
 """
 
 
@@ -53,7 +52,7 @@ reading, writing = os.pipe()
 saved = []
 for collect in (exec, run):
     collect(COLLECT % writing)
-    saved.append([int(each) for each in os.read(reading, 1 << 20).split(b",") if each.strip()])
+    saved.append([int(each) for each in os.read(reading, 1 << 20).split(b",")])
 print(json.dumps(saved), flush=True)
 sys.stdin.readline()
 os._exit(0)
