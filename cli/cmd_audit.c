@@ -2,6 +2,7 @@
 #include <fnmatch.h>
 #include <string.h>
 
+#include "blind_spots.h"
 #include "command.h"
 #include "json.h"
 #include "table.h"
@@ -36,15 +37,29 @@ static bool is_failure(const struct mx_finding *finding)
     case FAIL_NEVER:
         return false;
     case FAIL_ON_SURPLUS:
-
-        return finding->holder == MX_HOLDER_UNKNOWN || finding->holder == MX_HOLDER_UNREACHED;
+        return mx_holder_is_lost(finding->holder);
     case FAIL_ON_DEFICIT:
         return finding->holder == MX_HOLDER_NONE;
     }
     return false;
 }
 
-static void print_json(const mx_heap *heap, const struct mx_finding *findings, size_t count)
+static json_t *address_json(mx_addr address)
+{
+    return address ? json_address(address) : json_null();
+}
+
+static json_t *block_json(const struct mx_finding *finding)
+{
+    if (!finding->block)
+        return json_null();
+    return json_make("address", json_address(finding->block),                 //
+                     "bytes", json_integer((json_int_t)finding->block_bytes), //
+                     "offset", json_integer((json_int_t)(finding->place - finding->block)), NULL);
+}
+
+static void print_json(const mx_heap *heap, const struct mx_finding *findings, size_t count,
+                       const struct mx_blind_spots *spots)
 {
     const struct mx_heap_summary *summary = mx_heap_summary(heap);
     json_t *refcounts =
@@ -57,15 +72,18 @@ static void print_json(const mx_heap *heap, const struct mx_finding *findings, s
         if (is_wanted(&findings[i]))
             json_array_append_new(
                 rows,
-                json_make("holder", json_text(mx_holder_name(findings[i].holder)),        //
-                          "where", json_text(findings[i].where),                          //
-                          "type", json_text(findings[i].type),                            //
-                          "objects", json_integer((json_int_t)findings[i].objects),       //
-                          "references", json_integer((json_int_t)findings[i].references), //
-                          "example", json_address(findings[i].example),                   //
-                          "place",
-                          findings[i].place ? json_address(findings[i].place) : json_null(), NULL));
-    json_print(json_make("refcounts", refcounts, "findings", rows, NULL));
+                json_make("holder", json_text(mx_holder_name(findings[i].holder)),           //
+                          "where", json_text(findings[i].where),                             //
+                          "type", json_text(findings[i].type),                               //
+                          "objects", json_integer((json_int_t)findings[i].objects),          //
+                          "references", json_integer((json_int_t)findings[i].references),    //
+                          "example", json_address(findings[i].example),                      //
+                          "place", address_json(findings[i].place),                          //
+                          "block", block_json(&findings[i]),                                 //
+                          "confidence", json_text(mx_holder_confidence(findings[i].holder)), //
+                          "meaning", json_text(mx_holder_meaning(findings[i].holder)), NULL));
+    json_print(json_make("refcounts", refcounts, "findings", rows, "blind_spots",
+                         blind_spots_json(spots), NULL));
 }
 
 static void print_meanings(const struct mx_finding *findings, size_t count)
@@ -74,25 +92,50 @@ static void print_meanings(const struct mx_finding *findings, size_t count)
     for (size_t i = 0; i < count; i++)
         if (is_wanted(&findings[i]) && !seen[findings[i].holder]) {
             seen[findings[i].holder] = true;
-            printf("%s: %s\n", mx_holder_name(findings[i].holder),
-                   mx_holder_meaning(findings[i].holder));
+            printf("%s (%s): %s\n", mx_holder_name(findings[i].holder),
+                   mx_holder_confidence(findings[i].holder), mx_holder_meaning(findings[i].holder));
         }
 }
 
-static void print_table(const mx_heap *heap, const struct mx_finding *findings, size_t count)
+// What matters first: is anything lost, is anything given up too often?
+static void print_verdict(const struct mx_finding *findings, size_t count)
+{
+    uint64_t lost = 0, lost_objects = 0, missing = 0, missing_objects = 0;
+    for (size_t i = 0; i < count; i++) {
+        if (is_wanted(&findings[i]) && mx_holder_is_lost(findings[i].holder)) {
+            lost += findings[i].references;
+            lost_objects += findings[i].objects;
+        }
+        if (is_wanted(&findings[i]) && findings[i].holder == MX_HOLDER_NONE) {
+            missing += findings[i].references;
+            missing_objects += findings[i].objects;
+        }
+    }
+    if (lost)
+        printf("%s reference%s of %s object%s explained by nothing: likely lost references\n",
+               text_count(lost).s, lost == 1 ? "" : "s", text_count(lost_objects).s,
+               lost_objects == 1 ? " are" : "s are");
+    else
+        puts("No reference is lost: something that was found holds each of them");
+    if (missing)
+        printf("%s reference%s of %s object%s not counted: given up too often\n",
+               text_count(missing).s, missing == 1 ? "" : "s", text_count(missing_objects).s,
+               missing_objects == 1 ? " are" : "s are");
+}
+
+static void print_table(const mx_heap *heap, const struct mx_finding *findings, size_t count,
+                        const struct mx_blind_spots *spots)
 {
     static const struct column columns[] = {{"REFERENCES", true}, {"OBJECTS", true},
                                             {"HOLDER", false},    {"TYPE", false},
                                             {"EXAMPLE", false},   {"WHERE", false}};
     const struct mx_heap_summary *summary = mx_heap_summary(heap);
     struct table table;
+    print_verdict(findings, count);
     printf("explained %s, surplus %s, deficit %s, immortal %s of %s objects\n",
            text_count(summary->refcounts.explained).s, text_count(summary->refcounts.surplus).s,
            text_count(summary->refcounts.deficit).s, text_count(summary->refcounts.immortal).s,
            text_count(summary->objects).s);
-    if (summary->undecoded || summary->skipped_bytes)
-        printf("not seen: %s of memory, %s objects that made no sense\n",
-               text_size(summary->skipped_bytes).s, text_count(summary->undecoded).s);
     printf("\n");
     table_init(&table, columns, sizeof columns / sizeof *columns);
     for (size_t i = 0; i < count; i++)
@@ -103,6 +146,7 @@ static void print_table(const mx_heap *heap, const struct mx_finding *findings, 
     table_finish(&table);
     printf("\n");
     print_meanings(findings, count);
+    blind_spots_print(spots, "Not seen, or not for certain", "  ");
 }
 
 static mx_status run(struct request *request, struct mx_error *err)
@@ -110,12 +154,18 @@ static mx_status run(struct request *request, struct mx_error *err)
     struct mx_finding *findings;
     size_t count;
     mx_status status = mx_heap_audit(request->heap, &findings, &count, err);
+    struct mx_blind_spots spots;
     if (status)
         return status;
+    status = mx_heap_blind_spots(request->heap, &spots, err);
+    if (status) {
+        mx_findings_free(findings);
+        return status;
+    }
     if (request->json)
-        print_json(request->heap, findings, count);
+        print_json(request->heap, findings, count, &spots);
     else
-        print_table(request->heap, findings, count);
+        print_table(request->heap, findings, count, &spots);
     for (size_t i = 0; i < count; i++)
         if (is_wanted(&findings[i]) && is_failure(&findings[i]))
             request->exit_code = 1;

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "arguments.h"
+#include "blind_spots.h"
 #include "command.h"
 #include "json.h"
 #include "output.h"
@@ -194,6 +195,7 @@ static mx_status run(struct request *request, struct mx_error *err)
         print_left(left, printer.printed);
     }
     json_decref(printer.record);
+    blind_spots_warn(request->heap);
     return printer.status;
 }
 

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "arguments.h"
+#include "blind_spots.h"
 #include "command.h"
 #include "output.h"
 #include "report.h"
@@ -158,18 +159,6 @@ static void print_threads(const mx_heap *heap)
     print_more(count - shown, "  ", " threads (--json has all)");
 }
 
-// What was not seen is said, not left out.
-static void print_blind_spots(const struct mx_heap_summary *summary)
-{
-    if (!summary->skipped_bytes && !summary->undecoded)
-        return;
-    print_heading("Not seen");
-    if (summary->skipped_bytes)
-        printf("  %s of writable memory could not be read\n", text_size(summary->skipped_bytes).s);
-    if (summary->undecoded)
-        printf("  %s objects made no sense and were left out\n", text_count(summary->undecoded).s);
-}
-
 // ---- types ------------------------------------------------------------------------------------
 
 static int compare_sizes(uint64_t left, uint64_t right)
@@ -209,10 +198,13 @@ size_t report_sort_types(const mx_heap *heap, enum type_order order, const struc
 
 static mx_status run(struct request *request, struct mx_error *err)
 {
-    (void)err;
     const mx_heap *heap = request->heap;
+    struct mx_blind_spots spots;
+    mx_status status = mx_heap_blind_spots(heap, &spots, err);
+    if (status)
+        return status;
     if (request->json) {
-        report_print_json(heap);
+        report_print_json(heap, &spots);
         return MX_OK;
     }
     const struct mx_heap_summary *summary = mx_heap_summary(heap);
@@ -223,7 +215,7 @@ static mx_status run(struct request *request, struct mx_error *err)
     print_refcounts(summary);
     print_gc(summary);
     print_threads(heap);
-    print_blind_spots(summary);
+    blind_spots_print(&spots, "Not seen, or not for certain", "  ");
     return MX_OK;
 }
 

@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "blind_spots.h"
 #include "command.h"
 #include "json.h"
 #include "output.h"
@@ -254,6 +255,7 @@ static mx_status run(struct request *request, struct mx_error *err)
     mx_status status = mx_heap_object(heap, subject.index, &subject.object, err);
     if (status)
         return status;
+    blind_spots_warn(heap);
     subject.found = mx_heap_found_count(heap, subject.index);
     mx_heap_kind(heap, subject.index, subject.kind, sizeof subject.kind);
     if (request->json)

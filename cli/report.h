@@ -4,7 +4,7 @@
 
 #include "memexplorer.h"
 
-void report_print_json(const mx_heap *heap);
+void report_print_json(const mx_heap *heap, const struct mx_blind_spots *spots);
 
 enum type_order { TYPES_BY_BYTES, TYPES_BY_COUNT };
 

@@ -1,6 +1,7 @@
 // report_json.c - the report as one JSON document: every type, every frame.
 #include <stdlib.h>
 
+#include "blind_spots.h"
 #include "command.h"
 #include "json.h"
 #include "report.h"
@@ -91,7 +92,7 @@ static json_t *gc_json(const struct mx_heap_summary *summary)
                      "permanent", count_json(permanent), NULL);
 }
 
-void report_print_json(const mx_heap *heap)
+void report_print_json(const mx_heap *heap, const struct mx_blind_spots *spots)
 {
     const struct mx_heap_summary *summary = mx_heap_summary(heap);
     json_print(json_make("target", target_json(mx_heap_target(heap)),         //
@@ -106,5 +107,6 @@ void report_print_json(const mx_heap *heap)
                          "walk_ms", json_milliseconds(summary->walk_ns),      //
                          "copied_bytes", count_json(summary->copied_bytes),   //
                          "skipped_bytes", count_json(summary->skipped_bytes), //
-                         "undecoded", count_json(summary->undecoded), NULL));
+                         "undecoded", count_json(summary->undecoded),         //
+                         "blind_spots", blind_spots_json(spots), NULL));
 }

@@ -233,7 +233,7 @@ struct mx_reference {
     mx_ownership ownership;
     char label[200]; // `.attr`, `['key']`, `[3]`, `local x`, `closure x`, `__class__`
     char root[200];  // from a root: what it is ("thread 812 frame f at app.py:14",
-                     // "interpreter 0", "libpython3.11.so.1.0 static data"), else ""
+                     // "interpreter 0", "libpython3.11.so.1.0: _PyRuntime"), else ""
 };
 
 // Return false to stop.
@@ -249,40 +249,80 @@ MX_EXPORT mx_status mx_heap_referrers(const mx_heap *heap, uint32_t index, mx_re
 
 // ---- audit ------------------------------------------------------------------------------------
 
-// Who holds references that no object and no root with a name accounts for.
+// Who holds references that no object and no root with a name accounts for: the surest first. A
+// missing reference is put down to the surest trace of it that is left.
 typedef enum mx_holder {
     MX_HOLDER_STATIC,       // a variable of a program or library
     MX_HOLDER_MODULE_STATE, // the C state of a module
     MX_HOLDER_STRUCT,       // a word in the C struct of an object, which nobody described
+    MX_HOLDER_BLOCK,        // memory that native code allocated, and that something points to
+    MX_HOLDER_LOST_BLOCK,   // the same, but nothing that was found points to it
+    MX_HOLDER_LEAKED,       // an object of those that are MX_HOLDER_UNREACHED themselves
     MX_HOLDER_FRAME,        // the value stack of a running frame
-    MX_HOLDER_STACK,        // the C stack or a register of a thread
-    MX_HOLDER_UNKNOWN,      // nothing was found: memory of native code, or a lost reference
-    MX_HOLDER_UNREACHED,    // allocated by pymalloc and met nowhere: not one of the heap's objects
+    MX_HOLDER_REGISTER,     // a register of a thread
+    MX_HOLDER_STACK,        // the C stack of a thread, from its stack pointer on
+    MX_HOLDER_UNKNOWN,      // nothing was found: a lost reference, or memory that was not seen
+    MX_HOLDER_UNREACHED,    // allocated and met nowhere: not one of the heap's objects
     MX_HOLDER_NONE,         // more references were found than are counted: a deficit
 } mx_holder;
 
 // Objects of one type whose counts have the same explanation.
 struct mx_finding {
     mx_holder holder;
-    char where
-        [200]; // which variable, module, type, frame, thread; "" for MX_HOLDER_UNKNOWN and _NONE
-    char type[256];      // of the objects
-    uint64_t objects;    // how many
-    uint64_t references; // held by this holder (missing ones, for a deficit)
-    mx_addr example;     // one of the objects
-    mx_addr place;       // of the variable that refers to the example; 0 where there is none
+    char where[300];      // which variable, module, type, frame, thread, block; "" for
+                          // MX_HOLDER_UNKNOWN, _UNREACHED and _NONE
+    char type[256];       // of the objects
+    uint64_t objects;     // how many
+    uint64_t references;  // held by this holder (missing ones, for a deficit)
+    mx_addr example;      // one of the objects
+    mx_addr place;        // of the word that refers to the example; 0 where there is none
+    mx_addr block;        // of native code, that holds this word; else 0
+    uint64_t block_bytes; // its size
 };
 
 // What reference counts have that owned references between objects, and from interpreters, threads
-// and frames, do not explain, grouped; what nothing explains comes first, then the most references. *ret is freed by mx_findings_free.
-// O(objects + bytes copied).
+// and frames, do not explain, grouped; what nothing explains comes first, then the most references.
+// *ret is freed by mx_findings_free. Names of variables come from the files that were mapped, when
+// they still are those (build-id). O(objects + bytes copied).
 MX_EXPORT mx_status mx_heap_audit(const mx_heap *heap, struct mx_finding **ret, size_t *ret_count,
                                   struct mx_error *err);
 MX_EXPORT void mx_findings_free(struct mx_finding *findings);
 // "static variable", "module state", ... ; stable, as in JSON.
 MX_EXPORT const char *mx_holder_name(mx_holder holder);
-// What it means, in a sentence.
+// What it means and what to do, in a sentence.
 MX_EXPORT const char *mx_holder_meaning(mx_holder holder);
+// Is it a lost reference, as far as can be told: nothing, or nothing that is alive, holds it?
+MX_EXPORT bool mx_holder_is_lost(mx_holder holder);
+// How far it can be relied on: "sure", "likely" (a word where references are kept), or "possible" (a
+// word that may have been left behind, so that a lost reference to the same object looks like this).
+MX_EXPORT const char *mx_holder_confidence(mx_holder holder);
+
+// ---- blind spots ------------------------------------------------------------------------------
+
+// What an answer about this heap cannot know.
+struct mx_blind_spots {
+    uint64_t
+        unreadable_bytes;  // of private memory that should have been copied: objects may be missing
+    uint64_t device_bytes; // mapped devices, never read
+    uint64_t shared_bytes; // memory shared with other processes, not copied
+    uint64_t file_bytes;   // mappings of large files, of which the process changed nothing
+    uint64_t undecoded_objects; // whose contents made no sense: what they refer to is not known
+    uint64_t scanned_types;     // C types that nobody described: their structs were looked through
+    uint64_t scanned_objects;   // for words that may be references. Instances of them.
+    uint64_t
+        possible_words; // words found that may be references or not, static data and C stacks too
+    uint64_t native_blocks; // memory that was allocated and is no object's nor the interpreter's
+    uint64_t native_bytes;
+    uint64_t lost_blocks; // those among them that nothing which was found points to
+    uint64_t lost_bytes;
+    uint64_t broken_bytes;   // of malloc's memory whose chunks were in disorder
+    uint64_t threads_unseen; // whose registers and C stacks were not seen
+    char allocators[200];    // "jemalloc": whose blocks cannot be listed; "" when there is none
+};
+
+// Walks the allocators when it is first asked, or mx_heap_audit: O(bytes copied).
+MX_EXPORT mx_status mx_heap_blind_spots(const mx_heap *heap, struct mx_blind_spots *ret,
+                                        struct mx_error *err);
 
 // ---- cycles -----------------------------------------------------------------------------------
 

@@ -49,7 +49,17 @@ SHAPES: dict[str, list[tuple[Version, str]]] = {
         ((3, 8), "STATIC_TYPES_IN_STRUCT"),
     ],
 }
-FREE_THREADED_SHAPES = {"refcount_shape": "REFCOUNT_BIASED", "gc_shape": "GC_WITHOUT_LISTS"}
+# What free-threaded builds have instead.
+FREE_THREADED_SHAPES: dict[str, list[tuple[Version, str]]] = {
+    "refcount_shape": [((3, 14), "REFCOUNT_BIASED"), ((3, 13), "REFCOUNT_BIASED_313")],
+    "gc_shape": [((3, 13), "GC_WITHOUT_LISTS")],
+    "str_shape": [((3, 14), "STR_INTERNED_BYTE"), ((3, 13), "STR_COMPACT")],
+}
+# The member of mi_page_t that tells -> enumerator.
+MIMALLOC_SHAPES = {
+    "page_start": "MIMALLOC_START_STORED",
+    "xblock_size": "MIMALLOC_START_COMPUTED",
+}
 
 # Objects/obmalloc.c, where the headers do not have POOL_SIZE (before 3.12).
 POOL_NBYTES: list[tuple[Version, int]] = [((3, 10), 16384), ((3, 8), 4096)]

@@ -71,6 +71,7 @@ enum family {
     FAMILY_LRU_CACHE,
     FAMILY_LRU_LINK,
     FAMILY_DATETIME,
+    FAMILY_MATCH,
     FAMILY_MEMORYVIEW, // the last: FAMILY_COUNT
 };
 #define FAMILY_COUNT (FAMILY_MEMORYVIEW + 1)
@@ -101,9 +102,10 @@ struct type_info {
     int sizer;           // of a type with a __sizeof__ of its own, or NO_SIZER
     int extension;       // of a type with references outside its struct, or NO_EXTENSION
     bool gc, preheader, heap;
-    bool hides_items; // tp_traverse does not report what extension_visit tells
-    bool leaf;        // no instance refers to anything but its type
-    char *name;       // qualified, made by type_qualified_name
+    bool hides_items;  // tp_traverse does not report what extension_visit tells
+    bool counts_items; // its items are numbers, though as wide as pointers
+    bool leaf;         // no instance refers to anything but its type
+    char *name;        // qualified, made by type_qualified_name
 };
 
 #define NO_TYPE UINT32_MAX
@@ -124,6 +126,7 @@ struct decoder {
     uint64_t word_count;              // of all types' words
     mx_addr interned[LIMIT_INTERNED]; // the dicts of interned strings, one for each heap
     int interned_count;
+    struct map thread_counts; // object -> references, two's complement: decoder_add_count
 };
 
 void decoder_init(struct decoder *decoder, struct memory *memory, const struct layout *layout,
@@ -187,16 +190,31 @@ bool type_inherits(struct decoder *decoder, uint32_t type, const char *name);
 
 struct header {
     mx_addr addr;
-    int64_t refcount; // as stored; a mark when immortal
+    int64_t
+        refcount; // a mark when immortal; 0 where only references that do not count keep it alive
     bool immortal;
+    bool deferred; // free-threaded: stacks may refer to it without counting
     uint32_t type;
 };
 
 // The header at addr: false when it is not that of a live object (unreadable, count not positive,
 // no type). Says nothing of the allocator's opinion.
 bool object_header(struct decoder *decoder, mx_addr addr, struct header *ret);
-bool refcount_decode(const struct layout *layout, const uint8_t *bytes, int64_t *ret,
-                     bool *ret_immortal);
+// The count in the header whose bytes these are, but for what threads keep: fills refcount, immortal
+// and deferred; false when it is not that of a live object.
+bool refcount_decode(const struct layout *layout, const uint8_t *bytes, struct header *ret);
+
+// Free-threaded, from 3.14 on: threads keep counts of some deferred objects for themselves. Adds
+// references that one of them has to the object at addr; object_header then tells the sum.
+void decoder_add_count(struct decoder *decoder, mx_addr addr, int64_t references);
+int64_t decoder_thread_count(const struct decoder *decoder, mx_addr addr);
+
+#define PLAIN_HEADER 16 // bytes of the object header in builds with the GIL
+
+// ob_gc_bits of free-threaded builds, Include/internal/pycore_gc.h
+#define GC_BIT_TRACKED 1
+#define GC_BIT_FINALIZED 2
+#define GC_BIT_FROZEN 8
 
 // PyObject_IS_GC: static type objects are not, though `type` is a GC type.
 bool object_is_gc(struct decoder *decoder, mx_addr addr, const struct type_info *type);
@@ -333,6 +351,9 @@ bool frame_describe(struct decoder *decoder, mx_addr frame, struct frame_facts *
 mx_addr frame_of_object(struct decoder *decoder, mx_addr frame_object);
 // What a frame of the thread's own holds. Not for frame objects and generators: those do it.
 bool frame_visit_slots(struct decoder *decoder, mx_addr frame, struct visitor *visitor);
+// Of a word with a tag, as frames have them from 3.14 on: the address, 0 where it is none, and whether
+// it counts.
+enum hold stackref_hold(mx_addr *ref);
 // Line of the bytecode at `lasti` (byte offset of the instruction); 0 when not known.
 int code_line(struct decoder *decoder, mx_addr code, int64_t lasti);
 

@@ -245,8 +245,15 @@ bool set_visit(struct decoder *decoder, mx_addr addr, struct visitor *visitor)
 
 // ---- instances --------------------------------------------------------------------------------
 
-// Words in front of an object: Include/internal/pycore_object.h, _PyObject_ManagedDictPointer.
+// Words in front of an object: Include/internal/pycore_object.h, _PyObject_ManagedDictPointer. In
+// free-threaded builds there is no GC head between them and the object.
 enum { MANAGED_DICT = 24, MANAGED_VALUES_311 = 32 };
+
+static mx_addr managed_dict(const struct layout *layout, mx_addr addr)
+{
+    return addr - MANAGED_DICT +
+           (layout->gc_shape == GC_WITHOUT_LISTS ? (uint64_t)layout->gc_head_size : 0);
+}
 
 static void values_visit(struct decoder *decoder, mx_addr values, uint64_t limit,
                          const struct type_info *type, struct visitor *visitor)
@@ -282,7 +289,7 @@ mx_addr instance_dict(struct decoder *decoder, mx_addr addr, const struct type_i
     if (!(type->flags & FLAG_MANAGED_DICT) ||
         decoder->layout->instance_shape == INSTANCE_DICT_IN_STRUCT)
         return type->dictoffset ? word_at(decoder, dict_word(decoder, addr, type)) : 0;
-    mx_addr word = word_at(decoder, addr - MANAGED_DICT);
+    mx_addr word = word_at(decoder, managed_dict(decoder->layout, addr));
     return word & 1 ? 0 : word;
 }
 

@@ -1,8 +1,9 @@
 // extension.c - C types of the standard library that keep references outside their own struct.
 //
 // Their structs are private to one C file each, so that no header and no table knows them. The
-// offsets count from the start of the object and are the same in 3.8 to 3.13 unless a function says
-// otherwise; a build with other object headers (free-threaded) has none of these decoders.
+// offsets count from the start of an object with a header of 16 bytes and are the same in 3.8 to 3.13
+// unless a function says otherwise; where the header is longer (free-threaded), `addr` is as much past
+// the start of the object.
 // The plain members of the structs are found by the word scan; only what lies behind a pointer is
 // told here.
 #include "decode/decoder.h"
@@ -196,11 +197,10 @@ static const struct {
 
 int type_extension(const struct decoder *decoder, const char *type_name, uint32_t basicsize)
 {
-    if (decoder->layout->free_threaded)
-        return NO_EXTENSION;
+    uint32_t more = (uint32_t)decoder->layout->object_size - PLAIN_HEADER;
     for (size_t i = 0; i < sizeof EXTENSIONS / sizeof EXTENSIONS[0]; i++)
         if (strcmp(EXTENSIONS[i].type_name, type_name) == 0 &&
-            basicsize >= EXTENSIONS[i].least_nbytes)
+            basicsize >= EXTENSIONS[i].least_nbytes + more)
             return (int)i;
     return NO_EXTENSION;
 }
@@ -208,5 +208,6 @@ int type_extension(const struct decoder *decoder, const char *type_name, uint32_
 bool extension_visit(struct decoder *decoder, mx_addr addr, const struct type_info *type,
                      struct visitor *visitor)
 {
+    addr += (uint64_t)decoder->layout->object_size - PLAIN_HEADER;
     return EXTENSIONS[type->extension].visit(decoder, addr, visitor);
 }

@@ -64,13 +64,14 @@ static const struct {
     {"weakcallableproxy", FAMILY_WEAKREF, COVER_WORDS},
     {"weakref.CallableProxyType", FAMILY_WEAKREF, COVER_WORDS},
     {"memoryview", FAMILY_MEMORYVIEW, COVER_WORDS},
+    {"re.Match", FAMILY_MATCH, COVER_WORDS},
     {"functools._lru_cache_wrapper", FAMILY_LRU_CACHE, COVER_WORDS},
     {"functools._lru_list_elem", FAMILY_LRU_LINK, COVER_WORDS},
     {"BaseException", FAMILY_EXCEPTION, COVER_WORDS},
 };
 
-// Words of structs that are private to a C file and not owned: offsets from the start of the object,
-// the same in 3.8 to 3.13.
+// Words of structs that are private to a C file and not owned: offsets from the start of an object
+// whose header has PLAIN_HEADER bytes, the same in 3.8 to 3.13.
 static const struct {
     const char *type_name;
     int32_t first, last; // below 0: from the end of the struct
@@ -138,18 +139,20 @@ static void word_push(struct decoder *decoder, struct type_info *info, uint32_t 
     decoder->word_count++;
 }
 
-static bool is_between(const struct base *base, uint32_t offset, int32_t first, int32_t last)
+static bool is_between(const struct layout *layout, const struct base *base, uint32_t offset,
+                       int32_t first, int32_t last)
 {
-    int32_t at = (int32_t)offset - (first < 0 ? (int32_t)base->basicsize : 0);
+    int32_t more = layout->object_size - PLAIN_HEADER;
+    int32_t at = (int32_t)offset - (first < 0 ? (int32_t)base->basicsize : more);
     return at >= first && at <= last;
 }
 
-static bool is_not_owned(const struct base *base, uint32_t offset)
+static bool is_not_owned(const struct layout *layout, const struct base *base, uint32_t offset)
 {
     if (!base_is_from_c(base))
         return false;
     for (size_t i = 0; i < sizeof NOT_OWNED / sizeof NOT_OWNED[0]; i++)
-        if (is_between(base, offset, NOT_OWNED[i].first, NOT_OWNED[i].last) &&
+        if (is_between(layout, base, offset, NOT_OWNED[i].first, NOT_OWNED[i].last) &&
             strcmp(NOT_OWNED[i].type_name, base->name) == 0)
             return true;
     return false;
@@ -215,7 +218,7 @@ static void words_add(struct decoder *decoder, struct type_info *info, uint32_t 
     for (uint32_t offset = (from + 7) & ~7u; offset + 8 <= to; offset += 8) {
         const struct layout_member *member = named_member(object, offset);
         if ((int32_t)offset == info->weaklistoffset || (int32_t)offset == info->dictoffset ||
-            is_not_owned(base, offset) || (object && !member))
+            is_not_owned(decoder->layout, base, offset) || (object && !member))
             continue;
         mx_addr name = member ? 0 : member_name(decoder, base->addr, offset);
         bool certain = member || (name && !base_is_from_c(base));
@@ -301,6 +304,8 @@ bool type_classify(struct decoder *decoder, struct type_info *info)
         if (decoder_take(decoder, BASE_WORK) < BASE_WORK)
             break;
         int family = family_by_name(base);
+        // Modules/_sre/sre.h, MatchObject: where the groups begin and end
+        info->counts_items |= base_is_from_c(base) && strcmp(base->name, "re.Match") == 0;
         if (info->sizer == NO_SIZER && base_is_from_c(base)) {
             info->sizer = type_sizer(base->name);
             info->family_nbytes = info->sizer == NO_SIZER ? 0 : base->basicsize;

@@ -55,6 +55,18 @@ static int frame_owner(struct decoder *decoder, mx_addr frame)
     return owner;
 }
 
+// Where the frame's bytecode begins. Free-threaded, from 3.14 on: a thread runs a copy of its own
+// (Include/internal/pycore_interpframe.h, _PyFrame_GetBytecode).
+static mx_addr frame_bytecode(struct decoder *decoder, mx_addr frame, mx_addr code)
+{
+    const struct layout *l = decoder->layout;
+    mx_addr copies = l->code_copies == ABSENT ? 0 : field_at(decoder, code, l->code_copies);
+    uint64_t index = copies ? field32_at(decoder, frame, l->iframe_copy) : 0;
+    if (index && index < field_at(decoder, copies, l->code_copy_count))
+        return word_at(decoder, copies + (uint64_t)l->code_copy_entries + 8 * index);
+    return code + (uint64_t)l->code_adaptive;
+}
+
 static int64_t instruction_offset(struct decoder *decoder, mx_addr frame, mx_addr code)
 {
     const struct layout *l = decoder->layout;
@@ -65,12 +77,10 @@ static int64_t instruction_offset(struct decoder *decoder, mx_addr frame, mx_add
         return 2 * (int64_t)(int32_t)field32_at(decoder, frame, l->frame_lasti);
     case FRAME_INTERPRETER_311: // prev_instr: the last one executed
     case FRAME_INTERPRETER_312:
-        return (int64_t)(field_at(decoder, frame, l->iframe_instr) -
-                         (code + (uint64_t)l->code_adaptive));
     case FRAME_INTERPRETER_313: // instr_ptr: that of the call itself, while it waits for the callee
     case FRAME_TAGGED:
         return (int64_t)(field_at(decoder, frame, l->iframe_instr) -
-                         (code + (uint64_t)l->code_adaptive));
+                         frame_bytecode(decoder, frame, code));
     }
     return -1;
 }
@@ -112,9 +122,9 @@ static mx_addr tuple_item(struct decoder *decoder, mx_addr tuple, uint64_t i)
                : 0;
 }
 
-// Include/internal/pycore_stackref.h, 3.14 on: 0 is a pointer that counts, 1 one that does not
+// Include/internal/pycore_stackref.h, 3.14 on: tag 0 is a pointer that counts, 1 one that does not
 // (borrowed, immortal, deferred; NULL), others are no pointers but small ints and marks.
-static enum hold stackref_hold(mx_addr *ref)
+enum hold stackref_hold(mx_addr *ref)
 {
     uint64_t tag = *ref & 3;
     *ref = tag <= 1 ? *ref - tag : 0;

@@ -186,6 +186,7 @@ void object_kind(struct decoder *decoder, mx_addr addr, uint32_t type, char *buf
     case FAMILY_LRU_CACHE:
     case FAMILY_LRU_LINK:
     case FAMILY_DATETIME:
+    case FAMILY_MATCH:
     case FAMILY_MEMORYVIEW:
         break;
     }

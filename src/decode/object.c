@@ -3,45 +3,9 @@
 //   ... [pre-header 16] [GC head 16] | refcount | type | struct ... | items ...
 //                                    ^ the object's address
 //
-// Knows refcount shapes (Include/object.h) and GC heads (Include/internal/pycore_gc.h).
+// Knows GC heads (Include/internal/pycore_gc.h); counts.c knows reference counts. In free-threaded
+// builds there is no GC head: its bits are in the header.
 #include "decode/decoder.h"
-
-// A count that no real object reaches: 2^40 references fill 8 TiB.
-#define LIMIT_REFCOUNT (1ll << 40)
-#define LIMIT_FLAGS                                                                                \
-    16 // ob_flags has four bits: Include/refcount.h, Include/internal/pycore_object.h
-
-bool refcount_decode(const struct layout *layout, const uint8_t *bytes, int64_t *ret,
-                     bool *ret_immortal)
-{
-    int64_t word;
-    memcpy(&word, bytes + layout->object_refcnt, sizeof word);
-    switch (layout->refcount_shape) {
-    case REFCOUNT_PLAIN:
-        *ret = word;
-        *ret_immortal = false;
-        return word > 0 && word < LIMIT_REFCOUNT;
-    case REFCOUNT_IMMORTAL_32: // Include/object.h, _Py_IsImmortal
-        *ret = word;
-        *ret_immortal = (int32_t)word < 0;
-        return word > 0 && word <= UINT32_MAX;
-    case REFCOUNT_LOW_32: // Include/refcount.h: u32 count, u16 overflow, u16 flags
-        *ret = (uint32_t)word;
-        *ret_immortal = (int32_t)word < 0;
-        // In a free list the word is a pointer to the next dead object: not a small number above.
-        return *ret > 0 && (uint16_t)(word >> 32) == 0 && (uint64_t)word >> 48 < LIMIT_FLAGS;
-    case REFCOUNT_BIASED: { // Include/cpython/object.h: local at +12, shared >> 2 at +16
-        uint32_t local;
-        int64_t shared;
-        memcpy(&local, bytes + 12, sizeof local);
-        memcpy(&shared, bytes + 16, sizeof shared);
-        *ret = (int64_t)local + (shared >> 2);
-        *ret_immortal = local == UINT32_MAX;
-        return *ret > 0 && *ret < LIMIT_REFCOUNT;
-    }
-    }
-    return false;
-}
 
 bool object_header(struct decoder *decoder, mx_addr addr, struct header *ret)
 {
@@ -49,12 +13,14 @@ bool object_header(struct decoder *decoder, mx_addr addr, struct header *ret)
     if (!addr || addr % 8)
         return false;
     const uint8_t *bytes = memory_at(decoder->memory, addr, (uint64_t)l->object_size);
-    if (!bytes || !refcount_decode(l, bytes, &ret->refcount, &ret->immortal))
+    if (!bytes || !refcount_decode(l, bytes, ret))
         return false;
     mx_addr type;
     memcpy(&type, bytes + l->object_type, sizeof type);
     ret->addr = addr;
     ret->type = type_lookup(decoder, type);
+    if (ret->deferred)
+        ret->refcount += decoder_thread_count(decoder, addr);
     return ret->type != NO_TYPE;
 }
 
@@ -77,9 +43,9 @@ bool object_is_tracked(struct decoder *decoder, mx_addr addr, const struct type_
     case GC_INCREMENTAL:
         return word_at(decoder, addr - (uint64_t)decoder->layout->gc_head_size) != 0;
     case GC_WITHOUT_LISTS: {
-        uint8_t bits = 0; // ob_gc_bits, Include/internal/pycore_gc.h
-        memory_u8(decoder->memory, addr + 11, &bits);
-        return bits & 1;
+        uint8_t bits = 0;
+        memory_u8(decoder->memory, addr + (uint64_t)decoder->layout->object_gc_bits, &bits);
+        return bits & GC_BIT_TRACKED;
     }
     }
     return false;
@@ -130,7 +96,7 @@ static void items_visit(struct decoder *decoder, mx_addr addr, const struct type
                         struct visitor *visitor)
 {
     uint64_t count = object_items(decoder, addr, type);
-    if (type->itemsize != 8 || !count ||
+    if (type->itemsize != 8 || type->counts_items || !count ||
         !memory_at(decoder->memory, addr, type->basicsize + 8 * count))
         return;
     count = decoder_take(decoder, count);
@@ -171,6 +137,7 @@ static bool family_visit(struct decoder *decoder, mx_addr addr, const struct typ
     case FAMILY_WEAKREF:
     case FAMILY_EXCEPTION:
     case FAMILY_LRU_LINK:
+    case FAMILY_MATCH: // its items are numbers, the last one never written: Modules/_sre, MatchObject
     case FAMILY_MEMORYVIEW:
         return true; // words_visit does the rest
     case FAMILY_GENERIC:

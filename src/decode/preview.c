@@ -271,6 +271,7 @@ static void (*const SHOW[])(const struct shown *it) = {
     [FAMILY_LRU_CACHE] = show_object,
     [FAMILY_LRU_LINK] = show_object,
     [FAMILY_DATETIME] = show_object,
+    [FAMILY_MATCH] = show_object,
     [FAMILY_MEMORYVIEW] = show_object,
 };
 _Static_assert(sizeof SHOW / sizeof SHOW[0] == FAMILY_COUNT, "every family has its preview");

@@ -226,6 +226,7 @@ static uint64_t family_size(struct decoder *decoder, mx_addr addr, const struct 
     case FAMILY_LRU_CACHE:
     case FAMILY_LRU_LINK:
     case FAMILY_DATETIME:
+    case FAMILY_MATCH:
     case FAMILY_MEMORYVIEW:
         break;
     }

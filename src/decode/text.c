@@ -157,8 +157,14 @@ static bool state_of(struct decoder *decoder, mx_addr addr, uint32_t *ret_kind, 
 {
     // struct state: interned:2 (3.12: also), kind:3, compact:1, ascii:1
     uint32_t state = field32_at(decoder, addr, decoder->layout->ascii_state);
-    if (decoder->layout->free_threaded)
-        state = state >> 8 << 2; // interned is a byte of its own there
+    switch (decoder->layout->str_shape) {
+    case STR_WSTR:
+    case STR_COMPACT:
+        break;
+    case STR_INTERNED_BYTE:
+        state = state >> 8 << 2;
+        break;
+    }
     *ret_kind = state >> 2 & 7;
     *ret_compact = state >> 5 & 1;
     *ret_ascii = state >> 6 & 1;

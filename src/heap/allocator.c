@@ -7,6 +7,7 @@
 #include <stdlib.h>
 
 #include "base/error.h"
+#include "heap/mimalloc.h"
 
 // Objects/obmalloc.c, struct pool_header and the constants above it; the same in 3.8 to 3.15.
 enum {
@@ -19,7 +20,6 @@ enum {
     POOL_MAXNEXTOFFSET = 44,
     SIZE_CLASSES = 32,
     ALIGNMENT = 16,
-    DEBUG_HEAD = 16, // _PyMem_DebugRawAlloc: size, api id, 7 bytes of 0xFD
 };
 
 #define POOL_NBYTES_MAX 16384
@@ -36,10 +36,12 @@ struct pool_cache {
     struct pool slots[POOL_SLOTS];
 };
 
-mx_status allocator_init(struct allocator *allocator, struct memory *memory, uint32_t pool_nbytes,
-                         struct mx_error *err)
+mx_status allocator_init(struct allocator *allocator, struct memory *memory,
+                         const struct layout *layout, struct mx_error *err)
 {
-    *allocator = (struct allocator){.memory = memory, .pool_nbytes = pool_nbytes};
+    *allocator = (struct allocator){.memory = memory,
+                                    .pool_nbytes = layout->pool_nbytes,
+                                    .separates_objects = layout->free_threaded};
     allocator->pools = calloc(1, sizeof *allocator->pools);
     return allocator->pools ? MX_OK : fail_no_memory(err);
 }
@@ -47,6 +49,7 @@ mx_status allocator_init(struct allocator *allocator, struct memory *memory, uin
 void allocator_fini(struct allocator *allocator)
 {
     free(allocator->pools);
+    mimalloc_free(allocator->mimalloc);
     *allocator = (struct allocator){0};
 }
 
@@ -147,13 +150,33 @@ void pymalloc_each_used(struct allocator *allocator, mx_addr start, mx_addr end,
     }
 }
 
-// Debug hooks put a head in front: size, the letter of the API, seven bytes of 0xFD.
-static bool has_debug_head(struct allocator *allocator, mx_addr addr)
+bool has_debug_head(struct allocator *allocator, mx_addr addr)
 {
     static const uint8_t FORBIDDEN[7] = {0xFD, 0xFD, 0xFD, 0xFD, 0xFD, 0xFD, 0xFD};
     const uint8_t *head = memory_at(allocator->memory, addr - DEBUG_HEAD, DEBUG_HEAD);
     return head && (head[8] == 'o' || head[8] == 'm' || head[8] == 'r') &&
            memcmp(head + 9, FORBIDDEN, sizeof FORBIDDEN) == 0;
+}
+
+bool pymalloc_owns(struct allocator *allocator, mx_addr addr)
+{
+    return pool_at(allocator, addr)->block_nbytes != 0;
+}
+
+void block_strip_hooks(struct allocator *allocator, mx_addr *addr, uint64_t *nbytes)
+{
+    // Two heads where the hooks of one API pass a large block on to those of another.
+    for (int heads = 0; heads < 2 && *nbytes >= 2 * DEBUG_HEAD; heads++) {
+        uint64_t size;
+        if (!has_debug_head(allocator, *addr + DEBUG_HEAD) ||
+            !memory_u64(allocator->memory, *addr, &size))
+            return;
+        size = __builtin_bswap64(size);
+        if (size > *nbytes - DEBUG_HEAD)
+            return;
+        *addr += DEBUG_HEAD;
+        *nbytes = size;
+    }
 }
 
 enum block_state pymalloc_state(struct allocator *allocator, mx_addr addr)
@@ -197,18 +220,72 @@ enum block_state malloc_state(struct allocator *allocator, mx_addr addr, uint64_
     return chunk_state(allocator, addr, nbytes);
 }
 
-void allocator_probe(struct allocator *allocator, mx_addr small, mx_addr large)
+// The mimalloc of another micro version may be the one: what a table has of it depends on nothing else.
+static bool uses_mimalloc(struct allocator *allocator, const struct layout *layout, mx_addr block)
 {
-    allocator->pymalloc = pymalloc_state(allocator, small) == BLOCK_USED;
+    int tag;
+    if (mimalloc_new(allocator->memory, layout, &allocator->mimalloc, NULL) == MX_OK &&
+        mimalloc_state(allocator->mimalloc, block, &tag) == BLOCK_USED)
+        return true;
+    mimalloc_free(allocator->mimalloc);
+    allocator->mimalloc = NULL;
+    return false;
+}
+
+void allocator_probe(struct allocator *allocator, const struct layout *layout, mx_addr small,
+                     mx_addr large)
+{
+    bool found = uses_mimalloc(allocator, layout, small);
+    for (size_t i = 0; !found && i < layout_count(); i++)
+        if (layout_at(i)->free_threaded == layout->free_threaded &&
+            layout_at(i)->mimalloc_shape != layout->mimalloc_shape)
+            found = uses_mimalloc(allocator, layout_at(i), small);
+    allocator->pymalloc = !found && pymalloc_state(allocator, small) == BLOCK_USED;
     allocator->malloc = malloc_state(allocator, large, 1) == BLOCK_USED;
+}
+
+static bool may_hold_objects(const struct allocator *allocator, int tag)
+{
+    return tag != MIMALLOC_MEM || !allocator->separates_objects;
+}
+
+enum block_state allocator_state(struct allocator *allocator, mx_addr addr)
+{
+    int tag = 0;
+    if (!allocator->mimalloc)
+        return allocator->pymalloc ? pymalloc_state(allocator, addr) : BLOCK_UNKNOWN;
+    enum block_state state = mimalloc_state(allocator->mimalloc, addr, &tag);
+    if (state == BLOCK_INSIDE && has_debug_head(allocator, addr))
+        state = mimalloc_state(allocator->mimalloc, addr - DEBUG_HEAD, &tag);
+    return state == BLOCK_USED && !may_hold_objects(allocator, tag) ? BLOCK_INSIDE : state;
 }
 
 bool allocator_confirms(struct allocator *allocator, mx_addr addr, uint64_t nbytes)
 {
-    enum block_state state = BLOCK_UNKNOWN;
-    if (allocator->pymalloc)
-        state = pymalloc_state(allocator, addr);
-    if (state != BLOCK_UNKNOWN)
-        return state == BLOCK_USED;
+    enum block_state state = allocator_state(allocator, addr);
+    if (state != BLOCK_UNKNOWN || allocator->mimalloc)
+        return state == BLOCK_USED; // mimalloc lets nothing go to malloc
     return !allocator->malloc || malloc_state(allocator, addr, nbytes) == BLOCK_USED;
+}
+
+struct each_used {
+    block_fn *fn;
+    void *data;
+};
+
+static void pass_on(void *data, mx_addr addr, uint64_t nbytes, int tag)
+{
+    const struct each_used *each = data;
+    (void)tag;
+    each->fn(each->data, addr, nbytes);
+}
+
+void allocator_each_used(struct allocator *allocator, mx_addr start, mx_addr end, block_fn *fn,
+                         void *data)
+{
+    struct each_used each = {fn, data};
+    if (allocator->mimalloc)
+        mimalloc_each_used(allocator->mimalloc, start, end, pass_on, &each);
+    else if (allocator->pymalloc)
+        pymalloc_each_used(allocator, start, end, fn, data);
 }

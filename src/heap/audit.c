@@ -1,49 +1,36 @@
 // audit.c - who holds what the reference counts have and the object graph does not.
 //
-//   unexplained: objects whose count is not the owned references found
-//   traces:      words that are the address of one of them, where a reference may be: static data,
-//                module state, value stacks, C stacks, registers
-//   claims:      each missing reference goes to the surest trace left; the rest is unknown
-//   findings:    claims with the same holder, place and type
+//   subjects: objects whose count is not the owned references found, and unreached ones
+//   traces:   words that are the address of one of them, where a reference may be (audit_traces.c)
+//   claims:   each missing reference goes to the surest trace left; the rest is unknown
+//   findings: claims with the same holder, place and type
+#include "heap/audit.h"
+
 #include <stdio.h>
 #include <stdlib.h>
 
 #include "base/error.h"
-#include "heap/audit.h"
 
-#define LIMIT_TRACES (1u << 22) // words found; a pool of one shared value may be everywhere
-
-struct unexplained {
-    uint32_t index;
-    int64_t missing; // negative: a deficit
-};
-
-struct trace {
-    uint32_t subject; // place in `subjects`
-    mx_holder holder;
-    const char *where; // a root's name, or one of `names`
-    mx_addr place;     // of a variable; else 0
-};
-
+// Of references to one subject, from one holder.
 struct claim {
     struct trace trace; // whose `where` is NULL when nothing was found
     uint32_t type;
     uint64_t references;
 };
 
-struct audit {
-    struct visitor visitor;
-    struct mx_heap *heap;
-    VECTOR(struct unexplained) subjects; // by index
-    VECTOR(struct trace) traces;
-    VECTOR(char *) names;
+struct grouping {
+    struct audit *audit;
     VECTOR(struct claim) claims; // as many as traces and subjects at most
-    struct findings findings;
-    uint32_t from;     // the object being visited
-    const char *where; // its name, once it was needed
+    VECTOR(struct mx_finding) findings;
 };
 
 // ---- subjects ---------------------------------------------------------------------------------
+
+static int compare_subjects(const void *a, const void *b)
+{
+    const struct subject *x = a, *y = b;
+    return x->addr < y->addr ? -1 : x->addr > y->addr;
+}
 
 static mx_status find_subjects(struct audit *audit, struct mx_error *err)
 {
@@ -54,132 +41,23 @@ static mx_status find_subjects(struct audit *audit, struct mx_error *err)
             continue;
         int64_t missing =
             header.refcount - refcount_unowned(heap, &header) - (int64_t)heap->found[i];
-        if (missing && !vector_push(&audit->subjects, ((struct unexplained){i, missing})))
+        if (missing && !vector_push(&audit->subjects, ((struct subject){heap->addresses[i], missing,
+                                                                        heap->types[i], false})))
             return fail_no_memory(err);
     }
+    for (size_t i = 0; i < audit->blocks->unreached.count; i++) {
+        const struct unreached *unreached = &audit->blocks->unreached.items[i];
+        if (!vector_push(&audit->subjects, ((struct subject){unreached->addr, unreached->refcount,
+                                                             unreached->type, true})))
+            return fail_no_memory(err);
+    }
+    if (audit->subjects.count)
+        qsort(audit->subjects.items, audit->subjects.count, sizeof *audit->subjects.items,
+              compare_subjects);
     return MX_OK;
 }
 
-// The subject at addr, or NULL. Cheap for the many words that are no address of an object.
-static struct unexplained *subject_at(struct audit *audit, mx_addr addr)
-{
-    uint32_t index;
-    if (addr % 8 || !mx_heap_find(audit->heap, addr, &index))
-        return NULL;
-    size_t low = 0, high = audit->subjects.count;
-    while (low < high) {
-        size_t middle = (low + high) / 2;
-        if (audit->subjects.items[middle].index < index)
-            low = middle + 1;
-        else
-            high = middle;
-    }
-    struct unexplained *subject = &audit->subjects.items[low];
-    return low < audit->subjects.count && subject->index == index && subject->missing > 0 ? subject
-                                                                                          : NULL;
-}
-
-// ---- traces -----------------------------------------------------------------------------------
-
-// Keeps a name; "" when there is no memory for it.
-static const char *add_name(struct audit *audit, const char *text)
-{
-    char *name = strdup(text);
-    if (!name || !vector_push(&audit->names, name)) {
-        free(name);
-        return "";
-    }
-    return name;
-}
-
-static void add_trace(struct audit *audit, mx_addr addr, mx_holder holder, const char *where,
-                      mx_addr place)
-{
-    const struct unexplained *subject = subject_at(audit, addr);
-    if (subject && audit->traces.count < LIMIT_TRACES)
-        (void)vector_push(
-            &audit->traces,
-            ((struct trace){(uint32_t)(subject - audit->subjects.items), holder, where, place}));
-}
-
-static mx_holder holder_of_root(const struct root_edge *root)
-{
-    return root->edge.kind == EDGE_STATIC   ? MX_HOLDER_STATIC
-           : root->edge.kind == EDGE_NATIVE ? MX_HOLDER_STACK
-                                            : MX_HOLDER_FRAME;
-}
-
-static void trace_roots(struct audit *audit)
-{
-    struct mx_heap *heap = audit->heap;
-    for (size_t i = 0; i < heap->root_edges.count; i++) {
-        const struct root_edge *root = &heap->root_edges.items[i];
-        if (root->edge.hold == HOLD_POSSIBLE && subject_at(audit, root->edge.to) &&
-            !heap_is_inside_object(heap, root->place))
-            add_trace(audit, root->edge.to, holder_of_root(root),
-                      heap->roots.items[root->root].name, root->place);
-    }
-}
-
-// "module _ssl", "frame of f at app.py:12"
-static void name_object(struct mx_heap *heap, uint32_t index, char *buffer, size_t nbytes)
-{
-    struct text text;
-    char module[150];
-    mx_addr addr = heap->addresses[index];
-    if (heap->decoder.types[heap->types[index]]->family == FAMILY_FRAME) {
-        object_kind(&heap->decoder, addr, heap->types[index], buffer, nbytes);
-        return;
-    }
-    mx_addr dict = field_at(&heap->decoder, addr, heap->decoder.layout->module_dict);
-    text_init(&text, buffer, nbytes);
-    text_add(&text, "module ");
-    if (str_value(&heap->decoder, dict_get(&heap->decoder, dict, "__name__"), module,
-                  sizeof module))
-        text_add_escaped(&text, module);
-}
-
-static mx_holder holder_of(enum family family)
-{
-    return family == FAMILY_MODULE  ? MX_HOLDER_MODULE_STATE
-           : family == FAMILY_FRAME ? MX_HOLDER_FRAME
-                                    : MX_HOLDER_STRUCT;
-}
-
-static void possible_edge(struct visitor *visitor, struct edge edge)
-{
-    struct audit *audit = (struct audit *)visitor;
-    struct mx_heap *heap = audit->heap;
-    if (edge.hold != HOLD_POSSIBLE || !subject_at(audit, edge.to))
-        return;
-    uint32_t type = heap->types[audit->from];
-    mx_holder holder = holder_of(heap->decoder.types[type]->family);
-    if (!audit->where && holder == MX_HOLDER_STRUCT) {
-        audit->where = type_qualified_name(&heap->decoder, type);
-    } else if (!audit->where) {
-        char name[200];
-        name_object(heap, audit->from, name, sizeof name);
-        audit->where = add_name(audit, name);
-    }
-    add_trace(audit, edge.to, holder, audit->where, 0);
-}
-
-// Words of objects that may be references or not: of modules' state, of C structs that nobody
-// described, and, to 3.10, of the value stacks of frames.
-static void trace_objects(struct audit *audit)
-{
-    struct mx_heap *heap = audit->heap;
-    audit->visitor.edge = possible_edge;
-    for (uint32_t i = 0; i < heap->count; i++) {
-        if (heap->decoder.types[heap->types[i]]->leaf)
-            continue;
-        audit->from = i;
-        audit->where = NULL;
-        object_visit(&heap->decoder, heap->addresses[i], heap->types[i], &audit->visitor);
-    }
-}
-
-// ---- findings ---------------------------------------------------------------------------------
+// ---- claims -----------------------------------------------------------------------------------
 
 // By subject, then from the surest holder to the least sure.
 static int compare_traces(const void *a, const void *b)
@@ -187,32 +65,41 @@ static int compare_traces(const void *a, const void *b)
     const struct trace *x = a, *y = b;
     if (x->subject != y->subject)
         return x->subject < y->subject ? -1 : 1;
-    return (int)x->holder - (int)y->holder;
+    if (x->holder != y->holder)
+        return (int)x->holder - (int)y->holder;
+    return x->place < y->place ? -1 : x->place > y->place;
 }
 
-static bool add_claim(struct audit *audit, const struct trace *trace, uint64_t references)
+static bool add_claim(struct grouping *grouping, const struct trace *trace, uint64_t references)
 {
-    uint32_t index = audit->subjects.items[trace->subject].index;
-    return vector_push(&audit->claims,
-                       ((struct claim){*trace, audit->heap->types[index], references}));
+    uint32_t type = grouping->audit->subjects.items[trace->subject].type;
+    return vector_push(&grouping->claims, ((struct claim){*trace, type, references}));
 }
 
 // Each trace can be one reference; what no trace is left for is held by something unknown.
-static bool explain(struct audit *audit, uint32_t number, size_t *next)
+static bool explain(struct grouping *grouping, uint32_t number, size_t *next)
 {
-    int64_t missing = audit->subjects.items[number].missing, left = missing;
+    const struct audit *audit = grouping->audit;
+    const struct subject *subject = &audit->subjects.items[number];
+    int64_t left = subject->missing;
     struct trace none = {.subject = number,
-                         .holder = missing > 0 ? MX_HOLDER_UNKNOWN : MX_HOLDER_NONE};
+                         .holder = subject->unreached ? MX_HOLDER_UNREACHED
+                                   : left > 0         ? MX_HOLDER_UNKNOWN
+                                                      : MX_HOLDER_NONE,
+                         .offset = NO_OFFSET,
+                         .block = NO_BLOCK};
     bool ok = true;
     for (; *next < audit->traces.count && audit->traces.items[*next].subject == number; ++*next)
         if (left > 0) {
-            ok &= add_claim(audit, &audit->traces.items[*next], 1);
+            ok &= add_claim(grouping, &audit->traces.items[*next], 1);
             left--;
         }
     if (left)
-        ok &= add_claim(audit, &none, (uint64_t)(left > 0 ? left : -left));
+        ok &= add_claim(grouping, &none, (uint64_t)(left > 0 ? left : -left));
     return ok;
 }
+
+// ---- findings ---------------------------------------------------------------------------------
 
 static int compare_claims(const void *a, const void *b)
 {
@@ -223,7 +110,9 @@ static int compare_claims(const void *a, const void *b)
         return x->type < y->type ? -1 : 1;
     if (x->trace.where != y->trace.where)
         return x->trace.where < y->trace.where ? -1 : 1;
-    return x->trace.subject < y->trace.subject ? -1 : x->trace.subject > y->trace.subject;
+    if (x->trace.subject != y->trace.subject)
+        return x->trace.subject < y->trace.subject ? -1 : 1;
+    return x->trace.place < y->trace.place ? -1 : x->trace.place > y->trace.place;
 }
 
 static bool same_finding(const struct claim *x, const struct claim *y)
@@ -232,26 +121,43 @@ static bool same_finding(const struct claim *x, const struct claim *y)
            x->trace.where == y->trace.where;
 }
 
-static mx_status group_claims(struct audit *audit, struct mx_error *err)
+// The variable, and how far into it, where that is the same for all of them.
+static void write_where(const struct claim *claims, size_t count, char *buffer, size_t nbytes)
 {
-    struct mx_heap *heap = audit->heap;
-    const struct claim *claims = audit->claims.items;
-    for (size_t first = 0, next; first < audit->claims.count; first = next) {
+    const struct trace *trace = &claims[0].trace;
+    uint64_t offset = trace->offset;
+    for (size_t i = 1; i < count; i++)
+        if (claims[i].trace.offset != offset)
+            offset = NO_OFFSET;
+    if (offset == NO_OFFSET || !offset)
+        snprintf(buffer, nbytes, "%s", trace->where ? trace->where : "");
+    else
+        snprintf(buffer, nbytes, "%s+0x%llx", trace->where, (unsigned long long)offset);
+}
+
+static mx_status group_claims(struct grouping *grouping, struct mx_error *err)
+{
+    struct audit *audit = grouping->audit;
+    const struct claim *claims = grouping->claims.items;
+    size_t count = grouping->claims.count;
+    for (size_t first = 0, next; first < count; first = next) {
         const struct trace *trace = &claims[first].trace;
-        struct mx_finding finding = {
-            .holder = trace->holder,
-            .place = trace->place,
-            .example = heap->addresses[audit->subjects.items[trace->subject].index]};
-        snprintf(finding.where, sizeof finding.where, "%s", trace->where ? trace->where : "");
+        struct mx_finding finding = {.holder = trace->holder,
+                                     .place = trace->place,
+                                     .example = audit->subjects.items[trace->subject].addr};
+        if (trace->block != NO_BLOCK) {
+            finding.block = audit->blocks->items.items[trace->block].addr;
+            finding.block_bytes = audit->blocks->items.items[trace->block].nbytes;
+        }
         snprintf(finding.type, sizeof finding.type, "%s",
-                 type_qualified_name(&heap->decoder, claims[first].type));
-        for (next = first;
-             next < audit->claims.count && same_finding(&claims[first], &claims[next]); next++) {
+                 type_qualified_name(&audit->heap->decoder, claims[first].type));
+        for (next = first; next < count && same_finding(&claims[first], &claims[next]); next++) {
             finding.references += claims[next].references;
             finding.objects +=
                 next == first || claims[next].trace.subject != claims[next - 1].trace.subject;
         }
-        if (!vector_push(&audit->findings, finding))
+        write_where(claims + first, next - first, finding.where, sizeof finding.where);
+        if (!vector_push(&grouping->findings, finding))
             return fail_no_memory(err);
     }
     return MX_OK;
@@ -259,8 +165,7 @@ static mx_status group_claims(struct audit *audit, struct mx_error *err)
 
 static bool is_open(const struct mx_finding *finding)
 {
-    return finding->holder == MX_HOLDER_UNKNOWN || finding->holder == MX_HOLDER_NONE ||
-           finding->holder == MX_HOLDER_UNREACHED;
+    return mx_holder_is_lost(finding->holder) || finding->holder == MX_HOLDER_NONE;
 }
 
 static int compare_findings(const void *a, const void *b)
@@ -270,32 +175,31 @@ static int compare_findings(const void *a, const void *b)
         return is_open(x) ? -1 : 1;
     if (x->references != y->references)
         return x->references > y->references ? -1 : 1;
-    return strcmp(x->type, y->type);
+    int types = strcmp(x->type, y->type);
+    return types ? types : strcmp(x->where, y->where);
 }
 
-static mx_status audit_run(struct audit *audit, struct mx_error *err)
+static mx_status audit_run(struct audit *audit, struct grouping *grouping, struct mx_error *err)
 {
     size_t next = 0;
-    mx_status status = find_subjects(audit, err);
+    mx_status status = heap_blocks(audit->heap, &audit->blocks, err);
+    if (!status)
+        status = find_subjects(audit, err);
     if (status)
         return status;
-    decoder_refill(&audit->heap->decoder);
-    trace_roots(audit);
-    trace_objects(audit);
+    audit_find_traces(audit);
     if (audit->traces.count)
         qsort(audit->traces.items, audit->traces.count, sizeof *audit->traces.items,
               compare_traces);
     for (uint32_t i = 0; i < audit->subjects.count; i++)
-        if (!explain(audit, i, &next))
+        if (!explain(grouping, i, &next))
             return fail_no_memory(err);
-    if (audit->claims.count)
-        qsort(audit->claims.items, audit->claims.count, sizeof *audit->claims.items,
+    if (grouping->claims.count)
+        qsort(grouping->claims.items, grouping->claims.count, sizeof *grouping->claims.items,
               compare_claims);
-    status = group_claims(audit, err);
-    if (!status)
-        status = heap_find_unreached(audit->heap, &audit->findings, err);
-    if (audit->findings.count)
-        qsort(audit->findings.items, audit->findings.count, sizeof *audit->findings.items,
+    status = audit->failed ? fail_no_memory(err) : group_claims(grouping, err);
+    if (grouping->findings.count)
+        qsort(grouping->findings.items, grouping->findings.count, sizeof *grouping->findings.items,
               compare_findings);
     return status;
 }
@@ -305,55 +209,22 @@ mx_status mx_heap_audit(const mx_heap *heap, struct mx_finding **ret, size_t *re
 {
     // Looking decodes on demand, which fills the decoder's tables: no change that a caller can see.
     struct audit audit = {.heap = (struct mx_heap *)(uintptr_t)heap};
-    mx_status status = audit_run(&audit, err);
+    struct grouping grouping = {.audit = &audit};
+    mx_status status = audit_run(&audit, &grouping, err);
     vector_free(&audit.subjects);
     vector_free(&audit.traces);
-    vector_free(&audit.claims);
-    for (size_t i = 0; i < audit.names.count; i++)
-        free(audit.names.items[i]);
-    vector_free(&audit.names);
+    audit_names_free(&audit.names);
+    vector_free(&grouping.claims);
     if (status) {
-        vector_free(&audit.findings);
+        vector_free(&grouping.findings);
         return status;
     }
-    *ret = audit.findings.items;
-    *ret_count = audit.findings.count;
+    *ret = grouping.findings.items;
+    *ret_count = grouping.findings.count;
     return MX_OK;
 }
 
 void mx_findings_free(struct mx_finding *findings)
 {
     free(findings);
-}
-
-static const struct {
-    const char *name, *meaning;
-} HOLDERS[] = {
-    [MX_HOLDER_STATIC] = {"static variable",
-                          "a variable of a program or library refers to it: usually meant so"},
-    [MX_HOLDER_MODULE_STATE] = {"module state",
-                                "the C state of a module refers to it: usually meant so"},
-    [MX_HOLDER_STRUCT] = {"C struct",
-                          "a word in the C struct of an object refers to it: usually meant so"},
-    [MX_HOLDER_FRAME] = {"value stack", "a running function is working with it"},
-    [MX_HOLDER_STACK] = {"C stack", "a C function that is running now refers to it"},
-    [MX_HOLDER_UNKNOWN] = {"unknown",
-                           "nothing that refers to it was found: memory of native code does, or a "
-                           "reference was lost (a missing Py_DECREF)"},
-    [MX_HOLDER_UNREACHED] = {"unreached",
-                             "allocated, and nothing that was found refers to it: memory of native "
-                             "code does, or the last reference was lost"},
-    [MX_HOLDER_NONE] = {"none",
-                        "more references than its count says: one was given up too often (a "
-                        "Py_DECREF too many), and it will be freed too early"},
-};
-
-const char *mx_holder_name(mx_holder holder)
-{
-    return (size_t)holder < sizeof HOLDERS / sizeof HOLDERS[0] ? HOLDERS[holder].name : "?";
-}
-
-const char *mx_holder_meaning(mx_holder holder)
-{
-    return (size_t)holder < sizeof HOLDERS / sizeof HOLDERS[0] ? HOLDERS[holder].meaning : "?";
 }

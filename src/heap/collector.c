@@ -1,13 +1,17 @@
 // collector.c - what the cycle collector tracks, generation by generation.
 //
 //   generations[i].head <-> PyGC_Head | object <-> ...    Include/internal/pycore_gc.h, Modules/gcmodule.c
+//   free-threaded: the blocks of two heaps of each thread, of which a bit says that they are tracked
 #include "heap/heap.h"
 
 #include "base/error.h"
 #include "heap/garbage.h"
+#include "heap/mimalloc.h"
+#include "layout/hidden.h"
 
 // Flag bits in the links: Include/internal/pycore_gc.h, _PyGC_PREV_MASK. List heads may be 4-aligned.
 #define LINK_MASK (~3ull)
+#define PREHEADER 16 // managed dict and weak list: Include/internal/pycore_object.h
 
 // Ends at the head, at something already listed, or at nonsense. heap_add_object refuses what is
 // marked already, so a list that bites its own tail ends too.
@@ -86,6 +90,74 @@ static void read_collector(struct mx_heap *heap, mx_addr gc, bool first)
     summary->gc_collecting = field32_at(&heap->decoder, gc, l->gc_collecting) != 0;
 }
 
+// ---- without lists ----------------------------------------------------------------------------
+
+struct tracked {
+    struct mx_heap *heap;
+    bool frozen; // look for those, or for the others
+    uint64_t count;
+};
+
+// Code, functions and classes that were made immortal keep what they refer to for ever, also when
+// nothing refers to them any more (3.13t: Objects/object.c, _PyObject_SetDeferredRefcount).
+static bool is_immortal(struct mx_heap *heap, mx_addr addr)
+{
+    const uint8_t *bytes =
+        memory_at(heap->memory, addr, (uint64_t)heap->decoder.layout->object_size);
+    struct header header;
+    return bytes && refcount_decode(heap->decoder.layout, bytes, &header) && header.immortal;
+}
+
+// Python/gc_free_threading.c, op_from_block: every block of two of a thread's heaps is an object.
+static void tracked_block(void *data, mx_addr block, uint64_t nbytes, int tag)
+{
+    struct tracked *tracked = data;
+    struct mx_heap *heap = tracked->heap;
+    const struct layout *l = heap->decoder.layout;
+    mx_addr addr = block + (tag == MIMALLOC_GC_PRE ? PREHEADER : 0);
+    uint8_t bits = 0;
+    if (tag != MIMALLOC_GC && tag != MIMALLOC_GC_PRE)
+        return;
+    if (has_debug_head(&heap->allocator, block + DEBUG_HEAD))
+        addr += DEBUG_HEAD;
+    if (addr + (uint64_t)l->object_size > block + nbytes ||
+        !memory_u8(heap->memory, addr + (uint64_t)l->object_gc_bits, &bits) ||
+        !(bits & GC_BIT_FROZEN) == tracked->frozen)
+        return;
+    if (bits & GC_BIT_TRACKED)
+        tracked->count += heap_add_object(heap, addr, true);
+    else if (is_immortal(heap, addr))
+        heap_add_object(heap, addr, true);
+}
+
+static uint64_t read_tracked(struct mx_heap *heap, bool frozen)
+{
+    struct tracked tracked = {heap, frozen, 0};
+    for (size_t i = 0; heap->allocator.mimalloc && i < heap->regions.count; i++) {
+        const struct region *region = &heap->regions.items[i];
+        mimalloc_each_used(heap->allocator.mimalloc, region->start, region->start + region->nbytes,
+                           tracked_block, &tracked);
+    }
+    return tracked.count;
+}
+
+// Segments that ended threads have left are found like all others. There are no generations but the
+// permanent one; the numbers are kept as if there were.
+static void read_heaps(struct mx_heap *heap)
+{
+    const struct layout *l = heap->decoder.layout;
+    struct mx_heap_summary *summary = &heap->summary;
+    mx_addr interp = field_at(&heap->decoder, heap->runtime.addr, l->runtime_interpreters_main);
+    mx_addr gc = interp + (uint64_t)l->interp_gc;
+    for (int i = 0; i < 3; i++)
+        read_numbers(heap, gc, i, &summary->generations[i]);
+    summary->gc_enabled = field32_at(&heap->decoder, gc, l->gc_enabled) != 0;
+    summary->gc_collecting = field32_at(&heap->decoder, gc, l->gc_collecting) != 0;
+    summary->generations[3].objects = read_tracked(heap, true);
+    heap->generation_ends[3] = heap->queue.count;
+    summary->generations[0].objects = read_tracked(heap, false);
+}
+
 mx_status heap_read_generations(struct mx_heap *heap, struct mx_error *err)
 {
     const struct layout *l = heap->decoder.layout;
@@ -107,23 +179,75 @@ mx_status heap_read_generations(struct mx_heap *heap, struct mx_error *err)
         return MX_OK;
     }
     case GC_WITHOUT_LISTS:
-        break;
+        read_heaps(heap);
+        return MX_OK;
     }
-    return fail(err, MX_UNSUPPORTED,
-                "pid %d: the collector of this CPython %s is not supported yet",
+    return fail(err, MX_UNSUPPORTED, "pid %d: the collector of this CPython %s is not known",
                 heap->info.process.pid, heap->runtime.python);
 }
 
 // ---- what a full collection looks at ----------------------------------------------------------
 
+#define UNTRACKED_FIRST UINT16_MAX // in the sets, until they are complete
+
+struct atoms {
+    struct visitor visitor;
+    struct mx_heap *heap;
+    const uint16_t *sets;
+    bool only; // no item may be tracked
+};
+
+static bool is_exact(struct mx_heap *heap, uint32_t type, enum family family, int32_t head)
+{
+    const struct type_info *info = heap->decoder.types[type];
+    return info->family == family && !info->heap && info->basicsize == (uint32_t)head &&
+           strcmp(type_qualified_name(&heap->decoder, type),
+                  family == FAMILY_TUPLE ? "builtins.tuple" : "builtins.dict") == 0;
+}
+
+// Include/internal/pycore_gc.h, _PyObject_GC_MAY_BE_TRACKED
+static void look_for_tracked(struct visitor *visitor, struct edge edge)
+{
+    struct atoms *atoms = (struct atoms *)visitor;
+    struct mx_heap *heap = atoms->heap;
+    struct header header;
+    uint32_t index;
+    if ((edge.kind != EDGE_ITEM && edge.kind != EDGE_VALUE && edge.kind != EDGE_KEY) ||
+        !mx_heap_find(heap, edge.to, &index) || !object_header(&heap->decoder, edge.to, &header))
+        return;
+    const struct type_info *type = heap->decoder.types[header.type];
+    if (!object_is_gc(&heap->decoder, edge.to, type) ||
+        (is_exact(heap, header.type, FAMILY_TUPLE, heap->decoder.layout->tuple_items) &&
+         (!object_is_tracked(&heap->decoder, edge.to, type) ||
+          atoms->sets[index] == UNTRACKED_FIRST)))
+        return;
+    atoms->only = false;
+}
+
+// Before some collectors reckon, tuples without tracked items are no longer tracked: Python/gc.c of
+// 3.14.0, gc_collect_full; Python/gc_free_threading.c, update_refs, in 3.13 with dicts.
+static bool is_untracked_first(struct mx_heap *heap, uint32_t object, const uint16_t *sets)
+{
+    const struct layout *l = heap->decoder.layout;
+    struct atoms atoms = {{look_for_tracked, NULL}, heap, sets, true};
+    uint32_t type = heap->types[object];
+    if (!is_exact(heap, type, FAMILY_TUPLE, l->tuple_items) &&
+        !(layout_untracks_dicts(heap->decoder.version_hex, l->free_threaded) &&
+          is_exact(heap, type, FAMILY_DICT, l->dict_size)))
+        return false;
+    object_visit(&heap->decoder, heap->addresses[object], type, &atoms.visitor);
+    return atoms.only;
+}
+
 // An object that is marked already ends a list that bites its own tail.
-static void mark_list(struct mx_heap *heap, mx_addr head, uint16_t number, uint16_t *sets)
+static void mark_list(struct mx_heap *heap, mx_addr head, uint16_t number, bool untracks,
+                      uint16_t *sets)
 {
     uint64_t gc_head = (uint64_t)heap->decoder.layout->gc_head_size;
     mx_addr node = word_at(&heap->decoder, head) & LINK_MASK;
     uint32_t index;
     while (node && node != head && mx_heap_find(heap, node + gc_head, &index) && !sets[index]) {
-        sets[index] = number;
+        sets[index] = untracks && is_untracked_first(heap, index, sets) ? UNTRACKED_FIRST : number;
         node = word_at(&heap->decoder, node) & LINK_MASK;
     }
 }
@@ -131,10 +255,24 @@ static void mark_list(struct mx_heap *heap, mx_addr head, uint16_t number, uint1
 static void mark_collector(struct mx_heap *heap, mx_addr gc, uint16_t number, uint16_t *sets)
 {
     for (int i = 0; i < 3; i++)
-        mark_list(heap, generation_at(heap->decoder.layout, gc, i), number, sets);
+        mark_list(heap, generation_at(heap->decoder.layout, gc, i), number,
+                  heap->decoder.layout->gc_shape == GC_INCREMENTAL && i == 0, sets);
 }
 
-void heap_collected_sets(struct mx_heap *heap, uint16_t *sets)
+static void mark_bits(struct mx_heap *heap, uint16_t *sets)
+{
+    const struct layout *l = heap->decoder.layout;
+    for (uint32_t i = 0; i < heap->count; i++) {
+        uint8_t bits = 0;
+        mx_addr addr = heap->addresses[i];
+        if (object_is_tracked(&heap->decoder, addr, heap->decoder.types[heap->types[i]]) &&
+            memory_u8(heap->memory, addr + (uint64_t)l->object_gc_bits, &bits) &&
+            !(bits & GC_BIT_FROZEN))
+            sets[i] = is_untracked_first(heap, i, sets) ? UNTRACKED_FIRST : 1;
+    }
+}
+
+static void mark_collectors(struct mx_heap *heap, uint16_t *sets)
 {
     const struct layout *l = heap->decoder.layout;
     switch (l->gc_shape) {
@@ -151,6 +289,16 @@ void heap_collected_sets(struct mx_heap *heap, uint16_t *sets)
         return;
     }
     case GC_WITHOUT_LISTS:
+        mark_bits(heap, sets);
         return;
     }
+}
+
+void heap_collected_sets(struct mx_heap *heap, uint16_t *sets)
+{
+    decoder_refill(&heap->decoder);
+    mark_collectors(heap, sets);
+    for (uint32_t i = 0; i < heap->count; i++)
+        if (sets[i] == UNTRACKED_FIRST)
+            sets[i] = 0;
 }

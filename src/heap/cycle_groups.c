@@ -78,6 +78,8 @@ mx_status cycles_finish(struct mx_cycles *cycles, struct mx_error *err)
     for (size_t i = 0; i < cycles->groups.count; i++) {
         struct mx_cycle_group *group = &cycles->groups.items[i];
         group->steps = cycles->steps.items + cycles->first_steps.items[i];
+        if (!group->cycles)
+            group->shortest = 0;
         group->example = group->step_count ? group->steps[0].address : 0;
     }
     if (cycles->groups.count)

@@ -244,6 +244,39 @@ static mx_status spread(struct search *search, bool within, struct mx_error *err
     return MX_OK;
 }
 
+// Without a GIL an object whose count fell to zero may wait for the collector, on no cycle and held by
+// none (deferred reference counting). Edges lead to components of smaller numbers, so that what holds
+// something is met before it.
+static mx_status group_lone(struct search *search, struct mx_error *err)
+{
+    struct mx_cycles *cycles = search->cycles;
+    const struct graph *graph = &cycles->references.graph;
+    for (uint32_t i = graph->node_count; i-- > 0;) {
+        uint32_t node = search->components.nodes[i];
+        if (cycles->group_of[node] == NO_GROUP) {
+            const struct mx_heap *heap = cycles->heap;
+            uint32_t type = heap->types[cycles->references.objects[node]];
+            uint64_t *known = map_put(&search->shapes, ((uint64_t)type << 1) | 1);
+            search->folded.count = 1;
+            if (!known || !vector_reserve(&search->steps, 1) || !vector_reserve(&search->folded, 1))
+                return fail_no_memory(err);
+            search->steps.items[0] = search->folded.items[0] =
+                (struct shape_step){.node = node, .via = GRAPH_NONE, .next = GRAPH_NONE};
+            search->steps.count = 1;
+            if (!*known && !add_group(search, 0, 1))
+                return fail_no_memory(err);
+            if (!*known)
+                *known = cycles->groups.count;
+            cycles->group_of[node] = (uint32_t)*known - 1;
+            cycles->on_cycle[node] = 1; // counted among the group's objects
+        }
+        for (const uint32_t *to = graph_begin(graph, node); to < graph_end(graph, node); to++)
+            if (cycles->group_of[*to] == NO_GROUP)
+                cycles->group_of[*to] = cycles->group_of[node];
+    }
+    return MX_OK;
+}
+
 mx_status cycles_group(struct mx_cycles *cycles, bool held, struct mx_error *err)
 {
     struct search search = {.cycles = cycles};
@@ -261,6 +294,8 @@ mx_status cycles_group(struct mx_cycles *cycles, bool held, struct mx_error *err
         status = spread(&search, true, err);
     if (!status && held)
         status = spread(&search, false, err);
+    if (!status && held)
+        status = group_lone(&search, err);
     search_free(&search);
     return status;
 }

@@ -88,6 +88,28 @@ static bool wants(void *data, uint32_t from, uint32_t to, const struct edge *edg
     return counting || edge->hold != HOLD_POSSIBLE || collector->possible[to];
 }
 
+// gc_visit_thread_stacks: without a GIL, frames keep alive what they refer to without counting.
+static void reach_from_stacks(struct collector *collector)
+{
+    struct mx_heap *heap = collector->heap;
+    uint8_t *kept = heap->decoder.layout->gc_shape == GC_WITHOUT_LISTS
+                        ? calloc((size_t)heap->count + 1, 1)
+                        : NULL;
+    for (size_t i = 0; kept && i < heap->root_edges.count; i++) {
+        const struct edge *edge = &heap->root_edges.items[i].edge;
+        uint32_t object;
+        if (edge->hold == HOLD_BORROWED && mx_heap_find(heap, edge->to, &object))
+            kept[object] = 1;
+    }
+    for (uint32_t node = 0, object = 0; kept && object < heap->count; object++)
+        if (collector->chosen[object]) {
+            if (kept[object])
+                collector->marks[node] = REACHED;
+            node++;
+        }
+    free(kept);
+}
+
 // From here on possible[node] says how many of the words are needed to explain its count.
 static void reckon(void *data)
 {
@@ -109,6 +131,7 @@ static void reckon(void *data)
         collector->possible[node] = (uint32_t)missing;
         collector->marks[node++] = outside > 0 ? REACHED : UNREACHED;
     }
+    reach_from_stacks(collector);
 }
 
 static mx_status find_unreachable(struct collector *collector, struct mx_error *err)

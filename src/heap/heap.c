@@ -6,7 +6,10 @@
 
 #include "base/clock.h"
 #include "base/error.h"
+#include "heap/blocks.h"
 #include "heap/target.h"
+#include "heap/thread_counts.h"
+#include "heap/variables.h"
 
 // 3.11 gives the objects inside _PyRuntime and in frozen code a count that never falls to zero
 // (Include/internal/pycore_object.h, _PyObject_IMMORTAL_REFCNT).
@@ -21,6 +24,7 @@ int64_t refcount_unowned(const struct mx_heap *heap, const struct header *header
         return header->refcount > STATIC_REFCOUNT_311 / 2 ? STATIC_REFCOUNT_311 : 1;
     case REFCOUNT_IMMORTAL_32:
     case REFCOUNT_LOW_32:
+    case REFCOUNT_BIASED_313:
     case REFCOUNT_BIASED:
         return 1;
     }
@@ -121,13 +125,15 @@ mx_status heap_build(struct mx_heap *heap, struct mx_error *err)
     uint64_t began = clock_ns();
     decoder_init(&heap->decoder, heap->memory, heap->runtime.layout, heap->runtime.type_type);
     heap->decoder.version_hex = heap->runtime.version_hex;
-    mx_status status =
-        allocator_init(&heap->allocator, heap->memory, heap->runtime.layout->pool_nbytes, err);
+    mx_status status = allocator_init(&heap->allocator, heap->memory, heap->runtime.layout, err);
     if (!status)
         decoder_allow(&heap->decoder, decoded_nbytes(heap));
     heap->most_references = (int64_t)(decoded_nbytes(heap) / sizeof(uint64_t));
-    if (!status)
+    if (!status) {
         runtime_probe_allocator(&heap->runtime, &heap->decoder, &heap->allocator);
+        thread_counts_read(&heap->decoder, heap->runtime.addr);
+        decoder_refill(&heap->decoder);
+    }
     if (!status)
         status = regions_init(&heap->regions, heap->memory, err);
     if (!status)
@@ -205,6 +211,8 @@ void mx_heap_free(mx_heap *heap)
     vector_free(&heap->strings);
     vector_free(&heap->roots);
     vector_free(&heap->root_edges);
+    blocks_free(heap->blocks);
+    libraries_free(heap->libraries);
     statics_free(&heap->statics);
     statics_free(&heap->stacks);
     vector_free(&heap->type_stats);

@@ -14,6 +14,7 @@
 // Why something is held from outside the object graph.
 struct root {
     char name[200]; // "interpreter 0", "thread 812 frame f at app.py:14"
+    int tid;        // of a C stack and registers; else 0
 };
 
 struct root_edge {
@@ -52,7 +53,9 @@ struct mx_heap {
     VECTOR(struct root) roots;
     VECTOR(struct root_edge) root_edges;
     struct statics statics;
-    struct statics stacks; // the C stacks of the threads: no object lies there
+    struct statics stacks;       // the C stacks of the threads: no object lies there
+    struct libraries *libraries; // variables.c: names of variables, when they were asked for
+    struct blocks *blocks;       // blocks.c: the same
     VECTOR(struct mx_thread) threads;
     VECTOR(char *) strings; // behind the threads' frames
     VECTOR(struct mx_type) type_stats;

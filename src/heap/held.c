@@ -26,9 +26,9 @@ static bool is_finalized(struct mx_cycles *cycles, uint32_t node)
     case GC_INCREMENTAL:
         return word_at(decoder, addr - 8) & 1;
     case GC_WITHOUT_LISTS: {
-        uint8_t bits = 0; // ob_gc_bits
-        memory_u8(decoder->memory, addr + 11, &bits);
-        return bits & 2;
+        uint8_t bits = 0;
+        memory_u8(decoder->memory, addr + (uint64_t)decoder->layout->object_gc_bits, &bits);
+        return bits & GC_BIT_FINALIZED;
     }
     }
     return false;

@@ -13,6 +13,7 @@
 #define LIMIT_STATIC (256u << 20)   // bytes of one library's data
 #define LIMIT_THREADS 100000
 #define LIMIT_ARRAY (1u << 20) // identifiers, callbacks
+#define CHUNK_OBJECTS 254      // of a merge queue: pycore_object_stack.h
 #define SHOWN_FRAMES 1000      // of one thread, in what the public interface tells
 #define LIMIT_SHOWN (1u << 18) // of all threads: a frame shown takes up to 1.2 KB
 #define FRAME_WORK 8           // items that describing a frame is worth
@@ -34,7 +35,7 @@ static void collect_edge(struct visitor *visitor, struct edge edge)
 
 static bool add_root(struct mx_heap *heap, struct collector *collector)
 {
-    if (heap->roots.count >= LIMIT_ROOTS || !vector_push(&heap->roots, (struct root){""}))
+    if (heap->roots.count >= LIMIT_ROOTS || !vector_push(&heap->roots, (struct root){.name = ""}))
         return false;
     collector->root = (uint32_t)heap->roots.count - 1;
     return true;
@@ -155,6 +156,34 @@ static int64_t native_id(struct mx_heap *heap, mx_addr tstate, uint64_t ident)
     return tid > 0 && tid < 1 << 22 ? tid : 0;
 }
 
+// Free-threaded: objects that wait for their owner to add up their counts, a reference each
+// (Python/brc.c, _Py_brc_queue_object).
+static void read_merge_queue(struct mx_heap *heap, mx_addr chunk, struct visitor *visitor)
+{
+    const struct layout *l = heap->decoder.layout;
+    while (chunk && decoder_take(&heap->decoder, 1)) {
+        uint64_t count = field_at(&heap->decoder, chunk, l->object_chunk_count);
+        mx_addr objects = chunk + (uint64_t)l->object_chunk_objects;
+        for (uint64_t i = 0; i < count && i < CHUNK_OBJECTS && decoder_take(&heap->decoder, 1); i++)
+            emit(visitor, word_at(&heap->decoder, objects + 8 * i), EDGE_NAMED, HOLD_OWNED,
+                 (uint64_t)(uintptr_t) "waiting for its count");
+        chunk = field_at(&heap->decoder, chunk, l->object_chunk_previous);
+    }
+}
+
+// And what C functions hold for a moment (Include/internal/pycore_stackref.h, _PyCStackRef).
+static void read_stack_refs(struct mx_heap *heap, mx_addr tstate, struct visitor *visitor)
+{
+    const struct layout *l = heap->decoder.layout;
+    mx_addr node = field_at(&heap->decoder, tstate, l->tstate_c_stack_refs);
+    while (node && decoder_take(&heap->decoder, 1)) {
+        mx_addr to = field_at(&heap->decoder, node, l->c_stack_ref_ref);
+        enum hold hold = stackref_hold(&to);
+        emit(visitor, to, EDGE_NAMED, hold, (uint64_t)(uintptr_t) "C stack reference");
+        node = field_at(&heap->decoder, node, l->c_stack_ref_next);
+    }
+}
+
 static void read_thread(struct mx_heap *heap, mx_addr tstate)
 {
     const struct layout *l = heap->decoder.layout;
@@ -171,6 +200,11 @@ static void read_thread(struct mx_heap *heap, mx_addr tstate)
         // thread__set_sentinel); void * there.
         emit(&collector.visitor, field_at(&heap->decoder, tstate, l->tstate_on_delete_data),
              EDGE_NAMED, HOLD_OWNED, (uint64_t)(uintptr_t) "on_delete_data");
+        read_merge_queue(heap, field_at(&heap->decoder, tstate, l->tstate_to_merge),
+                         &collector.visitor);
+        read_merge_queue(heap, field_at(&heap->decoder, tstate, l->tstate_local_to_merge),
+                         &collector.visitor);
+        read_stack_refs(heap, tstate, &collector.visitor);
     }
     read_frames(heap, tstate, &thread);
     if (!vector_push(&heap->threads, thread))
@@ -311,6 +345,7 @@ static void scan_stack(struct mx_heap *heap, const struct thread_registers *thre
         return;
     struct text text = root_name(heap, &collector);
     text_add(&text, "thread %d C stack", thread->tid);
+    heap->roots.items[collector.root].tid = thread->tid;
     for (size_t i = 0; i < thread->count; i++)
         if (!add_native(heap, collector.root, thread->words[i], 0))
             return;

@@ -6,12 +6,14 @@
 
 #include "base/error.h"
 #include "heap/debug_offsets.h"
+#include "heap/mimalloc.h"
 #include "memory/elf_symbols.h"
 
 #define LIMIT_FILES 2000 // mapped files looked at in one process
 
 struct candidate {
     mx_addr runtime, type_type, version;
+    bool debug; // the executable or library was made with --with-pydebug
 };
 
 static bool candidate_read(struct memory *memory, mx_addr base, struct candidate *ret)
@@ -23,6 +25,9 @@ static bool candidate_read(struct memory *memory, mx_addr base, struct candidate
         return false;
     elf_image_symbol(memory, &image, "_PyRuntime", &ret->runtime, NULL);
     elf_image_symbol(memory, &image, "Py_Version", &ret->version, NULL);
+    // Include/object.h, Include/refcount.h: exported where Py_REF_DEBUG is defined, in 3.8 to 3.15.
+    mx_addr negative_refcount;
+    ret->debug = elf_image_symbol(memory, &image, "_Py_NegativeRefcount", &negative_refcount, NULL);
     return true;
 }
 
@@ -61,12 +66,16 @@ static void version_text(uint32_t hex, char *buffer, size_t nbytes)
 }
 
 // The youngest generation's list begins and ends where this layout says. Not so while a collection
-// runs, so that a layout may be right without it.
+// runs, so that a layout may be right without it. Free-threaded builds have no lists: there a thread's
+// heaps are where the layout says.
 static bool collector_fits(struct memory *memory, const struct layout *layout, mx_addr runtime)
 {
-    uint64_t interp = 0, next = 0, back = 0;
+    uint64_t interp = 0, next = 0, back = 0, thread = 0;
     if (!memory_u64(memory, runtime + (uint64_t)layout->runtime_interpreters_main, &interp))
         return false;
+    if (layout->gc_shape == GC_WITHOUT_LISTS)
+        return memory_u64(memory, interp + (uint64_t)layout->interp_threads_head, &thread) &&
+               mimalloc_fits(memory, layout, thread);
     mx_addr head = interp + (uint64_t)(layout->interp_gc + layout->gc_generations);
     return memory_u64(memory, head, &next) && memory_u64(memory, (next & ~3ull) + 8, &back) &&
            (back & ~3ull) == head;
@@ -85,18 +94,21 @@ static uint32_t distance(const struct choice *choice, uint32_t hex)
     return own <= hex ? hex - own : own - hex + 1;
 }
 
-static size_t rank_tables(struct memory *memory, mx_addr runtime, uint32_t hex,
+static size_t rank_tables(struct memory *memory, mx_addr runtime, const struct runtime *told,
                           struct choice choices[LIMIT_CHOICES])
 {
     const struct layout *newest = NULL;
+    uint32_t hex = told->version_hex;
     size_t count = 0;
     for (size_t i = 0; i < layout_count(); i++)
-        if (!layout_at(i)->free_threaded)
+        if (layout_at(i)->free_threaded == told->free_threaded &&
+            layout_at(i)->debug == told->debug)
             newest = layout_at(i);
     bool unknown = newest && hex >> 16 > newest->version_hex >> 16;
     for (size_t i = 0; i < layout_count() && count < LIMIT_CHOICES; i++) {
         struct choice choice = {layout_at(i), 0};
-        if (choice.table->free_threaded ||
+        if (choice.table->free_threaded != told->free_threaded ||
+            choice.table->debug != told->debug ||
             (unknown ? choice.table != newest : choice.table->version_hex >> 16 != hex >> 16))
             continue;
         choice.differences = debug_offsets_differences(memory, runtime, choice.table);
@@ -119,7 +131,7 @@ static bool choose_told_layout(struct memory *memory, const struct candidate *ca
 {
     struct choice choices[LIMIT_CHOICES];
     uint32_t hex = 0;
-    size_t count = rank_tables(memory, candidate->runtime, ret->version_hex, choices);
+    size_t count = rank_tables(memory, candidate->runtime, ret, choices);
     for (size_t i = 0; i < 2 * count; i++) { // twice: the second time a collection may be running
         const struct choice *choice = &choices[i % count];
         const struct layout *layout =
@@ -140,21 +152,23 @@ static bool choose_layout(struct memory *memory, const struct candidate *candida
     struct debug_offsets told;
     uint64_t published = 0;
     uint32_t hex = 0;
+    ret->debug = candidate->debug;
     if (debug_offsets_read(memory, candidate->runtime, &told)) {
         ret->version_hex = told.version_hex;
         ret->free_threaded = told.free_threaded;
-        return !told.free_threaded && choose_told_layout(memory, candidate, ret);
+        return choose_told_layout(memory, candidate, ret);
     }
     if (candidate->version && memory_u64(memory, candidate->version, &published) &&
         published >> 32 == 0)
         ret->version_hex = (uint32_t)published; // 3.11 on
     for (size_t i = 0; i < layout_count(); i++) {
         const struct layout *layout = layout_at(i);
-        if (published && layout_for(ret->version_hex, false) != layout)
+        uint32_t known_hex = published ? ret->version_hex : layout->version_hex;
+        if (layout_for(known_hex, false, candidate->debug) != layout)
             continue;
         if (!layout_fits(memory, layout, candidate, &hex) || hex >> 16 != layout->version_hex >> 16)
             continue;
-        ret->layout = layout_for(hex, false);
+        ret->layout = layout_for(hex, false, candidate->debug);
         ret->version_hex = hex;
         ret->verified = true;
         return ret->layout != NULL;
@@ -248,6 +262,6 @@ void runtime_probe_allocator(const struct runtime *runtime, struct decoder *deco
     const struct layout *l = runtime->layout;
     mx_addr interp = field_at(decoder, runtime->addr, l->runtime_interpreters_main);
     mx_addr modules = field_at(decoder, interp, l->interp_modules);
-    allocator_probe(allocator, modules - (uint64_t)l->gc_head_size,
-                    field_at(decoder, modules, l->dict_keys));
+    mx_addr block = modules - (l->gc_shape == GC_WITHOUT_LISTS ? 0 : (uint64_t)l->gc_head_size);
+    allocator_probe(allocator, l, block, field_at(decoder, modules, l->dict_keys));
 }

@@ -18,6 +18,7 @@ struct runtime {
     mx_addr type_type; // PyType_Type
     uint32_t version_hex;
     bool free_threaded;
+    bool debug;      // configured with --with-pydebug
     bool verified;   // the layout was made from this very version's headers, or proved itself
     char python[32]; // "3.11.7"
 };

@@ -132,6 +132,10 @@ void shape_label(struct mx_cycles *cycles, const struct shape_step *step, char *
                  size_t nbytes)
 {
     bool through = step->via != GRAPH_NONE;
+    if (step->next == GRAPH_NONE) { // it is alone
+        *buffer = '\0';
+        return;
+    }
     label_edge(cycles, through ? step->via : step->node, step->next, through, buffer, nbytes);
 }
 
@@ -227,7 +231,8 @@ char *shape_text(struct mx_cycles *cycles, const struct shape_step *steps, uint3
     char buffer[(SHOWN_STEPS + 2) * 300], label[SHAPE_LABEL];
     struct text text;
     text_init(&text, buffer, sizeof buffer);
-    for (uint32_t i = 0; i < count && i < SHOWN_STEPS; i++) {
+    bool alone = count == 1 && steps[0].next == GRAPH_NONE;
+    for (uint32_t i = 0; !alone && i < count && i < SHOWN_STEPS; i++) {
         add_type(cycles, steps[i].node, &text);
         shape_label(cycles, &steps[i], label, sizeof label);
         bool attached = *label == '.' || *label == '[' || *label == '{';

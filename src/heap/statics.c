@@ -20,8 +20,8 @@ mx_status statics_read(struct memory *memory, const struct maps *maps, struct st
             image.data_start < end_before || image.data_end <= image.data_start)
             continue;
         end_before = image.data_end;
-        if (!vector_push(&ret->ranges,
-                         ((struct static_range){image.data_start, image.data_end, mapping->path})))
+        if (!vector_push(&ret->ranges, ((struct static_range){image.data_start, image.data_end,
+                                                              mapping->path, mapping->start})))
             return fail_no_memory(err);
     }
     return MX_OK;
@@ -41,7 +41,7 @@ mx_status statics_read_stacks(const struct thread_registers *threads, size_t cou
         const struct mapping *mapping = maps_find(maps, threads[i].stack_pointer);
         if (mapping &&
             !vector_push(&ret->ranges,
-                         ((struct static_range){mapping->start, mapping->end, mapping->path})))
+                         ((struct static_range){mapping->start, mapping->end, mapping->path, 0})))
             return fail_no_memory(err);
     }
     if (ret->ranges.count)

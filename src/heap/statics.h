@@ -10,6 +10,7 @@
 struct static_range {
     mx_addr start, end; // .data and .bss of one ELF file
     const char *path;   // lives as long as the maps
+    mx_addr base;       // of the file's ELF header; 0 for a stack
 };
 
 struct statics {

@@ -7,6 +7,7 @@
 
 #include "base/error.h"
 #include "decode/decoder.h"
+#include "heap/thread_counts.h"
 
 // Reads what is mapped where, once more when it was read before.
 static mx_status target_map(struct mx_target *target, struct mx_error *err)
@@ -144,9 +145,11 @@ struct look {
     bool refreshed; // the maps have been read again
 };
 
-// Its neighbours in the collector's list point back at it.
+// Its neighbours in the collector's list point back at it, where there are lists.
 static bool is_linked(struct decoder *decoder, mx_addr addr)
 {
+    if (decoder->layout->gc_shape == GC_WITHOUT_LISTS)
+        return false;
     mx_addr node = addr - (uint64_t)decoder->layout->gc_head_size;
     mx_addr next = word_at(decoder, node) & ~3ull, previous = word_at(decoder, node + 8) & ~3ull;
     return next && previous && (word_at(decoder, next + 8) & ~3ull) == node &&
@@ -158,11 +161,9 @@ static bool allocator_agrees(struct look *look, mx_addr addr, const struct type_
 {
     struct decoder *decoder = &look->decoder;
     mx_addr block = addr - object_prefix(decoder, addr, type);
-    if (look->allocator.pymalloc) {
-        enum block_state state = pymalloc_state(&look->allocator, block);
-        if (state != BLOCK_UNKNOWN)
-            return state == BLOCK_USED;
-    }
+    enum block_state state = allocator_state(&look->allocator, block);
+    if (state != BLOCK_UNKNOWN)
+        return state == BLOCK_USED;
     if (object_is_tracked(decoder, addr, type) && is_linked(decoder, addr))
         return true;
     if (!maps_find(&look->target->maps, addr) && !look->refreshed) {
@@ -204,7 +205,7 @@ mx_status mx_refs(mx_target *target, const mx_addr *addresses, size_t count, str
     struct look look = {.target = target};
     const struct layout *layout = target->runtime.layout;
     decoder_init(&look.decoder, &target->memory, layout, target->runtime.type_type);
-    mx_status status = allocator_init(&look.allocator, &target->memory, layout->pool_nbytes, err);
+    mx_status status = allocator_init(&look.allocator, &target->memory, layout, err);
     struct freeze freeze = {0};
     bool stops = !target->self && !target->core;
     if (!status && stops) {
@@ -215,6 +216,7 @@ mx_status mx_refs(mx_target *target, const mx_addr *addresses, size_t count, str
     }
     if (!status) {
         runtime_probe_allocator(&target->runtime, &look.decoder, &look.allocator);
+        thread_counts_read(&look.decoder, target->runtime.addr);
         for (size_t i = 0; i < count; i++)
             look_at(&look, addresses[i], &ret[i]);
         if (stops)

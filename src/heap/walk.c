@@ -36,6 +36,28 @@ static bool looks_like_pointer(const struct mx_heap *heap, const struct header *
            (count >= LEAST_POINTER && maps_find(heap->maps, (mx_addr)count));
 }
 
+// What is not tracked has no links but a flag (Include/internal/pycore_gc.h, _PyObject_GC_UNTRACK), what
+// is hangs in a list. The size and the first item of a tuple of classes look like an object, in whose
+// place for the head the tuple's own header stands.
+static bool gc_head_makes_sense(struct decoder *decoder, mx_addr addr, const struct type_info *type)
+{
+    uint64_t unused;
+    if (!object_is_gc(decoder, addr, type))
+        return true;
+    switch (decoder->layout->gc_shape) {
+    case GC_IN_RUNTIME:
+    case GC_IN_INTERP:
+    case GC_INCREMENTAL: {
+        mx_addr head = addr - (uint64_t)decoder->layout->gc_head_size;
+        uint64_t next = word_at(decoder, head) & ~3ull, previous = word_at(decoder, head + 8);
+        return next ? memory_u64(decoder->memory, next, &unused) : previous <= 1;
+    }
+    case GC_WITHOUT_LISTS:
+        return true;
+    }
+    return false;
+}
+
 bool heap_check_object(struct mx_heap *heap, mx_addr addr, bool certain, struct header *ret)
 {
     struct decoder *decoder = &heap->decoder;
@@ -50,6 +72,8 @@ bool heap_check_object(struct mx_heap *heap, mx_addr addr, bool certain, struct 
         return false;
     if (statics_find(&heap->statics, addr))
         return may_be_static(type);
+    if (!gc_head_makes_sense(decoder, addr, type))
+        return false;
     mx_addr block = addr - object_prefix(decoder, addr, type);
     return allocator_confirms(&heap->allocator, block,
                               addr - block + (uint64_t)decoder->layout->object_size);

@@ -72,3 +72,8 @@ bool layout_hides_managed_dict(uint32_t version_hex)
     return (version_hex >= 0x030D0000 && version_hex < 0x030D0DF0) ||
            (version_hex >= 0x030E0000 && version_hex < 0x030E04F0);
 }
+
+bool layout_untracks_dicts(uint32_t version_hex, bool free_threaded)
+{
+    return free_threaded && version_hex < 0x030E0000;
+}

@@ -22,4 +22,7 @@ bool layout_hides(uint32_t version_hex, const char *type_name, const char *name,
 // (Objects/dictobject.c, PyObject_VisitManagedDict; gh-130327).
 bool layout_hides_managed_dict(uint32_t version_hex);
 
+// A free-threaded collector stops tracking dicts that refer to nothing tracked.
+bool layout_untracks_dicts(uint32_t version_hex, bool free_threaded);
+
 #endif

@@ -28,19 +28,19 @@ static uint32_t minor_of(uint32_t version_hex)
     return version_hex >> 16;
 }
 
-const struct layout *layout_for(uint32_t version_hex, bool free_threaded)
+const struct layout *layout_for(uint32_t version_hex, bool free_threaded, bool debug)
 {
     const struct layout *best = NULL;
     for (size_t i = 0; i < TABLE_COUNT; i++) {
         const struct layout *table = tables[i];
-        if (table->free_threaded != free_threaded)
+        if (table->free_threaded != free_threaded || table->debug != debug)
             continue;
         if (minor_of(table->version_hex) != minor_of(version_hex))
             continue;
         if (best == NULL || table->version_hex <= version_hex)
             best = table;
     }
-    return best;
+    return best || !debug ? best : layout_for(version_hex, free_threaded, false);
 }
 
 static int compare_type_name(const void *type_name, const void *object)

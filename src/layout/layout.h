@@ -33,13 +33,15 @@ struct layout_span {
 };
 
 struct layout {
-    const char *name;     // "3.11.7", "3.13.0t"
+    const char *name;     // "3.11.7", "3.13.0t", "3.13.18d"
     uint32_t version_hex; // PY_VERSION_HEX of the interpreter whose headers gave the numbers
     bool free_threaded;
+    bool debug; // made for --with-pydebug, which adds members to several structs
 
     enum refcount_shape refcount_shape;
     enum gc_shape gc_shape;
     enum gc_stats_shape gc_stats_shape;
+    enum mimalloc_shape mimalloc_shape;
     enum frame_shape frame_shape;
     enum keys_shape keys_shape;
     enum instance_shape instance_shape;
@@ -74,8 +76,9 @@ size_t layout_count(void);
 const struct layout *layout_at(size_t i);
 
 // The table for exactly this version and build, else that of the nearest older micro version of the
-// same minor, else the oldest of that minor; NULL when the minor version has no table.
-const struct layout *layout_for(uint32_t version_hex, bool free_threaded);
+// same minor, else the oldest of that minor; NULL when the minor version has no table. To 3.11
+// --with-pydebug changes no struct: where it has no table, the one without it is right.
+const struct layout *layout_for(uint32_t version_hex, bool free_threaded, bool debug);
 
 // Members of the kind of object with this tp_name, or NULL.
 const struct layout_object *layout_object_members(const struct layout *layout,

@@ -10,7 +10,8 @@ enum refcount_shape {
     REFCOUNT_PLAIN,       // 3.8 to 3.11: a signed word
     REFCOUNT_IMMORTAL_32, // 3.12, 3.13: the sign bit of the low 32 bits says immortal
     REFCOUNT_LOW_32,      // 3.14 on: a 32-bit word beside flags
-    REFCOUNT_BIASED,      // free-threaded: local and shared counts
+    REFCOUNT_BIASED_313,  // 3.13t: local and shared counts; a deferred object has one too many
+    REFCOUNT_BIASED,      // 3.14t on: a deferred object has 2^60 too many, threads have counts too
 };
 
 // Include/internal/pycore_gc.h
@@ -19,6 +20,13 @@ enum gc_shape {
     GC_IN_INTERP,     // 3.9 on
     GC_INCREMENTAL,   // 3.14.0 to 3.14.4: young, two old spaces
     GC_WITHOUT_LISTS, // free-threaded: the allocator's heaps are the lists
+};
+
+// Include/internal/mimalloc/mimalloc/types.h, struct mi_page_s
+enum mimalloc_shape {
+    MIMALLOC_NONE,           // to 3.12
+    MIMALLOC_START_COMPUTED, // mimalloc 2.1: where a page's blocks begin follows from their size
+    MIMALLOC_START_STORED,   // mimalloc 2.5: the page says it, and the heap it belongs to
 };
 
 // Include/internal/pycore_interp_structs.h, struct gc_stats
@@ -59,8 +67,9 @@ enum int_shape {
 
 // Include/cpython/unicodeobject.h
 enum str_shape {
-    STR_WSTR,    // 3.8 to 3.11: wstr, strings that are not ready, state with a `ready` bit
-    STR_COMPACT, // 3.12 on
+    STR_WSTR,          // 3.8 to 3.11: wstr, strings that are not ready, state with a `ready` bit
+    STR_COMPACT,       // 3.12 on
+    STR_INTERNED_BYTE, // 3.14t on: the same, `interned` is a byte of its own before the other bits
 };
 
 // Objects/codeobject.c, Objects/lnotab_notes.txt, Objects/locations.md

@@ -34,6 +34,9 @@ size_t core_fetch(void *core, mx_addr addr, void *buffer, size_t nbytes);
 // there or is another one. false when none is missing.
 bool core_missing_file(const struct core *core, char *buffer, size_t size);
 
+// A new descriptor of the file that is mapped at addr, when it is the one that was mapped; else -1.
+int core_file_open(const struct core *core, mx_addr addr);
+
 // The same memory as image_capture gives for a live process. skipped_bytes: what was dumped but is
 // cut off, writable memory that was not dumped, and constants of programs whose file does not fit.
 mx_status core_capture(struct core *core, mx_progress_fn *progress, void *progress_data,

@@ -206,6 +206,13 @@ unsigned core_file_flags(const struct core_file *file, uint64_t offset)
     return PF_R;
 }
 
+int core_file_open(const struct core *core, mx_addr addr)
+{
+    const struct core_mapping *mapping = core_mapping_find(core, addr);
+    const struct core_file *file = mapping ? &core->files.items[mapping->file] : NULL;
+    return file && file->state == CORE_FILE_FITS ? fcntl(file->fd, F_DUPFD_CLOEXEC, 0) : -1;
+}
+
 bool core_missing_file(const struct core *core, char *buffer, size_t size)
 {
     for (size_t i = 0; i < core->files.count; i++) {

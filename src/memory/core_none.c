@@ -44,6 +44,12 @@ bool core_missing_file(const struct core *core, char *buffer, size_t size)
     return false;
 }
 
+int core_file_open(const struct core *core, mx_addr addr)
+{
+    (void)core, (void)addr;
+    return -1;
+}
+
 mx_status core_capture(struct core *core, mx_progress_fn *progress, void *progress_data,
                        struct image *ret, struct mx_error *err)
 {

@@ -17,7 +17,8 @@
 #define LIMIT_HEADERS 512  // libraries have a dozen program headers, a kernel core has more
 #define LIMIT_DYNAMIC 1024 // entries of PT_DYNAMIC: 30 and one for each library it needs
 #define LIMIT_CHAIN 100000 // symbols of one hash bucket: one or two, many only in a broken table
-#define LIMIT_NAME 1024    // bytes of a symbol's name that is looked for
+#define LIMIT_SYMBOLS (1u << 20) // of one library; the largest export some 100,000
+#define LIMIT_NAME 1024          // bytes of a symbol's name that is looked for
 
 static bool read_bytes(struct memory *memory, mx_addr addr, void *ret, size_t nbytes)
 {
@@ -224,4 +225,44 @@ bool elf_image_symbol(struct memory *memory, const struct elf_image *image, cons
     if (ret_nbytes)
         *ret_nbytes = wanted.size;
     return true;
+}
+
+// How many dynamic symbols there are. DT_GNU_HASH does not say: the chain of the last bucket ends with
+// the last symbol.
+static uint32_t symbol_count(struct memory *memory, const struct elf_image *image)
+{
+    uint32_t table[4], last = 0, index, chained;
+    if (!image->gnu_hash)
+        return read_bytes(memory, image->sysv_hash, table, 2 * sizeof *table) ? table[1] : 0;
+    if (!read_bytes(memory, image->gnu_hash, table, sizeof table))
+        return 0;
+    mx_addr buckets = image->gnu_hash + sizeof table + (uint64_t)table[2] * 8;
+    for (uint32_t i = 0; i < table[0] && i < LIMIT_SYMBOLS; i++)
+        if (memory_u32(memory, buckets + 4ull * i, &index) && index > last)
+            last = index;
+    mx_addr chains = buckets + 4ull * table[0];
+    for (unsigned i = 0; last >= table[1] && i < LIMIT_CHAIN; i++, last++)
+        if (!memory_u32(memory, chains + 4ull * (last - table[1]), &chained) || chained & 1)
+            return last + 1;
+    return last;
+}
+
+bool elf_image_symbol_around(struct memory *memory, const struct elf_image *image, mx_addr addr,
+                             char *name, size_t size, uint64_t *ret_offset)
+{
+    uint32_t count = symbol_count(memory, image);
+    for (uint32_t i = 1; i < count && i < LIMIT_SYMBOLS; i++) {
+        Elf64_Sym symbol;
+        if (!read_bytes(memory, image->symtab + (uint64_t)i * sizeof symbol, &symbol,
+                        sizeof symbol))
+            return false;
+        if (ELF64_ST_TYPE(symbol.st_info) == STT_OBJECT && symbol.st_shndx != SHN_UNDEF &&
+            addr - (image->bias + symbol.st_value) < symbol.st_size &&
+            symbol.st_name < image->strtab_nbytes &&
+            memory_string(memory, image->strtab + symbol.st_name, name, size) && name[0]) {
+            *ret_offset = addr - (image->bias + symbol.st_value);
+            return true;
+        }
+    }
+    return false;
 }

@@ -25,4 +25,9 @@ mx_status elf_image_open(struct memory *memory, mx_addr base, struct elf_image *
 bool elf_image_symbol(struct memory *memory, const struct elf_image *image, const char *name,
                       mx_addr *ret, uint64_t *ret_nbytes);
 
+// The dynamic symbol of a variable that holds addr; false when there is none. The name is cut to
+// `size` bytes; *ret_offset is addr's distance from its start. O(symbols).
+bool elf_image_symbol_around(struct memory *memory, const struct elf_image *image, mx_addr addr,
+                             char *name, size_t size, uint64_t *ret_offset);
+
 #endif

@@ -24,8 +24,10 @@ size_t process_fetch(void *pid, mx_addr addr, void *buffer, size_t nbytes);
 // ---- stopping ----
 
 // Where the stack pointer is among the general registers: sys/user.h, struct user_regs_struct.
+// fs_base is what pthread_self returns there.
 #if defined(__x86_64__)
 #define STACK_POINTER_REGISTER 19
+#define THREAD_REGISTER 21
 #elif defined(__aarch64__)
 #define STACK_POINTER_REGISTER 31
 #endif
@@ -80,6 +82,25 @@ struct image {
 mx_status image_capture(int pid, mx_progress_fn *progress, void *progress_data, struct image *ret,
                         struct mx_error *err);
 void image_free(struct image *image);
+// The registers of the thread whose pthread_self is `self`, or, where that cannot be told from them,
+// with this tid; NULL when they were not seen. (Inside a container a thread knows itself by another
+// tid.) O(threads).
+static inline const struct thread_registers *image_thread(const struct image *image, uint64_t self,
+                                                          int64_t tid)
+{
+    for (size_t i = 0; i < image->register_count; i++) {
+        const struct thread_registers *thread = &image->registers[i];
+#ifdef THREAD_REGISTER
+        if (self && thread->count > THREAD_REGISTER && thread->words[THREAD_REGISTER] == self)
+            return thread;
+#else
+        (void)self;
+#endif
+        if (thread->tid == tid)
+            return thread;
+    }
+    return NULL;
+}
 // For those that make images: keeps a copy of the threads' registers.
 mx_status image_keep_registers(struct image *image, const struct thread_registers *registers,
                                size_t count, struct mx_error *err);

@@ -12,7 +12,7 @@ import sys
 import pytest
 from conftest import PROGRAM, ROOT, document, documented_keys, error_line, keys_of, output
 
-COMMANDS = ["ps", "report", "objects", "show", "refs", "audit", "lesson"]
+COMMANDS = ["ps", "report", "objects", "show", "refs", "audit", "garbage", "cycles", "lesson"]
 NO_SUCH_PID = 2**22 + 1  # over the kernel's limit
 
 

@@ -52,11 +52,7 @@ def found_interpreters() -> Dict[str, dict]:
 
 def is_supported(facts: dict) -> bool:
     version = tuple(facts["version"][:2])
-    return (
-        facts["implementation"] == "cpython"
-        and (3, 8) <= version <= (3, 15)
-        and not facts["free_threaded"]
-    )
+    return facts["implementation"] == "cpython" and (3, 8) <= version <= (3, 15)
 
 
 class Interpreter(NamedTuple):

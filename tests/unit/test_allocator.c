@@ -34,7 +34,8 @@ static void setup(uint32_t pool_nbytes)
     memset(bytes, 0, sizeof bytes);
     memory_init(&memory, NULL, NULL);
     assert_int_equal(memory_add(&memory, START, bytes, NBYTES, NULL), MX_OK);
-    assert_int_equal(allocator_init(&allocator, &memory, pool_nbytes, NULL), MX_OK);
+    struct layout layout = {.pool_nbytes = pool_nbytes};
+    assert_int_equal(allocator_init(&allocator, &memory, &layout, NULL), MX_OK);
 }
 
 static void teardown(void)

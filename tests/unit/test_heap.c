@@ -201,6 +201,26 @@ static void test_a_count_is_explained_surplus_or_deficit(void **state)
     }
 }
 
+// Its size and its first item, a count and a type, where no hash stands between them.
+static void test_a_pair_of_words_inside_a_tuple_of_classes_is_no_object(void **state)
+{
+    (void)state;
+    FOR_EACH_PROCESS
+    {
+        struct header header;
+        const struct layout *l = process.fake.l;
+        mx_addr list_type = fake_type(&process.fake, "list");
+        mx_addr tuple = fake_tuple(&process.fake, &list_type, 1);
+        mx_addr inside = tuple + (uint64_t)l->tuple_items - 8;
+        fake_word(&process.fake, inside, 1);
+        mx_heap_free(heap);
+        build();
+        assert_true(heap_check_object(heap, tuple, false, &header));
+        if (l->gc_shape != GC_WITHOUT_LISTS && inside % 16 == 0)
+            assert_false(heap_check_object(heap, inside, false, &header));
+    }
+}
+
 static void test_numbers_and_addresses_out_of_range_are_answers(void **state)
 {
     (void)state;
@@ -249,6 +269,7 @@ int main(void)
         cmocka_unit_test(test_a_local_of_a_running_frame_is_held_by_its_thread),
         cmocka_unit_test(test_threads_tell_their_frames),
         cmocka_unit_test(test_a_count_is_explained_surplus_or_deficit),
+        cmocka_unit_test(test_a_pair_of_words_inside_a_tuple_of_classes_is_no_object),
         cmocka_unit_test(test_numbers_and_addresses_out_of_range_are_answers),
         cmocka_unit_test(test_lists_frames_and_threads_in_rings_end),
     };

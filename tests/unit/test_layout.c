@@ -19,8 +19,9 @@ static void test_tables_are_in_order_of_version(void **state)
     for (size_t i = 1; i < layout_count(); i++) {
         const struct layout *before = layout_at(i - 1), *table = layout_at(i);
         bool is_later = before->version_hex < table->version_hex;
-        bool is_variant = before->version_hex == table->version_hex && !before->free_threaded;
-        assert_true(is_later || (is_variant && table->free_threaded));
+        int variant = before->debug + 2 * before->free_threaded;
+        assert_true(is_later || (before->version_hex == table->version_hex &&
+                                 variant < table->debug + 2 * table->free_threaded));
     }
 }
 
@@ -43,7 +44,7 @@ static void test_headers_have_the_known_sizes(void **state)
 static void test_numbers_of_3_11_are_those_of_its_debug_information(void **state)
 {
     (void)state;
-    const struct layout *table = layout_for(0x030b07f0, false);
+    const struct layout *table = layout_for(0x030b07f0, false, false);
     assert_non_null(table);
     assert_string_equal(table->name, "3.11.7");
     assert_int_equal(table->interp_size, 107752);
@@ -176,20 +177,20 @@ static void test_exact_version_has_its_own_table(void **state)
     (void)state;
     for (size_t i = 0; i < layout_count(); i++) {
         const struct layout *table = layout_at(i);
-        assert_ptr_equal(layout_for(table->version_hex, table->free_threaded), table);
+        assert_ptr_equal(layout_for(table->version_hex, table->free_threaded, table->debug), table);
     }
 }
 
 static void test_newer_micro_version_has_the_nearest_older_table(void **state)
 {
     (void)state;
-    assert_ptr_equal(layout_for(0x0308fff0, false), layout_for(0x030812f0, false));
+    assert_ptr_equal(layout_for(0x0308fff0, false, false), layout_for(0x030812f0, false, false));
 }
 
 static void test_older_micro_version_has_the_oldest_table_of_its_minor(void **state)
 {
     (void)state;
-    const struct layout *table = layout_for(0x030800f0, false);
+    const struct layout *table = layout_for(0x030800f0, false, false);
     assert_non_null(table);
     assert_int_equal(table->version_hex >> 16, 0x0308);
     assert_true(table->version_hex > 0x030800f0);
@@ -198,9 +199,9 @@ static void test_older_micro_version_has_the_oldest_table_of_its_minor(void **st
 static void test_unknown_minor_version_has_no_table(void **state)
 {
     (void)state;
-    assert_null(layout_for(0x030700f0, false));
-    assert_null(layout_for(0x03ff00f0, false));
-    assert_null(layout_for(0x030812f0, true));
+    assert_null(layout_for(0x030700f0, false, false));
+    assert_null(layout_for(0x03ff00f0, false, false));
+    assert_null(layout_for(0x030812f0, true, false));
 }
 
 int main(void)

@@ -1,0 +1,188 @@
+// blocks.c - every block in use: is it an object, a dead one, or memory of somebody's?
+#include "heap/blocks.h"
+
+#include "base/error.h"
+#include "base/sorted.h"
+
+// Counts up to here: what is larger in an unknown block is an address, not a count.
+#define LIMIT_UNREACHED_COUNT (1 << 20)
+// Bytes that an allocator may give above what was asked for, without splitting the block.
+#define LIMIT_SLACK 48
+#define LIMIT_HEADS 32 // bytes in front of an object in its block: GC head and pre-header
+
+struct sorting {
+    struct mx_heap *heap;
+    struct blocks *blocks;
+    bool failed;
+};
+
+// Bytes of the object in its own block, as its type and items say.
+static uint64_t object_extent(struct decoder *decoder, mx_addr addr, const struct type_info *type)
+{
+    if (type->family == FAMILY_STR)
+        return object_size(decoder, addr, type);
+    return type->basicsize + object_items(decoder, addr, type) * type->itemsize;
+}
+
+// Would an object of this type have been given a block with `left` bytes from its start on?
+static bool object_fits(struct decoder *decoder, mx_addr addr, const struct type_info *type,
+                        uint64_t left)
+{
+    uint64_t extent = object_extent(decoder, addr, type);
+    if (type->basicsize < sizeof(uint64_t[2]) || extent > left)
+        return false;
+    // pymalloc_realloc leaves what shrinks by less than a quarter where it is (Objects/obmalloc.c);
+    // values of an instance stand behind it.
+    return left - extent < LIMIT_SLACK || extent >= left / 4 * 3 ||
+           type->flags & FLAG_INLINE_VALUES;
+}
+
+// Objects/gc.c: what the collector does not track has {0, flags} in its head, what it does hangs
+// in a list.
+static bool head_makes_sense(struct decoder *decoder, mx_addr addr, const struct type_info *type)
+{
+    if (!object_is_gc(decoder, addr, type))
+        return true;
+    switch (decoder->layout->gc_shape) {
+    case GC_IN_RUNTIME:
+    case GC_IN_INTERP:
+    case GC_INCREMENTAL: {
+        mx_addr head = addr - (uint64_t)decoder->layout->gc_head_size;
+        uint64_t next = word_at(decoder, head) & ~3ull, prev = word_at(decoder, head + 8);
+        return next ? (word_at(decoder, next + 8) & ~3ull) == head : prev <= 1;
+    }
+    case GC_WITHOUT_LISTS:
+        return true;
+    }
+    return false;
+}
+
+enum candidate { CANDIDATE_NONE, CANDIDATE_DEAD, CANDIDATE_UNREACHED };
+
+// Does the block begin like an object with `offset` bytes in front of it?
+static enum candidate judge_block(struct mx_heap *heap, mx_addr block, uint64_t offset,
+                                  uint64_t nbytes, struct unreached *ret)
+{
+    struct decoder *decoder = &heap->decoder;
+    const struct layout *l = decoder->layout;
+    mx_addr addr = block + offset;
+    uint32_t index;
+    struct header header = {0};
+    if (nbytes < offset + (uint64_t)l->object_size ||
+        !mx_heap_find(heap, field_at(decoder, addr, l->object_type), &index))
+        return CANDIDATE_NONE;
+    uint32_t number = type_lookup(decoder, heap->addresses[index]);
+    if (number == NO_TYPE)
+        return CANDIDATE_NONE;
+    const struct type_info *type = decoder->types[number];
+    if (object_prefix(decoder, addr, type) != offset || !head_makes_sense(decoder, addr, type) ||
+        !object_fits(decoder, addr, type, nbytes - offset))
+        return CANDIDATE_NONE;
+    // On a free list the count is 0 or the link to the next one.
+    if (!object_header(decoder, addr, &header) || header.refcount > LIMIT_UNREACHED_COUNT)
+        return CANDIDATE_DEAD;
+    if (header.immortal)
+        return CANDIDATE_NONE;
+    *ret = (struct unreached){addr, number, header.refcount};
+    return CANDIDATE_UNREACHED;
+}
+
+static void sort_block(void *data, mx_addr addr, uint64_t nbytes)
+{
+    struct sorting *sorting = data;
+    struct blocks *blocks = sorting->blocks;
+    struct unreached unreached;
+    uint32_t index;
+    block_strip_hooks(&sorting->heap->allocator, &addr, &nbytes);
+    for (uint64_t offset = 0; offset <= LIMIT_HEADS; offset += 16)
+        if (offset < nbytes && mx_heap_find(sorting->heap, addr + offset, &index))
+            return;
+    for (uint64_t offset = 0; offset <= LIMIT_HEADS; offset += 16)
+        switch (judge_block(sorting->heap, addr, offset, nbytes, &unreached)) {
+        case CANDIDATE_NONE:
+            break;
+        case CANDIDATE_DEAD:
+            return;
+        case CANDIDATE_UNREACHED:
+            sorting->failed |= !vector_push(&blocks->unreached, unreached);
+            return;
+        }
+    sorting->failed |=
+        !vector_push(&blocks->items, ((struct block){.addr = addr, .nbytes = nbytes}));
+}
+
+// ---- the whole --------------------------------------------------------------------------------
+
+static int compare_blocks(const void *a, const void *b)
+{
+    const struct block *x = a, *y = b;
+    return x->addr < y->addr ? -1 : x->addr > y->addr;
+}
+
+static void blocks_sort(struct blocks *blocks)
+{
+    for (size_t i = 1; i < blocks->items.count; i++)
+        if (blocks->items.items[i - 1].addr > blocks->items.items[i].addr) {
+            qsort(blocks->items.items, blocks->items.count, sizeof *blocks->items.items,
+                  compare_blocks);
+            return;
+        }
+}
+
+static mx_status blocks_fill(struct mx_heap *heap, struct blocks *blocks, struct mx_error *err)
+{
+    struct sorting sorting = {heap, blocks, false};
+    mx_status status = malloc_walk_init(&heap->allocator, heap->maps, &heap->statics, &heap->stacks,
+                                        &blocks->walk, err);
+    if (status)
+        return status;
+    for (size_t i = 0; i < heap->regions.count; i++) {
+        mx_addr start = heap->regions.items[i].start, end = start + heap->regions.items[i].nbytes;
+        allocator_each_used(&heap->allocator, start, end, sort_block, &sorting);
+    }
+    malloc_each_used(&blocks->walk, 0, UINT64_MAX, sort_block, &sorting);
+    for (size_t i = 0; i < blocks->walk.runs.count; i++)
+        if (!blocks->walk.runs.items[i].complete)
+            blocks->incomplete_bytes +=
+                blocks->walk.runs.items[i].end - blocks->walk.runs.items[i].start;
+    if (sorting.failed || blocks->items.count >= UINT32_MAX)
+        return fail_no_memory(err);
+    blocks_sort(blocks);
+    return blocks_find_owners(heap, blocks, err);
+}
+
+mx_status heap_blocks(struct mx_heap *heap, const struct blocks **ret, struct mx_error *err)
+{
+    if (!heap->blocks) {
+        struct blocks *blocks = calloc(1, sizeof *blocks);
+        if (!blocks)
+            return fail_no_memory(err);
+        decoder_refill(&heap->decoder);
+        mx_status status = blocks_fill(heap, blocks, err);
+        if (status) {
+            blocks_free(blocks);
+            return status;
+        }
+        heap->blocks = blocks;
+    }
+    *ret = heap->blocks;
+    return MX_OK;
+}
+
+void blocks_free(struct blocks *blocks)
+{
+    if (!blocks)
+        return;
+    malloc_walk_fini(&blocks->walk);
+    vector_free(&blocks->items);
+    vector_free(&blocks->unreached);
+    free(blocks);
+}
+
+struct block *blocks_at(const struct blocks *blocks, mx_addr addr)
+{
+    struct block *items = blocks->items.items;
+    size_t after = sorted_upto(items, blocks->items.count, addr);
+    return after && addr - items[after - 1].addr < items[after - 1].nbytes ? &items[after - 1]
+                                                                           : NULL;
+}
