@@ -15,6 +15,7 @@ import contextlib
 import json
 import os
 import resource
+import statistics
 import subprocess
 import sys
 import tempfile
@@ -33,6 +34,19 @@ DOCUMENT = ROOT / "docs" / "benchmarks.md"
 SIZES = [10**5, 10**6, 10**7]
 REPETITIONS = {10**7: 1}  # building that heap takes longest
 DEFAULT_REPETITIONS = 3
+GIGABYTES = [1, 2, 4]  # of memory in targets that are stopped in each way
+WAYS = ["--freeze", "--fork"]
+MADV_HUGEPAGE, MADV_NOHUGEPAGE = 14, 15
+LARGE = """
+import mmap, sys
+memory = mmap.mmap(-1, int(sys.argv[1]), mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
+memory.madvise(int(sys.argv[2]))
+piece = b"x" * 1000000
+for _ in range(len(memory) // len(piece)):
+    memory.write(piece)
+print("ready", flush=True)
+sys.stdin.read()
+"""
 LIMIT_SECONDS = 1200  # for one tool on one heap
 
 
@@ -116,6 +130,47 @@ def measure_memexplorer(memexplorer: str, python: Path, size: int) -> dict[str, 
     }
 
 
+@contextlib.contextmanager
+def large_process(python: Path, nbytes: int, huge: bool) -> Iterator[subprocess.Popen[str]]:
+    """A process with so much private memory that it has written to, in small or huge pages."""
+    process = subprocess.Popen(
+        [python, "-c", LARGE, str(nbytes), str(MADV_HUGEPAGE if huge else MADV_NOHUGEPAGE)],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    try:
+        assert process.stdout
+        if process.stdout.readline() != "ready\n":
+            sys.exit("bench: a large process did not become ready")
+        yield process
+    finally:
+        process.kill()
+        process.wait()
+
+
+def measure_pause(memexplorer: str, python: Path, gigabytes: int, huge: bool) -> dict[str, Any]:
+    """How long the same process stands still in each way, in ms; medians."""
+    pauses: dict[str, Any] = {}
+    load = os.getloadavg()[0]
+    with large_process(python, gigabytes * 10**9, huge) as target:
+        for way in WAYS:
+            command = [memexplorer, "report", "--json", way, str(target.pid)]
+            runs = [json.loads(run_with_usage(command)[0])["pause_ms"] for _ in range(3)]
+            pauses[way] = statistics.median(runs)
+    return {"tool": "pause", "size": gigabytes, "huge": huge, "load": load, **pauses}
+
+
+def measure_pauses(arguments: argparse.Namespace, python: Path) -> list[dict[str, Any]]:
+    measurements = []
+    for gigabytes in arguments.gigabytes:
+        for huge in (False, True):
+            result = measure_pause(arguments.memexplorer, python, gigabytes, huge)
+            print(json.dumps(result), flush=True)
+            measurements.append(result)
+    return measurements
+
+
 def measure_inside(tool: str, python: Path, size: int) -> dict[str, Any]:
     """objgraph or pympler, run by the target in itself: it stands still for that long."""
     with heap_process(python, size) as target:
@@ -146,9 +201,15 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument(
         "--sizes",
-        type=lambda text: [int(float(word)) for word in text.split(",")],
+        type=lambda text: [int(float(word)) for word in text.split(",") if word],
         default=SIZES,
         help="numbers of objects, separated by commas",
+    )
+    parser.add_argument(
+        "--gigabytes",
+        type=lambda text: [int(word) for word in text.split(",") if word],
+        default=GIGABYTES,
+        help="of the targets whose pause is measured in each way, separated by commas",
     )
     parser.add_argument("--python", default=sys.executable, help="interpreter of the targets")
     parser.add_argument("--memexplorer", default=str(ROOT / "build" / "cli" / "memexplorer"))
@@ -157,7 +218,7 @@ def main() -> None:
 
     python = make_venv(os.path.realpath(arguments.python))
     machine = table.machine(python)
-    measurements = measure_all(arguments, python)
+    measurements = measure_all(arguments, python) + measure_pauses(arguments, python)
     with RESULTS.open("a") as results:
         for measurement in measurements:
             results.write(json.dumps({**measurement, "machine": machine}) + "\n")

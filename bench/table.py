@@ -115,6 +115,27 @@ def comparison_table(measurements: Measurements, sizes: list[int]) -> list[str]:
     return lines
 
 
+def pause_section(measurements: Measurements) -> list[str]:
+    """Pauses of the same targets, frozen and forked, with the load that they were measured at."""
+    pauses = [m for m in measurements if m["tool"] == "pause"]
+    if not pauses:
+        return []
+    lines = [
+        "## Freeze and fork\n",
+        "How long targets with so much memory of their own, all written to, stood still; medians",
+        "of three runs. Small pages are of 4 KiB, huge ones of 2 MiB. `--fork` copies page tables",
+        "instead of pages, and 40 ms per GB at most are aimed for.\n",
+        row(["memory", "pages", "--freeze", "per GB", "--fork", "per GB", "load average"]),
+        "|---|---|" + "---:|" * 5,
+    ]
+    for m in pauses:
+        cells = [f"{m['size']} GB", "huge" if m["huge"] else "small"]
+        for way in ("--freeze", "--fork"):
+            cells += [f"{m[way]:,.1f} ms", f"{m[way] / m['size']:.1f} ms"]
+        lines.append(row([*cells, f"{m['load']:.1f}"]))
+    return [*lines, ""]
+
+
 def introduction(measurements: Measurements, machine: dict[str, Any], command: str) -> str:
     repetitions: dict[int, set[int]] = {}
     for m in measurements:
@@ -135,6 +156,7 @@ sets, strings, ints and floats.
 
 
 def document(measurements: Measurements, machine: dict[str, Any], options: list[str]) -> str:
+    everything, measurements = measurements, [m for m in measurements if m["tool"] != "pause"]
     sizes = sorted({m["size"] for m in measurements})
     command = " ".join(["python bench/run.py", *options]) if options else "make bench"
     parts = [
@@ -143,6 +165,7 @@ def document(measurements: Measurements, machine: dict[str, Any], options: list[
         *explorer_table(measurements, sizes),
         "",
         AIMS,
+        *pause_section(everything),
         "## Beside what runs inside the target\n",
         *comparison_table(measurements, sizes),
         "",

@@ -193,10 +193,44 @@ static mx_status check_words(const struct request *request, struct mx_error *err
     if (!missing && request->exe && !request->core)
         return cli_fail(err, MX_BAD_ARGUMENT,
                         "--exe goes with a core file; a process says itself what it runs");
+    if (!missing && request->core && request->mode_option)
+        return cli_fail(err, MX_BAD_ARGUMENT, "%s goes with a process; a core file stands still",
+                        request->mode_option);
     if (!missing)
         return command->check ? command->check(request, err) : MX_OK;
     return cli_fail(err, MX_BAD_ARGUMENT, "%s needs %s; write: memexplorer %s %s", command->name,
                     missing, command->name, command->arguments);
+}
+
+static mx_status take_mode(struct request *request, mx_capture_mode mode, const char *option,
+                           struct mx_error *err)
+{
+    if (request->mode_option && request->mode != mode)
+        return cli_fail(err, MX_BAD_ARGUMENT, "%s and %s exclude each other; choose one",
+                        request->mode_option, option);
+    request->mode = mode;
+    request->mode_option = option;
+    return MX_OK;
+}
+
+static mx_status take_common(int key, char *text, struct request *request, struct mx_error *err)
+{
+    switch (key) {
+    case OPTION_JSON:
+        request->json = true;
+        return MX_OK;
+    case OPTION_EXE:
+        request->exe = text;
+        return MX_OK;
+    case OPTION_FREEZE:
+        return take_mode(request, MX_CAPTURE_FREEZE, "--freeze", err);
+    case OPTION_FORK:
+        return take_mode(request, MX_CAPTURE_FORK, "--fork", err);
+    case OPTION_NO_PAUSE:
+        return take_mode(request, MX_CAPTURE_NO_PAUSE, "--no-pause", err);
+    }
+    request->help = true;
+    return MX_OK;
 }
 
 static error_t parse_key(int key, char *text, struct argp_state *state)
@@ -205,14 +239,13 @@ static error_t parse_key(int key, char *text, struct argp_state *state)
     struct request *request = parsing->request;
     switch (key) {
     case OPTION_JSON:
-        request->json = true;
-        return 0;
     case OPTION_EXE:
-        request->exe = text;
-        return 0;
+    case OPTION_FREEZE:
+    case OPTION_FORK:
+    case OPTION_NO_PAUSE:
     case 'h':
-        request->help = true;
-        return 0;
+        parsing->status = take_common(key, text, request, parsing->err);
+        return parsing->status ? EINVAL : 0;
     case ARGP_KEY_ARG:
         parsing->status = take_word(parsing, text);
         return parsing->status ? EINVAL : 0;

@@ -19,6 +19,8 @@ void blind_spots_print(const struct mx_blind_spots *spots, const char *heading, 
         const char *text;
     } rows[] = {
         {spots->unreadable_bytes, true, "of memory could not be read: objects may be missing"},
+        {spots->unforked_bytes, true,
+         "not given to children (MADV_DONTFORK, MADV_WIPEONFORK): --freeze sees it"},
         {spots->undecoded_objects, false, "objects made no sense: what they refer to is not known"},
         {spots->threads_unseen, false, "threads whose registers and C stacks were not seen"},
         {spots->broken_bytes, true,
@@ -54,6 +56,7 @@ static json_t *count_json(uint64_t count)
 json_t *blind_spots_json(const struct mx_blind_spots *spots)
 {
     return json_make("unreadable_bytes", count_json(spots->unreadable_bytes),   //
+                     "unforked_bytes", count_json(spots->unforked_bytes),       //
                      "device_bytes", count_json(spots->device_bytes),           //
                      "shared_bytes", count_json(spots->shared_bytes),           //
                      "file_bytes", count_json(spots->file_bytes),               //

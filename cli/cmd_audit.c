@@ -2,7 +2,9 @@
 #include <fnmatch.h>
 #include <string.h>
 
+#include "arguments.h"
 #include "blind_spots.h"
+#include "capture.h"
 #include "command.h"
 #include "json.h"
 #include "table.h"
@@ -11,12 +13,18 @@
 static const char *wanted_type;
 static enum { FAIL_NEVER, FAIL_ON_SURPLUS, FAIL_ON_DEFICIT } fail_on;
 
-enum { OPTION_TYPE = OPTION_OWN, OPTION_FAIL_ON };
+// Of what is held by something: a large program has a thousand static variables. What is lost, or
+// given up too often, is printed whole.
+static uint64_t top = 40;
+
+enum { OPTION_TYPE = OPTION_OWN, OPTION_FAIL_ON, OPTION_TOP };
 
 static mx_status option(int key, const char *text, struct mx_error *err)
 {
     if (key == OPTION_TYPE)
         wanted_type = text;
+    else if (key == OPTION_TOP)
+        return arguments_count("--top", text, &top, err);
     else if (strcmp(text, "surplus") == 0)
         fail_on = FAIL_ON_SURPLUS;
     else if (strcmp(text, "deficit") == 0)
@@ -29,6 +37,11 @@ static mx_status option(int key, const char *text, struct mx_error *err)
 static bool is_wanted(const struct mx_finding *finding)
 {
     return !wanted_type || fnmatch(wanted_type, finding->type, 0) == 0;
+}
+
+static bool is_open(const struct mx_finding *finding)
+{
+    return mx_holder_is_lost(finding->holder) || finding->holder == MX_HOLDER_NONE;
 }
 
 static bool is_failure(const struct mx_finding *finding)
@@ -64,6 +77,7 @@ static void print_json(const mx_heap *heap, const struct mx_finding *findings, s
     const struct mx_heap_summary *summary = mx_heap_summary(heap);
     json_t *refcounts =
         json_make("explained", json_integer((json_int_t)summary->refcounts.explained), //
+                  "certain", json_integer((json_int_t)summary->refcounts.certain),     //
                   "surplus", json_integer((json_int_t)summary->refcounts.surplus),     //
                   "deficit", json_integer((json_int_t)summary->refcounts.deficit),     //
                   "immortal", json_integer((json_int_t)summary->refcounts.immortal), NULL);
@@ -82,8 +96,8 @@ static void print_json(const mx_heap *heap, const struct mx_finding *findings, s
                           "block", block_json(&findings[i]),                                 //
                           "confidence", json_text(mx_holder_confidence(findings[i].holder)), //
                           "meaning", json_text(mx_holder_meaning(findings[i].holder)), NULL));
-    json_print(json_make("refcounts", refcounts, "findings", rows, "blind_spots",
-                         blind_spots_json(spots), NULL));
+    json_print(json_make("capture", capture_json(heap), "refcounts", refcounts, "findings", rows,
+                         "blind_spots", blind_spots_json(spots), NULL));
 }
 
 static void print_meanings(const struct mx_finding *findings, size_t count)
@@ -138,15 +152,28 @@ static void print_table(const mx_heap *heap, const struct mx_finding *findings, 
            text_count(summary->objects).s);
     printf("\n");
     table_init(&table, columns, sizeof columns / sizeof *columns);
+    uint64_t held = 0;
     for (size_t i = 0; i < count; i++)
-        if (is_wanted(&findings[i]))
+        if (is_wanted(&findings[i]) && (is_open(&findings[i]) || held++ < top))
             TABLE_ADD(&table, text_count(findings[i].references).s,
                       text_count(findings[i].objects).s, mx_holder_name(findings[i].holder),
                       findings[i].type, text_address(findings[i].example).s, findings[i].where);
     table_finish(&table);
+    if (held > top)
+        printf("... %s more that something holds (--top)\n", text_count(held - top).s);
     printf("\n");
     print_meanings(findings, count);
     blind_spots_print(spots, "Not seen, or not for certain", "  ");
+    capture_print_note(heap);
+}
+
+// A script would take torn counts for bugs.
+static mx_status check(const struct request *request, struct mx_error *err)
+{
+    if (fail_on != FAIL_NEVER && request->mode == MX_CAPTURE_NO_PAUSE)
+        return cli_fail(err, MX_BAD_ARGUMENT,
+                        "--fail-on needs a view of one moment: --fork or --freeze, not --no-pause");
+    return MX_OK;
 }
 
 static mx_status run(struct request *request, struct mx_error *err)
@@ -177,7 +204,9 @@ static const struct argp_option options[] = {
     {"type", OPTION_TYPE, "TYPE", 0, "Only objects of this type; * stands for any characters", 0},
     {"fail-on", OPTION_FAIL_ON, "WHAT", 0,
      "End with exit code 1 when there is a surplus that nothing explains, or a deficit", 0},
+    {"top", OPTION_TOP, "COUNT", 0, "Print so many of those that something holds (40)", 0},
     TARGET_OPTIONS,
+    CAPTURE_OPTIONS,
     COMMON_OPTIONS};
 
 const struct command cmd_audit = {
@@ -186,12 +215,14 @@ const struct command cmd_audit = {
     .summary = "reference counts against the references found, and who holds the rest",
     .help = "For every object, the references found against the count in its header. What objects, "
             "interpreters, threads and frames do not account for is listed by who else refers to "
-            "it: a variable of a library, the state of a module, a C stack. A lost reference of "
-            "an extension stands out as held by nothing that is known.\v"
+            "it: a variable of a library by name, the state of a module, memory that native code "
+            "allocated, a C stack. A lost reference of an extension stands out as held by nothing "
+            "that is known.\v"
             "Example:\n\n"
             "  $ memexplorer audit 812 --fail-on surplus --type 'mymodule.*'\n",
     .needs = NEEDS_PID | NEEDS_TARGET | NEEDS_HEAP,
     .options = options,
     .option = option,
+    .check = check,
     .run = run,
 };

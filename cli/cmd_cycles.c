@@ -34,6 +34,7 @@ static const struct argp_option options[] = {
     {"limit", OPTION_LIMIT, "COUNT", 0,
      "Print so many kinds of cycles at most, 0 for all (50; with --json all)", 0},
     TARGET_OPTIONS,
+    CAPTURE_OPTIONS,
     COMMON_OPTIONS};
 
 const struct command cmd_cycles = {

@@ -8,6 +8,7 @@
 
 #include "arguments.h"
 #include "blind_spots.h"
+#include "capture.h"
 #include "command.h"
 #include "json.h"
 #include "output.h"
@@ -193,6 +194,9 @@ static mx_status run(struct request *request, struct mx_error *err)
     if (table) {
         table_finish(&printer.table);
         print_left(left, printer.printed);
+        capture_print_note(request->heap);
+    } else {
+        capture_warn(request->heap);
     }
     json_decref(printer.record);
     blind_spots_warn(request->heap);
@@ -210,6 +214,7 @@ static const struct argp_option options[] = {
      "address, size, refcount or type; sizes and counts from the biggest down", 0},
     {"csv", OPTION_CSV, NULL, 0, "Print CSV with a line of names (RFC 4180)", 0},
     TARGET_OPTIONS,
+    CAPTURE_OPTIONS,
     COMMON_OPTIONS};
 
 const struct command cmd_objects = {

@@ -6,6 +6,7 @@
 
 #include "arguments.h"
 #include "blind_spots.h"
+#include "capture.h"
 #include "command.h"
 #include "output.h"
 #include "report.h"
@@ -43,9 +44,9 @@ static void print_target(const struct mx_target_info *target)
 {
     const struct mx_process *process = &target->process;
     char *cmdline = text_clean(process->cmdline);
-    printf("%sCPython %s%s%s, pid %d, user %s, %s ", output_style(STYLE_HEADING), process->python,
-           target->free_threaded ? " free-threaded" : "", output_style(STYLE_PLAIN), process->pid,
-           process->user, text_size(process->rss_bytes).s);
+    printf("%sCPython %s%s%s%s, pid %d, user %s, %s ", output_style(STYLE_HEADING), process->python,
+           target->free_threaded ? " free-threaded" : "", target->debug ? " debug build" : "",
+           output_style(STYLE_PLAIN), process->pid, process->user, text_size(process->rss_bytes).s);
     if (target->from_core)
         puts("in a core file");
     else
@@ -54,6 +55,12 @@ static void print_target(const struct mx_target_info *target)
     size_t nbytes = columns ? text_fit(cmdline, columns) : strlen(cmdline);
     printf("%.*s\n", (int)nbytes, cmdline);
     free(cmdline);
+    if (target->other_pythons) {
+        char *library = text_clean(target->library);
+        printf("One of %d CPythons in this process, the one in %s\n", target->other_pythons + 1,
+               library);
+        free(library);
+    }
     if (!target->layout_verified)
         printf("%sLayout not verified: no table was made from this build; it was read with the "
                "nearest.%s\n",
@@ -64,8 +71,13 @@ static void print_totals(const struct mx_heap_summary *summary)
 {
     printf("\n%s objects, %s references, %s\n", text_count(summary->objects).s,
            text_count(summary->references).s, text_size(summary->bytes).s);
-    printf("stood still for %s, %s copied, walked in %s\n", text_milliseconds(summary->pause_ns).s,
-           text_size(summary->copied_bytes).s, text_milliseconds(summary->walk_ns).s);
+    if (summary->mode == MX_CAPTURE_NO_PAUSE)
+        fputs("read as it ran", stdout);
+    else
+        printf("stood still for %s%s", text_milliseconds(summary->pause_ns).s,
+               summary->mode == MX_CAPTURE_FORK ? " to fork" : "");
+    printf(", %s copied, walked in %s\n", text_size(summary->copied_bytes).s,
+           text_milliseconds(summary->walk_ns).s);
 }
 
 static void print_types(const mx_heap *heap, enum type_order order, const char *heading)
@@ -101,7 +113,7 @@ static void print_refcounts(const struct mx_heap_summary *summary)
            text_count(summary->refcounts.immortal).s);
 }
 
-static void print_gc(const struct mx_heap_summary *summary)
+static void print_gc(const struct mx_heap_summary *summary, bool free_threaded)
 {
     static const struct column columns[] = {
         {"GENERATION", false}, {"OBJECTS", true},   {"COUNT", true},        {"THRESHOLD", true},
@@ -111,6 +123,8 @@ static void print_gc(const struct mx_heap_summary *summary)
              summary->gc_enabled ? "enabled" : "disabled",
              summary->gc_collecting ? ", collecting just now" : "");
     print_heading(heading);
+    if (free_threaded)
+        printf("  Free-threaded: there is one generation, which every collection looks at\n");
     struct table table;
     table_init(&table, columns, sizeof columns / sizeof *columns);
     for (int i = 0; i < MX_PERMANENT_GENERATION; i++) {
@@ -213,15 +227,17 @@ static mx_status run(struct request *request, struct mx_error *err)
     print_types(heap, TYPES_BY_BYTES, "Types by bytes");
     print_types(heap, TYPES_BY_COUNT, "Types by count");
     print_refcounts(summary);
-    print_gc(summary);
+    print_gc(summary, mx_heap_target(heap)->free_threaded);
     print_threads(heap);
     blind_spots_print(&spots, "Not seen, or not for certain", "  ");
+    capture_print_note(heap);
     return MX_OK;
 }
 
 static const struct argp_option options[] = {
     {"top", OPTION_OWN, "COUNT", 0, "Print so many types in each list (10)", 0},
     TARGET_OPTIONS,
+    CAPTURE_OPTIONS,
     COMMON_OPTIONS};
 
 const struct command cmd_report = {
@@ -231,7 +247,8 @@ const struct command cmd_report = {
     .help =
         "A process in one screen: what it is, its objects, references and bytes, the types that "
         "take the most, what its threads do, the cycle collector, and whether every reference "
-        "count is explained. The process stands still while its memory is copied.\v"
+        "count is explained. The process stands still while its memory is copied; with --fork for "
+        "milliseconds only, with --no-pause not at all.\v"
         "Example:\n\n"
         "  $ memexplorer report 812\n"
         "  CPython 3.11.7, pid 812, user www, 48.2 MiB resident, up 3d 04h\n"

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "blind_spots.h"
+#include "capture.h"
 #include "command.h"
 #include "json.h"
 #include "output.h"
@@ -49,7 +50,7 @@ static const char *generation_text(const struct mx_object *object)
     static const char *const names[] = {"generation 0", "generation 1", "generation 2",
                                         "permanent generation (gc.freeze)"};
     bool known = object->generation >= 0 && object->generation <= MX_PERMANENT_GENERATION;
-    return known ? names[object->generation] : "generation not known";
+    return known ? names[object->generation] : "in no generation that is known";
 }
 
 static json_t *generation_json(const struct mx_object *object)
@@ -134,6 +135,7 @@ static mx_status print_json(const mx_heap *heap, const struct subject *subject,
     if (!status && !list.status)
         status = mx_heap_referrers(heap, subject->index, add_referrer_json, &list, err);
     json_stream_close(&stream, ']');
+    json_stream_add(&stream, "capture", capture_json(heap));
     json_stream_close(&stream, '}');
     return status ? status : list.status;
 }
@@ -262,12 +264,16 @@ static mx_status run(struct request *request, struct mx_error *err)
         return print_json(heap, &subject, err);
     print_facts(&subject);
     status = print_list(heap, subject.index, false, err);
-    return status ? status : print_list(heap, subject.index, true, err);
+    if (!status)
+        status = print_list(heap, subject.index, true, err);
+    capture_print_note(heap);
+    return status;
 }
 
 static const struct argp_option options[] = {
     {"all", OPTION_OWN, NULL, 0, "Print every reference, not the first 50 of each list", 0},
     TARGET_OPTIONS,
+    CAPTURE_OPTIONS,
     COMMON_OPTIONS};
 
 const struct command cmd_show = {

@@ -27,6 +27,8 @@ struct request {
     size_t address_count;
     const char *word;
     bool json, help;
+    mx_capture_mode mode;
+    const char *mode_option; // the option that chose it, NULL when none did
     mx_target *target;
     mx_heap *heap;
     int exit_code; // that of a program which the command ran
@@ -48,6 +50,9 @@ struct command {
 
 #define OPTION_JSON 0x100
 #define OPTION_EXE 0x101
+#define OPTION_FREEZE 0x102
+#define OPTION_FORK 0x103
+#define OPTION_NO_PAUSE 0x104
 #define OPTION_OWN 0x200 // first key for the options that have no letter
 #define COMMON_OPTIONS                                                                             \
     {"json", OPTION_JSON, NULL, 0, "Print JSON (docs/json.md)", -1},                               \
@@ -63,6 +68,27 @@ struct command {
             "With a core file in place of PID: the program or library that it was written by, "    \
             "when that is not at its place any more",                                              \
             -2                                                                                     \
+    }
+
+// For commands that capture a heap, between the two.
+#define CAPTURE_OPTIONS                                                                            \
+    {"freeze",                                                                                     \
+     OPTION_FREEZE,                                                                                \
+     NULL,                                                                                         \
+     0,                                                                                            \
+     "Stop the process, copy its memory, let it go on (the default)",                              \
+     -2},                                                                                          \
+        {"fork",                                                                                   \
+         OPTION_FORK,                                                                              \
+         NULL,                                                                                     \
+         0,                                                                                        \
+         "Stop it for milliseconds only: one of its threads is made to fork, and the child is "    \
+         "copied and ended. Until then each page that the process writes to takes memory once "    \
+         "more",                                                                                   \
+         -2},                                                                                      \
+    {                                                                                              \
+        "no-pause", OPTION_NO_PAUSE, NULL, 0,                                                      \
+            "Do not stop it: what is read is of different moments, and may not fit together", -2   \
     }
 
 extern const struct command cmd_ps, cmd_refs, cmd_show, cmd_objects, cmd_report, cmd_audit,

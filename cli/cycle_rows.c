@@ -3,6 +3,7 @@
 
 #include <stdio.h>
 
+#include "capture.h"
 #include "json.h"
 #include "output.h"
 #include "selection.h"
@@ -74,6 +75,7 @@ static void print_json(const mx_heap *heap, const mx_cycles *cycles, const struc
         json_stream_add(&stream, "enabled", json_boolean(mx_heap_summary(heap)->gc_enabled));
     }
     json_stream_add(&stream, "collecting", json_boolean(totals->collecting));
+    json_stream_add(&stream, "capture", capture_json(heap));
     json_stream_open(&stream, "groups", '[');
     for (size_t i = 0; i < count && (!rows->limit || printed < rows->limit); i++) {
         if (!is_wanted(rows, &groups[i]))
@@ -192,4 +194,5 @@ void cycle_rows_print(const mx_heap *heap, const mx_cycles *cycles, const struct
     }
     print_totals(heap, cycles, rows->garbage);
     print_table(cycles, &chosen);
+    capture_print_note(heap);
 }

@@ -98,7 +98,8 @@ static mx_status supply_needs(struct request *request, struct mx_error *err)
         return status;
     struct progress progress;
     progress_init(&progress);
-    struct mx_capture_options options = {.progress = progress_show, .progress_data = &progress};
+    struct mx_capture_options options = {
+        .progress = progress_show, .progress_data = &progress, .mode = request->mode};
     status = mx_heap_capture(request->target, &options, &request->heap, err);
     progress_clear(&progress);
     return status;

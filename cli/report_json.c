@@ -2,6 +2,7 @@
 #include <stdlib.h>
 
 #include "blind_spots.h"
+#include "capture.h"
 #include "command.h"
 #include "json.h"
 #include "report.h"
@@ -22,6 +23,9 @@ static json_t *target_json(const struct mx_target_info *target)
                      "executable", json_text(process->executable),                            //
                      "uptime_seconds", json_seconds(process->uptime_seconds),                 //
                      "free_threaded", json_boolean(target->free_threaded),                    //
+                     "debug", json_boolean(target->debug),                                    //
+                     "library", json_text(target->library),                                   //
+                     "other_pythons", json_integer(target->other_pythons),                    //
                      "layout_verified", json_boolean(target->layout_verified),                //
                      "from_core", json_boolean(target->from_core), NULL);
 }
@@ -67,6 +71,7 @@ static json_t *threads_json(const mx_heap *heap)
 static json_t *refcounts_json(const struct mx_heap_summary *summary)
 {
     return json_make("explained", count_json(summary->refcounts.explained), //
+                     "certain", count_json(summary->refcounts.certain),     //
                      "surplus", count_json(summary->refcounts.surplus),     //
                      "deficit", count_json(summary->refcounts.deficit),     //
                      "immortal", count_json(summary->refcounts.immortal), NULL);
@@ -103,6 +108,7 @@ void report_print_json(const mx_heap *heap, const struct mx_blind_spots *spots)
                          "threads", threads_json(heap),                       //
                          "refcounts", refcounts_json(summary),                //
                          "gc", gc_json(summary),                              //
+                         "capture", capture_json(heap),                       //
                          "pause_ms", json_milliseconds(summary->pause_ns),    //
                          "walk_ms", json_milliseconds(summary->walk_ns),      //
                          "copied_bytes", count_json(summary->copied_bytes),   //

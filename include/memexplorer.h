@@ -96,6 +96,9 @@ struct mx_target_info {
     char implementation[16]; // "cpython"
     uint32_t version_hex;    // PY_VERSION_HEX of the target
     bool free_threaded;
+    bool debug;           // configured with --with-pydebug
+    char library[256];    // the file that CPython is in: the executable, or a library
+    int other_pythons;    // initialised in the same process, and not looked at
     bool layout_verified; // false: a newer version, explored with the nearest known layout
     bool from_core;       // rss_bytes is what was dumped; the uptime is not known, and 0
 };
@@ -126,13 +129,16 @@ MX_EXPORT void mx_target_free(mx_target *target);
 
 struct mx_object {
     mx_addr address;
-    bool alive;       // judged by header, type and the allocator's bookkeeping
-    bool immortal;    // the count is a mark, not a number
-    int64_t refcount; // what the header says; 0 when not alive, -1 when immortal
-    uint64_t size;    // what sys.getsizeof says, GC header included; 0 when not alive
-    bool tracked;     // by the cycle collector
-    int generation;   // 0 to 2, MX_PERMANENT_GENERATION, or MX_NO_GENERATION when not tracked or
-                      // not known (mx_refs does not look for it)
+    bool alive;    // judged by header, type and the allocator's bookkeeping
+    bool immortal; // the count is a mark, not a number
+    int64_t
+        refcount;   // what the header says; 0 when not alive, -1 when immortal. Free-threaded: all
+                    // counts merged; 0, too, when only stacks that do not count keep it alive
+    uint64_t size;  // what sys.getsizeof says, GC header included; 0 when not alive
+    bool tracked;   // by the cycle collector
+    int generation; // 0 to 2, MX_PERMANENT_GENERATION, or MX_NO_GENERATION when not tracked,
+                    // in a free-threaded build, which has no others than the permanent one, or
+                    // not known (mx_refs does not look for it)
     mx_addr type_address;
     char type[256];    // "module.qualname", "builtins.list"; "" when not alive
     char preview[256]; // the value as Python prints it, cut; UTF-8; "" when not alive
@@ -151,13 +157,33 @@ typedef struct mx_heap mx_heap;
 // `done` and `total` count what `phase` ("copying", "walking", ...) says; called now and then.
 typedef void mx_progress_fn(const char *phase, uint64_t done, uint64_t total, void *data);
 
+// How the memory of a live process is read.
+typedef enum mx_capture_mode {
+    // It stands still while its memory is copied: 0.2 s a GB. All of one moment.
+    MX_CAPTURE_FREEZE,
+    // It stands still for a copy-on-write child to be made, which one of its threads is made to fork and
+    // which is copied and ended afterwards: 40 ms a GB at most. All of one moment. Until then, each page
+    // that the target writes to takes memory once more. No byte of the target's memory is written;
+    // the registers of one thread are changed for the time of a system call, and given back.
+    // MX_UNSUPPORTED, with the reason, where that is not safe or not possible. This process has a child
+    // process of its own meanwhile, and gets SIGCHLD for it.
+    MX_CAPTURE_FORK,
+    // It is never stopped: every page is of another moment. Objects may be missing or half made, counts
+    // may not fit (a deficit says nothing), and C stacks and registers are not looked at.
+    MX_CAPTURE_NO_PAUSE,
+} mx_capture_mode;
+// "freeze", "fork", "no pause"; stable, as in JSON.
+MX_EXPORT const char *mx_capture_mode_name(mx_capture_mode mode);
+
+// {0} is MX_CAPTURE_FREEZE without progress.
 struct mx_capture_options {
     mx_progress_fn *progress; // may be NULL
     void *progress_data;
+    mx_capture_mode mode; // for a core file MX_CAPTURE_FREEZE, else MX_BAD_ARGUMENT
 };
 
-// Stops the target, copies its memory, lets it go on, then finds every object. `options` may be
-// NULL. The heap does not need the target any more. O(bytes copied + references).
+// Copies the target's memory, then finds every object. `options` may be NULL. The heap does not need
+// the target any more. O(bytes copied + references).
 MX_EXPORT mx_status mx_heap_capture(mx_target *target, const struct mx_capture_options *options,
                                     mx_heap **ret, struct mx_error *err);
 MX_EXPORT void mx_heap_free(mx_heap *heap);
@@ -175,12 +201,14 @@ struct mx_heap_summary {
     uint64_t bytes;      // sum of the objects' sizes
     struct {
         uint64_t explained; // owned references found equal the count
+        uint64_t certain;   // of those: without any word that may be a reference or not
         uint64_t surplus;   // the header says more than were found
         uint64_t deficit;   // the header says fewer
         uint64_t immortal;
     } refcounts;
     bool gc_enabled, gc_collecting;
-    struct mx_generation generations[4];  // 0, 1, 2, permanent
+    struct mx_generation generations[4];  // 0, 1, 2, permanent; free-threaded: all objects in 0
+    mx_capture_mode mode;                 // how its memory was read; of a core, MX_CAPTURE_FREEZE
     uint64_t pause_ns;                    // how long the target was stopped
     uint64_t copied_bytes, skipped_bytes; // skipped: mapped and writable, but could not be read
     uint64_t walk_ns;                     // finding the objects, counting the references
@@ -302,10 +330,11 @@ MX_EXPORT const char *mx_holder_confidence(mx_holder holder);
 // What an answer about this heap cannot know.
 struct mx_blind_spots {
     uint64_t
-        unreadable_bytes;  // of private memory that should have been copied: objects may be missing
-    uint64_t device_bytes; // mapped devices, never read
-    uint64_t shared_bytes; // memory shared with other processes, not copied
-    uint64_t file_bytes;   // mappings of large files, of which the process changed nothing
+        unreadable_bytes; // of private memory that should have been copied: objects may be missing
+    uint64_t unforked_bytes;    // MX_CAPTURE_FORK: of mappings that it does not give to children
+    uint64_t device_bytes;      // mapped devices, never read
+    uint64_t shared_bytes;      // memory shared with other processes, not copied
+    uint64_t file_bytes;        // mappings of large files, of which the process changed nothing
     uint64_t undecoded_objects; // whose contents made no sense: what they refer to is not known
     uint64_t scanned_types;     // C types that nobody described: their structs were looked through
     uint64_t scanned_objects;   // for words that may be references. Instances of them.

@@ -109,12 +109,25 @@ BORROWED_IN_OBJECTS = [
     r".*weaklist",
     r".*_weakreflist",
     r"wr_(object|prev|next)",  # Objects/weakrefobject.c
-    r"(prev|next)",  # Modules/_functoolsmodule.c, lru_list_elem
+    r"(prev|next)",  # Modules/_functoolsmodule.c, lru_list_elem; Modules/_sqlite/cache.h
     r"one",  # Objects/enumobject.c, 3.10 on
     r"(.*\b)?_spec_cache\..*",  # Python/specialize.c
     r"f_gen",  # Objects/genobject.c, to 3.10
     r"md_def",  # static, or held by what made it
-    r"view\.obj",  # Objects/memoryobject.c: a copy of what the managed buffer owns
+    # Objects/memoryobject.c: a copy of what the managed buffer owns
+    r"PyMemoryViewObject\.view\.obj",
+    r"_PyExecutorObject\.vm_data\..*",  # Python/optimizer.c: the code, executors before and after
+    r"localdummyobject\.localdict",  # Modules/_threadmodule.c says "Borrowed!"
+    r"PyHamtIterator\.hi_iter\..*",  # Python/hamt.c: nodes of the tree that hi_obj owns
+    # Objects/stringlib/unicode_format.h, SubString_init: parts of the string that the object owns
+    r"fieldnameiterobject\.it_field\..*",
+    r"formatteriterobject\.it_markup\..*",
+    # Modules/_pickle.c: "borrowed reference to self", where persistent_id is a method
+    r"(PicklerObject|UnpicklerObject)\.pers_func_self",
+    # Modules/_sqlite/connection.h to 3.10: "Exception objects: borrowed refs."; cache.c: the cache
+    # lets go of the connection, which would be a cycle
+    r"pysqlite_Connection\.\w*(Error|Warning)",
+    r"pysqlite_Cache\.factory",
     r"var_cached",  # Python/context.c
     r"placeholder",  # Modules/_functoolsmodule.c
 ]
@@ -134,8 +147,153 @@ SKIPPED = {
     "PyGenObject": {"gi_iframe", "gi_origin_or_finalizer"},
     "PyCoroObject": {"cr_iframe"},
     "PyAsyncGenObject": {"ag_iframe"},
-    # Modules/itertoolsmodule.c: slots from numread on are not initialised.
-    "teedataobject": {"values"},
+    # Told of in BEHIND.
+    "teedataobject": {"values"},  # slots from numread on are not initialised
+    "TemplateObject": {"items"},
+    "pysqlite_Cache": {"first", "last"},
+    "_PyExecutorObject": {"exits"},
+}
+
+# What objects own outside their struct, and what of it is in the struct but not for all to see:
+# label, path, and how. A path is read like C: `a->b` follows a pointer, `a[n].b` are n of them, n
+# is a number in the object, reached in the same way, or an enumerator. `*` are all members.
+# "[]" labels an item by its number. A shape other than an array has names of members in its last
+# place: ("chain", next), ("tree", left, right), ("ring", first, capacity), ("capsule", name),
+# ("tagged",): a pointer with its lowest bit set.
+BEHIND: dict[str, list[tuple[str, ...] | tuple[str, str, tuple[str, ...]]]] = {
+    # Modules/_elementtree.c; JOIN_OBJ: text and tail may be lists of pieces, and say so by a bit
+    "ElementObject": [
+        (".attrib", "extra->attrib"),
+        ("[]", "extra->children[extra->length]"),
+        (".text", "text", ("tagged",)),
+        (".tail", "tail", ("tagged",)),
+    ],
+    "ElementIterObject": [(" parent", "parent_stack[parent_stack_used].parent")],
+    "xmlparseobject": [(" handler", "handlers[_DummyDecl]")],  # Modules/pyexpat.c
+    "PicklerObject": [(" memo key", "memo->mt_table[memo->mt_allocated].me_key")],
+    "UnpicklerObject": [(" memo", "memo[memo_size]")],
+    "Pdata": [("[]", "data[ob_base.ob_size]")],
+    "simplequeueobject": [
+        ("[]", "buf.items[buf.num_items]", ("ring", "buf.get_idx", "buf.items_cap"))
+    ],
+    "teedataobject": [("[]", "values[numread]")],
+    "TemplateObject": [("[]", "items[ob_base.ob_size].literal")],  # Modules/_sre/sre.h
+    "PyZoneInfo_ZoneInfo": [(" .*", "_ttinfos[num_ttinfos].*")],
+    "pysqlite_Connection": [
+        (" trace callback .*", "trace_ctx->*"),
+        (" progress handler .*", "progress_ctx->*"),
+        (" authorizer .*", "authorizer_ctx->*"),
+    ],
+    "pysqlite_Cache": [("[]", "first", ("chain", "next"))],  # to 3.10: owns its nodes
+    "PyCapsule": [("[]", "pointer", ("capsule", "name"))],
+    "tokenizeriterobject": [(" tokenizer .*", "tok->*")],
+    "ProfilerObject": [
+        (" profiled", "profilerEntries->userObj", ("tree", "left", "right")),
+    ],
+    "PyCodeObject": [(" executor", "co_executors->executors[co_executors->size]")],
+    "_PyExecutorObject": [(" exit", "exits[exit_count].executor")],
+}
+
+# What the tree of Modules/rotatingtree.h is made of, by the struct that has it at its start.
+NODES = {("ProfilerObject", "profilerEntries"): "ProfilerEntry"}
+
+# Structs without an object's header, which a type's instances have behind those of its base.
+APPENDED = {"StgInfo"}  # Modules/_ctypes/ctypes.h, 3.13 on
+
+# Module -> its state's struct, in any version. A module has one where m_size is the struct's size.
+MODULE_STATES: dict[str, str] = {
+    "_abc": "_abcmodule_state",
+    "_asyncio": "asyncio_state",
+    "_bisect": "bisect_state",
+    "_blake2": "Blake2State",
+    "_bz2": "_bz2_state",
+    "_codecs_cn": "_cjk_mod_state",
+    "_codecs_hk": "_cjk_mod_state",
+    "_codecs_iso2022": "_cjk_mod_state",
+    "_codecs_jp": "_cjk_mod_state",
+    "_codecs_kr": "_cjk_mod_state",
+    "_codecs_tw": "_cjk_mod_state",
+    "_collections": "collections_state",
+    "_csv": "_csvstate",
+    "_ctypes": "ctypes_state",
+    "_curses": "cursesmodule_state",
+    "_curses_panel": "_curses_panel_state _curses_panelstate",
+    "_datetime": "datetime_state",
+    "_dbm": "_dbm_state",
+    "_decimal": "decimal_state",
+    "_elementtree": "elementtreestate",
+    "_functools": "_functools_state",
+    "_gdbm": "_gdbm_state",
+    "_hashlib": "_hashlibstate",
+    "_hmac": "hmacmodule_state",
+    "_interpchannels": "module_state",
+    "_interpqueues": "module_state",
+    "_interpreters": "module_state",
+    "_io": "_PyIO_State",
+    "_json": "_jsonmodulestate",
+    "_locale": "_locale_state",
+    "_lsprof": "_lsprof_state",
+    "_lzma": "_lzma_state",
+    "_md5": "MD5State",
+    "_multibytecodec": "module_state _multibytecodec_state",
+    "_operator": "_operator_state",
+    "_pickle": "PickleState",
+    "_posixsubprocess": "_posixsubprocessstate",
+    "_queue": "simplequeue_state",
+    "_random": "_randomstate",
+    "_remote_debugging": "RemoteDebuggingState",
+    "_sha1": "SHA1State",
+    "_sha2": "sha2_state",
+    "_sha256": "_sha256_state",
+    "_sha3": "SHA3State",
+    "_sha512": "SHA512State",
+    "_signal": "_signal_module_state",
+    "_socket": "_socket_state",
+    "_sqlite3": "pysqlite_state",
+    "_sre": "_sremodulestate",
+    "_ssl": "_sslmodulestate",
+    "_struct": "_structmodulestate",
+    "_thread": "thread_module_state",
+    "_tokenize": "tokenize_state",
+    "_xxinterpchannels": "module_state",
+    "_xxsubinterpreters": "module_state",
+    "_zoneinfo": "zoneinfo_state",
+    "_zstd": "_zstd_state",
+    "array": "array_state",
+    "audioop": "audioop_state",
+    "binascii": "binascii_state",
+    "grp": "grpmodulestate",
+    "itertools": "itertools_state",
+    "math": "math_module_state",
+    "mmap": "mmap_state",
+    "nis": "nis_state",
+    "posix": "_posixstate",
+    "pwd": "pwdmodulestate",
+    "pyexpat": "pyexpat_state",
+    "readline": "readlinestate",
+    "resource": "resourcemodulestate",
+    "select": "_selectstate",
+    "spwd": "spwdmodulestate",
+    "termios": "termiosmodulestate",
+    "time": "time_module_state",
+    "unicodedata": "unicodedatastate",
+    "zlib": "zlibstate _zlibstate",
+}
+
+# What a module's state holds without counting it, by "struct.member", and in which versions below.
+BORROWED_IN_MODULE_STATES: dict[str, Version] = {
+    # Modules/binascii.c, PyInit_binascii: PyModule_AddObject took the reference
+    r"binascii_state\..*": (3, 9),
+    r"asyncio_state\.cached_running_\w+": (4, 0),  # Modules/_asynciomodule.c: "Borrowed reference"
+}
+
+# The same as BEHIND, for the state of a module.
+BEHIND_STATES: dict[str, list[tuple[str, ...] | tuple[str, str, tuple[str, ...]]]] = {
+    # Modules/_zoneinfo.c, 3.12 on
+    "zoneinfo_state": [
+        (" cached key", "ZONEINFO_STRONG_CACHE->key", ("chain", "next")),
+        (" cached zone", "ZONEINFO_STRONG_CACHE->zone", ("chain", "next")),
+    ],
 }
 
 # Pointers to void that are to objects.
@@ -284,7 +442,7 @@ OBJECTS: dict[str, str] = {
     "defdictobject": "collections.defaultdict",
     "dequeiterobject": "collections._deque_iterator collections._deque_reverse_iterator"
     " _collections._deque_iterator _collections._deque_reverse_iterator",
-    "tuplegetterobject": "collections._tuplegetter _collections._tuplegetter",
+    "_tuplegetterobject tuplegetterobject": "collections._tuplegetter _collections._tuplegetter",
     "_PyDictViewObject": "dict_keys dict_values dict_items odict_keys odict_values odict_items",
     "dictiterobject": "dict_keyiterator dict_valueiterator dict_itemiterator"
     " dict_reversekeyiterator dict_reversevalueiterator dict_reverseitemiterator",
@@ -364,9 +522,153 @@ OBJECTS: dict[str, str] = {
     "paramspecobject": "typing.ParamSpec",
     "paramspecattrobject": "typing.ParamSpecArgs typing.ParamSpecKwargs",
     "typealiasobject": "typing.TypeAliasType",
+    "constevaluatorobject": "_typing._ConstEvaluator",
+    "interpolationobject": "string.templatelib.Interpolation",
+    "templateobject": "string.templatelib.Template",
+    "templateiterobject": "string.templatelib.TemplateIter",
+    # the interpreter's own
+    "PyCapsule": "PyCapsule",
+    "PyModuleDef": "moduledef",
+    "encoding_map": "EncodingMap",
+    "PyFrameLocalsProxyObject": "FrameLocalsProxy",
+    "_PyInstructionSequence": "InstructionSequence",
+    "interpid": "InterpreterID",
+    "bufferwrapper _PyBufferWrapper": "_buffer_wrapper",
+    "fieldnameiterobject": "fieldnameiterator",
+    "formatteriterobject": "formatteriterator",
+    "PyHamtNode_Array": "hamt_array_node",
+    "PyHamtNode_Bitmap": "hamt_bitmap_node",
+    "PyHamtNode_Collision": "hamt_collision_node",
+    "PyHamtIterator": "items keys values",
+    "PyLazyImportObject": "lazy_import",
+    "lineiterator": "line_iterator",
+    "positionsiterator": "positions_iterator",
+    "PyPickleBufferObject": "pickle.PickleBuffer",
+    "_PyRangeIterObject rangeiterobject": "range_iterator",
+    "sentinelobject": "sentinel",
+    "PyStdPrinter_Object": "stderrprinter",
+    "PySTEntryObject _symtable_entry": "symtable entry",
+    "_PyLegacyEventHandler": "sys.legacy_event_handler",
+    "_PyExecutorObject": "uop_executor",
+    "PyST_Object": "parser.st",
+    "_abc_data": "_abc._abc_data _abc_data",
+    "AST_object": "ast.AST _ast.AST",
+    # _ctypes
+    "PyCArgObject": "CArgObject _ctypes.CArgObject",
+    "StgDictObject": "StgDict",
+    "StgInfo": "_ctypes.CType_Type",
+    "CFieldObject": "_ctypes.CField ctypes.CField",
+    "PyCFuncPtrObject": "_ctypes.CFuncPtr _ctypes.PyCFuncPtr",
+    "CThunkObject": "_ctypes.CThunkObject",
+    "DictRemoverObject": "_ctypes.DictRemover",
+    "StructParamObject": "_ctypes.StructParam_Type",
+    "CDataObject": "_ctypes._CData",
+    # compression, hashes, random numbers
+    "BZ2Compressor": "_bz2.BZ2Compressor",
+    "BZ2Decompressor": "_bz2.BZ2Decompressor",
+    "Compressor": "_lzma.LZMACompressor",
+    "Decompressor": "_lzma.LZMADecompressor",
+    "compobject": "zlib.Compress zlib.Decompress",
+    "ZlibDecompressor": "zlib._ZlibDecompressor",
+    "ZstdCompressor": "compression.zstd.ZstdCompressor",
+    "ZstdDecompressor": "compression.zstd.ZstdDecompressor",
+    "ZstdDict": "compression.zstd.ZstdDict",
+    "EVPobject HASHobject": "_hashlib.HASH",
+    "HMACobject": "_hashlib.HMAC",
+    "HMACObject": "_hmac.HMAC",
+    "Blake2Object BLAKE2bObject": "_blake2.blake2b",
+    "Blake2Object BLAKE2sObject": "_blake2.blake2s",
+    "MD5object": "_md5.md5",
+    "SHA1object": "_sha1.sha1",
+    "SHA256object": "_sha2.SHA224Type _sha2.SHA256Type",
+    "SHA512object": "_sha2.SHA384Type _sha2.SHA512Type",
+    "SHAobject": "_sha256.sha224 _sha256.sha256 _sha512.sha384 _sha512.sha512",
+    "SHA3object": "_sha3.sha3_224 _sha3.sha3_256 _sha3.sha3_384 _sha3.sha3_512"
+    " _sha3.shake_128 _sha3.shake_256",
+    "RandomObject": "_random.Random",
+    # text and data formats
+    "DialectObj": "_csv.Dialect",
+    "ReaderObj": "_csv.reader",
+    "WriterObj": "_csv.writer",
+    "PyEncoderObject": "_json.Encoder",
+    "PyScannerObject": "_json.Scanner",
+    "PicklerObject": "_pickle.Pickler",
+    "UnpicklerObject": "_pickle.Unpickler",
+    "PicklerMemoProxyObject": "_pickle.PicklerMemoProxy",
+    "UnpicklerMemoProxyObject": "_pickle.UnpicklerMemoProxy",
+    "Pdata": "_pickle.Pdata",
+    "PyStructObject": "_struct.Struct Struct",
+    "unpackiterobject": "_struct.unpack_iterator unpack_iterator",
+    "TemplateObject": "_sre.SRE_Template",
+    "tokenizeriterobject": "_tokenize.TokenizerIter",
+    "ElementObject": "xml.etree.ElementTree.Element",
+    "ElementIterObject": "_elementtree._element_iterator",
+    "TreeBuilderObject": "xml.etree.ElementTree.TreeBuilder",
+    "XMLParserObject": "xml.etree.ElementTree.XMLParser",
+    "xmlparseobject": "pyexpat.xmlparser",
+    "MultibyteCodecObject": "_multibytecodec.MultibyteCodec MultibyteCodec",
+    "MultibyteIncrementalEncoderObject": "_multibytecodec.MultibyteIncrementalEncoder"
+    " MultibyteIncrementalEncoder",
+    "MultibyteIncrementalDecoderObject": "_multibytecodec.MultibyteIncrementalDecoder"
+    " MultibyteIncrementalDecoder",
+    "MultibyteStreamReaderObject": "_multibytecodec.MultibyteStreamReader MultibyteStreamReader",
+    "MultibyteStreamWriterObject": "_multibytecodec.MultibyteStreamWriter MultibyteStreamWriter",
+    "PreviousDBVersion": "unicodedata.UCD",
+    "GraphemeBreakIterator": "unicodedata.GraphemeBreakIterator",
+    "SegmentObject Segment": "unicodedata.Segment",
+    # dates, numbers
+    "PyDateTime_TimeZone": "datetime.timezone",
+    "PyZoneInfo_ZoneInfo": "zoneinfo.ZoneInfo",
+    "PyDecContextObject": "decimal.Context",
+    "PyDecContextManagerObject": "decimal.ContextManager",
+    "PyDecSignalDictObject": "decimal.SignalDictMixin",
+    # the operating system
+    "PyCursesWindowObject": "_curses.window",
+    "PyCursesPanelObject": "_curses_panel.panel",
+    "dbmobject": "_dbm.dbm",
+    "gdbmobject": "_gdbm.gdbm",
+    "DirEntry": "posix.DirEntry",
+    "ScandirIterator": "posix.ScandirIterator",
+    "Py_statx_result": "os.statx_result",
+    "pyEpoll_Object": "select.epoll",
+    "pollObject": "select.poll",
+    "PySocketSockObject": "_socket.socket",
+    "PySSLCertificate": "_ssl.Certificate",
+    "PySSLMemoryBIO": "_ssl.MemoryBIO",
+    "PySSLSession": "_ssl.SSLSession _ssl.Session",
+    "PySSLContext": "_ssl._SSLContext",
+    "PySSLSocket": "_ssl._SSLSocket",
+    "oss_audio_t": "ossaudiodev.oss_audio_device",
+    "oss_mixer_t": "ossaudiodev.oss_mixer_device",
+    # databases, profilers, threads, interpreters
+    "pysqlite_Blob": "sqlite3.Blob",
+    "pysqlite_Cache": "sqlite3.Cache",
+    "pysqlite_Connection": "sqlite3.Connection",
+    "pysqlite_Cursor": "sqlite3.Cursor",
+    "pysqlite_Node": "sqlite3.Node sqlite3Node",
+    "pysqlite_Row": "sqlite3.Row",
+    "pysqlite_Statement": "sqlite3.Statement",
+    "ProfilerObject": "_lsprof.Profiler",
+    "rlockobject": "_thread.RLock",
+    "lockobject": "_thread.lock",
+    "PyThreadHandleObject ThreadHandleObject": "_thread._ThreadHandle",
+    "SemLockObject": "_multiprocessing.SemLock",
+    "simplequeueobject": "_queue.SimpleQueue",
+    "TaskStepMethWrapper": "TaskStepMethWrapper _asyncio.TaskStepMethWrapper",
+    "TaskWakeupMethWrapper": "TaskWakeupMethWrapper",
+    "PyRunningLoopHolder": "_RunningLoopHolder",
+    "iobase": "_io._IOBase",
+    "bytesiobuf": "_io._BytesIOBuffer",
+    "channelid": "_interpchannels.ChannelID _xxinterpchannels.ChannelID"
+    " _xxsubinterpreters.ChannelID",
+    "xibufferview": "_interpreters.CrossInterpreterBufferView",
+    "RemoteUnwinderObject": "_remote_debugging.RemoteUnwinder",
+    "GCMonitorObject": "_remote_debugging.GCMonitor",
+    "BinaryReaderObject": "_remote_debugging.BinaryReader",
+    "BinaryWriterObject": "_remote_debugging.BinaryWriter",
 }
 
-# Modules to import, so that the interpreter knows the types above.
-MODULES = "asyncio _asyncio array collections contextvars functools io itertools operator re typing"
-# Extension modules whose own debug information has structs of OBJECTS.
-EXTENSIONS = ["_asyncio", "_ctypes"]
+# Modules that are no part of what programs use, or do something when they are imported.
+NOT_IMPORTED = r"_test.*|_xxtestfuzz|_ctypes_test|xxlimited.*|xxsubtype|antigravity|this|_tkinter"
+# Modules written in Python that make types, or import the C module under the name that it gives.
+MODULES = "asyncio collections contextvars functools typing ctypes decimal sqlite3 ssl"

@@ -7,13 +7,12 @@
 //
 // Include/object.h, Include/refcount.h; Include/internal/pycore_object.h and pycore_gc.h;
 // Objects/object.c, _PyObject_SetDeferredRefcount.
-#include "decode/decoder.h"
+#include "decode/counts.h"
 
 // A count that no real object reaches: 2^40 references fill 8 TiB.
 #define LIMIT_REFCOUNT (1ll << 40)
 #define LIMIT_FLAGS 16           // ob_flags has four bits: Include/refcount.h, pycore_object.h
 #define DEFERRED (INT64_MAX / 8) // _Py_REF_DEFERRED
-#define GC_DEFERRED 64           // _PyGC_BITS_DEFERRED
 #define LIMIT_COUNTS (1u << 24)  // objects of which threads keep counts
 
 static bool biased_decode(const struct layout *layout, const uint8_t *bytes, int64_t mark,
@@ -25,7 +24,7 @@ static bool biased_decode(const struct layout *layout, const uint8_t *bytes, int
     memcpy(&shared, bytes + layout->object_ref_shared, sizeof shared);
     int64_t stored = (int64_t)local + (shared >> 2); // the low bits say who may change it
     ret->immortal = local == UINT32_MAX;             // _Py_IMMORTAL_REFCNT_LOCAL
-    ret->deferred = !ret->immortal && bytes[layout->object_gc_bits] & GC_DEFERRED;
+    ret->deferred = !ret->immortal && bytes[layout->object_gc_bits] & GC_BIT_DEFERRED;
     ret->refcount = stored - (ret->deferred ? mark : 0);
     // One that only deferred references keep alive has a count of 0 but for the mark.
     return stored > 0 && ret->refcount < LIMIT_REFCOUNT && ret->refcount > -LIMIT_REFCOUNT;

@@ -9,6 +9,7 @@
 #define MX_DECODE_DECODER_H
 
 #include "base/map.h"
+#include "decode/text.h"
 #include "layout/layout.h"
 #include "memory/memory.h"
 
@@ -98,9 +99,10 @@ struct type_info {
     uint32_t hidden_items;  // type_hidden_items
     uint32_t word_count;
     struct scan_word *words;
-    mx_addr cached_keys; // ht_cached_keys, for the values of instances
-    int sizer;           // of a type with a __sizeof__ of its own, or NO_SIZER
-    int extension;       // of a type with references outside its struct, or NO_EXTENSION
+    mx_addr cached_keys;                // ht_cached_keys, for the values of instances
+    int sizer;                          // of a type with a __sizeof__ of its own, or NO_SIZER
+    const struct layout_object *behind; // of a type with references outside its struct, or NULL
+    bool ndarray;                       // numpy.ndarray or derived from it: numpy.c
     bool gc, preheader, heap;
     bool hides_items;  // tp_traverse does not report what extension_visit tells
     bool counts_items; // its items are numbers, though as wide as pointers
@@ -126,6 +128,10 @@ struct decoder {
     uint64_t word_count;              // of all types' words
     mx_addr interned[LIMIT_INTERNED]; // the dicts of interned strings, one for each heap
     int interned_count;
+    // Bytes of the block of memory in use that starts exactly at addr; 0 when none does, or when no
+    // allocator can tell. NULL: nobody can.
+    uint64_t (*block_nbytes)(void *data, mx_addr addr);
+    void *block_data;
     struct map thread_counts; // object -> references, two's complement: decoder_add_count
 };
 
@@ -200,22 +206,6 @@ struct header {
 // The header at addr: false when it is not that of a live object (unreadable, count not positive,
 // no type). Says nothing of the allocator's opinion.
 bool object_header(struct decoder *decoder, mx_addr addr, struct header *ret);
-// The count in the header whose bytes these are, but for what threads keep: fills refcount, immortal
-// and deferred; false when it is not that of a live object.
-bool refcount_decode(const struct layout *layout, const uint8_t *bytes, struct header *ret);
-
-// Free-threaded, from 3.14 on: threads keep counts of some deferred objects for themselves. Adds
-// references that one of them has to the object at addr; object_header then tells the sum.
-void decoder_add_count(struct decoder *decoder, mx_addr addr, int64_t references);
-int64_t decoder_thread_count(const struct decoder *decoder, mx_addr addr);
-
-#define PLAIN_HEADER 16 // bytes of the object header in builds with the GIL
-
-// ob_gc_bits of free-threaded builds, Include/internal/pycore_gc.h
-#define GC_BIT_TRACKED 1
-#define GC_BIT_FINALIZED 2
-#define GC_BIT_FROZEN 8
-
 // PyObject_IS_GC: static type objects are not, though `type` is a GC type.
 bool object_is_gc(struct decoder *decoder, mx_addr addr, const struct type_info *type);
 bool object_is_tracked(struct decoder *decoder, mx_addr addr, const struct type_info *type);
@@ -240,19 +230,21 @@ enum hold {
 };
 
 enum edge_kind {
-    EDGE_ITEM,      // [detail]
-    EDGE_SET_ITEM,  // member of a set
-    EDGE_KEY,       // key of a dict: detail is its position
-    EDGE_VALUE,     // ['key']: detail is the key's address
-    EDGE_ATTRIBUTE, // .name: detail is the name's address
-    EDGE_MEMBER,    // detail is a struct scan_word *
-    EDGE_NAMED,     // detail is a const char *
-    EDGE_LOCAL,     // local x: detail is the name's address
-    EDGE_CLOSURE,   // closure x
-    EDGE_STACK,     // value stack, detail is the position
-    EDGE_STATE,     // word of a module's C state, detail is the offset
-    EDGE_STATIC,    // word of a library's data, detail is the address
-    EDGE_NATIVE,    // word of a thread's C stack, or 0 for one of its registers
+    EDGE_ITEM,         // [detail]
+    EDGE_SET_ITEM,     // member of a set
+    EDGE_KEY,          // key of a dict: detail is its position
+    EDGE_VALUE,        // ['key']: detail is the key's address
+    EDGE_ATTRIBUTE,    // .name: detail is the name's address
+    EDGE_MEMBER,       // detail is a struct scan_word *
+    EDGE_NAMED,        // detail is a const char *
+    EDGE_LOCAL,        // local x: detail is the name's address
+    EDGE_CLOSURE,      // closure x
+    EDGE_STACK,        // value stack, detail is the position
+    EDGE_STATE,        // word of a module's C state, detail is the offset
+    EDGE_STATE_MEMBER, // the same, with a name: detail is a const struct layout_member *
+    EDGE_STATIC,       // word of a library's data, detail is the address
+    EDGE_NATIVE,       // word of a thread's C stack, or 0 for one of its registers
+    EDGE_BLOCK,        // word of a block that an object owns, detail is the offset in it
 };
 
 struct edge {
@@ -263,12 +255,17 @@ struct edge {
     bool certain; // false: the word may be a number that looks like an address
 };
 
+enum claim_kind {
+    CLAIM_TYPE_KEYS, // the keys that instances share, owned: by their class, when that still has them,
+    CLAIM_KEYS,      // else by the first instance met
+    CLAIM_BLOCK,     // a block that nobody described
+};
+
 struct visitor {
     void (*edge)(struct visitor *visitor, struct edge edge);
-    // Called before the keys of a table that instances share: true when this visitor has to be
-    // given its keys as owned, once for each table, by its class when that still has it
-    // (`by_type`), else by the first instance met. NULL: never.
-    bool (*claim_keys)(struct visitor *visitor, mx_addr keys, bool by_type);
+    // Called before memory that several objects may point to: true when this visitor has to be told
+    // what it refers to, once for each. NULL: never.
+    bool (*claim)(struct visitor *visitor, mx_addr memory, enum claim_kind kind);
 };
 
 static inline void emit(struct visitor *visitor, mx_addr to, enum edge_kind kind, enum hold hold,
@@ -301,13 +298,21 @@ bool code_visit(struct decoder *decoder, mx_addr addr, struct visitor *visitor);
 bool lru_cache_visit(struct decoder *decoder, mx_addr addr, struct visitor *visitor);
 bool frame_visit(struct decoder *decoder, mx_addr addr, struct visitor *visitor);
 bool generator_visit(struct decoder *decoder, mx_addr addr, struct visitor *visitor);
-// C types of the standard library that keep references outside their struct.
-#define NO_EXTENSION (-1)
-int type_extension(const struct decoder *decoder, const char *type_name, uint32_t basicsize);
-bool extension_visit(struct decoder *decoder, mx_addr addr, const struct type_info *type,
-                     struct visitor *visitor);
+// What an object, or a module's state, of the standard library keeps outside its struct.
+bool behind_visit(struct decoder *decoder, mx_addr addr, const struct layout_object *object,
+                  struct visitor *visitor);
 bool instance_visit(struct decoder *decoder, mx_addr addr, const struct type_info *type,
                     struct visitor *visitor);
+
+// ---- memory that nobody described -------------------------------------------------------------
+
+// A word of a C struct that may refer to an object, or to a block of memory whose words may.
+void possible_visit(struct decoder *decoder, struct edge edge, struct visitor *visitor);
+// The str or bytes whose characters stand at this address, or 0.
+mx_addr object_of_characters(struct decoder *decoder, mx_addr addr);
+// C structs of NumPy: their members by the name of the type, or NULL.
+const struct layout_object *numpy_members(const struct layout *layout, const char *type_name);
+bool ndarray_visit(struct decoder *decoder, mx_addr addr, struct visitor *visitor);
 
 // ---- dicts ------------------------------------------------------------------------------------
 
@@ -359,24 +364,11 @@ int code_line(struct decoder *decoder, mx_addr code, int64_t lasti);
 
 // ---- text -------------------------------------------------------------------------------------
 
-// Text being built in a fixed buffer: what does not fit is dropped at a character's border and
-// `full` is set. Always ends by NUL.
-struct text {
-    char *buffer;
-    size_t nbytes, used;
-    bool full;
-};
-void text_init(struct text *text, char *buffer, size_t nbytes);
-__attribute__((format(printf, 2, 3))) void text_add(struct text *text, const char *format, ...);
-// At most `most` bytes of the UTF-8, cut at a character's border.
-void text_add_cut(struct text *text, const char *utf8, size_t most);
-void text_add_char(struct text *text, uint32_t code_point);
-// Adds UTF-8 from anywhere: control characters and invalid bytes come out as \\n, \\xNN.
-void text_add_escaped(struct text *text, const char *bytes);
-
 // The str object's value as UTF-8 into buffer, cut; false when it is no readable str.
 bool str_value(struct decoder *decoder, mx_addr addr, char *buffer, size_t nbytes);
 bool str_equals(struct decoder *decoder, mx_addr addr, const char *ascii);
+// A str whose characters stand behind its header, one byte each.
+bool str_is_ascii(struct decoder *decoder, mx_addr addr);
 // 0 not interned, 1 mortal, 2 immortal (pycore_unicodeobject.h, SSTATE_*).
 int str_interned(struct decoder *decoder, mx_addr addr);
 uint64_t str_size(struct decoder *decoder, mx_addr addr, const struct type_info *type);

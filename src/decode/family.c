@@ -70,27 +70,6 @@ static const struct {
     {"BaseException", FAMILY_EXCEPTION, COVER_WORDS},
 };
 
-// Words of structs that are private to a C file and not owned: offsets from the start of an object
-// whose header has PLAIN_HEADER bytes, the same in 3.8 to 3.13.
-static const struct {
-    const char *type_name;
-    int32_t first, last; // below 0: from the end of the struct
-} NOT_OWNED[] = {
-    {"functools._lru_list_elem", 16, 24},     // prev, next: _functoolsmodule.c, lru_list_elem
-    {"functools._lru_cache_wrapper", 16, 24}, // root.prev, root.next: lru_cache_visit
-    {"functools._lru_cache_wrapper", 40, 48}, // root.key, root.result, never set
-    {"sqlite3.Cache", 32, 48},                // factory, the connection; first, last
-    {"sqlite3.Node", 40, 48},                 // prev, next
-    {"sqlite3Node", 40, 48},                  // the same to 3.9
-    {"sqlite3.Connection", -80, -8},          // the exceptions, which the module owns
-    {"_ctypes._CData", 16, 16},               // b_ptr: memory that b_objects keeps alive
-    {"_ctypes._CData", 72, 88},               // b_value: C data
-    {"_thread._localdummy", 16, 16},          // localdict: _threadmodule.c says "Borrowed!"
-    {"items", 24, 256},                       // Python/hamt.c, PyHamtIterator: where it stands,
-    {"keys", 24, 256},                        // partly uninitialised
-    {"values", 24, 256},
-};
-
 // What is known of a base class while a type is classified.
 struct base {
     mx_addr addr;
@@ -98,7 +77,14 @@ struct base {
     int32_t weaklistoffset;
     bool heap;
     char name[128];
+    const struct layout_object *object; // of a C type that the layout knows
 };
+
+// A class made by Python code has a plain name; a C type has a dot in it or is static.
+static bool base_is_from_c(const struct base *base)
+{
+    return !base->heap || strchr(base->name, '.');
+}
 
 static bool base_read(struct decoder *decoder, mx_addr addr, struct base *ret)
 {
@@ -112,14 +98,15 @@ static bool base_read(struct decoder *decoder, mx_addr addr, struct base *ret)
     ret->basicsize = (uint32_t)basicsize;
     ret->weaklistoffset = (int32_t)field_at(decoder, addr, l->type_weaklistoffset);
     ret->heap = field_at(decoder, addr, l->type_flags) & FLAG_HEAPTYPE;
-    return memory_string(decoder->memory, field_at(decoder, addr, l->type_name), ret->name,
-                         sizeof ret->name);
-}
-
-// A class made by Python code has a plain name; a C type has a dot in it or is static.
-static bool base_is_from_c(const struct base *base)
-{
-    return !base->heap || strchr(base->name, '.');
+    ret->object = NULL;
+    if (!memory_string(decoder->memory, field_at(decoder, addr, l->type_name), ret->name,
+                       sizeof ret->name))
+        return false;
+    if (base_is_from_c(ret))
+        ret->object = layout_object_find(l, ret->name, ret->basicsize);
+    if (base_is_from_c(ret) && !ret->object)
+        ret->object = numpy_members(l, ret->name);
+    return true;
 }
 
 // Words of all types together: types lie over each other in nonsense, and each claims a large struct.
@@ -137,25 +124,6 @@ static void word_push(struct decoder *decoder, struct type_info *info, uint32_t 
     *capacity = (uint32_t)wanted;
     info->words[info->word_count++] = word;
     decoder->word_count++;
-}
-
-static bool is_between(const struct layout *layout, const struct base *base, uint32_t offset,
-                       int32_t first, int32_t last)
-{
-    int32_t more = layout->object_size - PLAIN_HEADER;
-    int32_t at = (int32_t)offset - (first < 0 ? (int32_t)base->basicsize : more);
-    return at >= first && at <= last;
-}
-
-static bool is_not_owned(const struct layout *layout, const struct base *base, uint32_t offset)
-{
-    if (!base_is_from_c(base))
-        return false;
-    for (size_t i = 0; i < sizeof NOT_OWNED / sizeof NOT_OWNED[0]; i++)
-        if (is_between(layout, base, offset, NOT_OWNED[i].first, NOT_OWNED[i].last) &&
-            strcmp(NOT_OWNED[i].type_name, base->name) == 0)
-            return true;
-    return false;
 }
 
 // Type codes of PyMemberDef that mean a PyObject pointer (Include/descrobject.h).
@@ -184,9 +152,12 @@ static mx_addr member_name(struct decoder *decoder, mx_addr type, uint32_t offse
 
 static const struct layout_member *named_member(const struct layout_object *object, uint32_t offset)
 {
-    for (size_t i = 0; object && i < object->member_count; i++)
-        if (object->members[i].offset == offset)
-            return &object->members[i];
+    for (size_t i = 0; object && i < object->member_count; i++) {
+        const struct layout_member *member = &object->members[i];
+        uint32_t behind = offset - member->offset; // large when it is in front
+        if (behind / member->stride < member->count && behind % member->stride == 0)
+            return member;
+    }
     return NULL;
 }
 
@@ -210,17 +181,16 @@ static bool is_hidden(struct decoder *decoder, const struct type_info *info,
 static void words_add(struct decoder *decoder, struct type_info *info, uint32_t *capacity,
                       const struct base *base, uint32_t from, uint32_t to)
 {
-    const struct layout_object *object =
-        base_is_from_c(base) ? layout_object_members(decoder->layout, base->name) : NULL;
+    const struct layout_object *object = base->object;
     // From 3.11 on frames and generators have items, but no ob_size in front of their members.
     if (object && from == (uint32_t)decoder->layout->var_size + 8)
         from = (uint32_t)decoder->layout->object_size;
     for (uint32_t offset = (from + 7) & ~7u; offset + 8 <= to; offset += 8) {
         const struct layout_member *member = named_member(object, offset);
         if ((int32_t)offset == info->weaklistoffset || (int32_t)offset == info->dictoffset ||
-            is_not_owned(decoder->layout, base, offset) || (object && !member))
+            (object && !member))
             continue;
-        mx_addr name = member ? 0 : member_name(decoder, base->addr, offset);
+        mx_addr name = member_name(decoder, base->addr, offset);
         bool certain = member || (name && !base_is_from_c(base));
         enum hold hold = !certain ? HOLD_POSSIBLE // it may never have been initialised
                          : member && !member->owned ? HOLD_BORROWED
@@ -296,7 +266,8 @@ bool type_classify(struct decoder *decoder, struct type_info *info)
     uint32_t to = info->basicsize; // where the words end that no derived class has listed
     struct base bases[2];
     info->sizer = NO_SIZER;
-    info->extension = NO_EXTENSION;
+    info->behind = NULL;
+    info->ndarray = false;
     if (!base_read(decoder, info->addr, &bases[0]))
         return false;
     for (int depth = 0; depth < LIMIT_BASES; depth++) {
@@ -310,10 +281,11 @@ bool type_classify(struct decoder *decoder, struct type_info *info)
             info->sizer = type_sizer(base->name);
             info->family_nbytes = info->sizer == NO_SIZER ? 0 : base->basicsize;
         }
-        if (info->extension == NO_EXTENSION && base_is_from_c(base)) {
-            info->extension = type_extension(decoder, base->name, base->basicsize);
-            info->hides_items = layout_hides(decoder->version_hex, base->name, NULL, HIDDEN_BEHIND);
-        }
+        info->ndarray |= base_is_from_c(base) && strcmp(base->name, "numpy.ndarray") == 0;
+        if (!info->behind && base->object && base->object->behind_count)
+            info->behind = base->object;
+        info->hides_items |= base_is_from_c(base) &&
+                             layout_hides(decoder->version_hex, base->name, NULL, HIDDEN_BEHIND);
         if (family >= 0) {
             info->family = FAMILIES[family].family;
             info->family_nbytes = base->basicsize;
@@ -323,7 +295,8 @@ bool type_classify(struct decoder *decoder, struct type_info *info)
             break;
         }
         bool last = !base_read(decoder, field_at(decoder, base->addr, l->type_base), next);
-        uint32_t from = last || next->basicsize < head ? head : next->basicsize;
+        // A table has the whole struct. A C type need not start with the struct of its base: _io's.
+        uint32_t from = last || next->basicsize < head || base->object ? head : next->basicsize;
         words_add(decoder, info, &capacity, base, from, to);
         if (last)
             break;

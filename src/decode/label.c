@@ -35,14 +35,25 @@ static void add_key(struct decoder *decoder, mx_addr key, struct text *text)
     text_add(text, "]");
 }
 
+// "a_array[]" is an array: which of its pointers it is stands between the brackets.
+static void add_member_name(const struct layout_member *member, uint32_t offset, struct text *text)
+{
+    const char *brackets = member->count > 1 ? strstr(member->name, "[]") : NULL;
+    if (brackets)
+        text_add(text, ".%.*s[%u]%s", (int)(brackets - member->name), member->name,
+                 (offset - member->offset) / member->stride, brackets + 2);
+    else
+        text_add(text, ".%s", member->name);
+}
+
 static void add_member(struct decoder *decoder, const struct scan_word *word, struct text *text)
 {
     char name[120];
-    if (word->member) {
-        text_add(text, ".%s", word->member->name);
-    } else if (word->name && memory_string(decoder->memory, word->name, name, sizeof name)) {
+    if (word->name && memory_string(decoder->memory, word->name, name, sizeof name)) {
         text_add(text, ".");
         text_add_escaped(text, name);
+    } else if (word->member) {
+        add_member_name(word->member, word->offset, text);
     } else {
         text_add(text, " word +0x%x", word->offset);
     }
@@ -86,11 +97,18 @@ void edge_label(struct decoder *decoder, const struct edge *edge, char *buffer, 
     case EDGE_STATE:
         text_add(&text, "module state +0x%llx", (unsigned long long)edge->detail);
         break;
+    case EDGE_STATE_MEMBER:
+        text_add(&text, "module state .%s",
+                 ((const struct layout_member *)(uintptr_t)edge->detail)->name);
+        break;
     case EDGE_NATIVE:
         if (edge->detail)
             text_add(&text, "C stack 0x%llx", (unsigned long long)edge->detail);
         else
             text_add(&text, "register");
+        break;
+    case EDGE_BLOCK:
+        text_add(&text, "its memory +0x%llx", (unsigned long long)edge->detail);
         break;
     case EDGE_STATIC:
         text_add(&text, "static 0x%llx", (unsigned long long)edge->detail);

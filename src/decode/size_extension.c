@@ -95,11 +95,12 @@ static uint64_t unpickler_extra(struct decoder *decoder, mx_addr fields)
 { // stack, memo, memo_size, memo_len, one or two (to 3.12) of persistent_load, Py_buffer buffer,
     // input_buffer, input_line, 3 lengths, 5 methods, encoding, errors, marks, num_marks, marks_size
     const struct type_info *type = type_of(decoder, fields);
-    // To 3.13.0 the struct has 272 bytes at most; then came `running` at its end, then two lengths.
-    uint64_t after = type->family_nbytes > 272 ? 56 : 48;
-    uint64_t lengths = type->family_nbytes > 280 ? 5 : 3;
-    mx_addr tail = fields + type->family_nbytes - 16 - after; // encoding
-    mx_addr line = tail - 48 - 8 * lengths;                   // input_line
+    // To 3.13.0 the fields have 256 bytes at most; then came `running` at their end, then two lengths.
+    uint64_t nbytes = type->family_nbytes - (uint64_t)decoder->layout->object_size;
+    uint64_t after = nbytes > 256 ? 56 : 48;
+    uint64_t lengths = nbytes > 264 ? 5 : 3;
+    mx_addr tail = fields + nbytes - after; // encoding
+    mx_addr line = tail - 48 - 8 * lengths; // input_line
     return 8 * word_at(decoder, fields + 16) +
            (word_at(decoder, tail + 16) ? 8 * word_at(decoder, tail + 32) : 0) +
            string_nbytes(decoder, word_at(decoder, line)) +

@@ -26,6 +26,15 @@ static bool is_named(const struct edge *edge, const char *name)
     return edge->kind == EDGE_NAMED && strcmp((const char *)(uintptr_t)edge->detail, name) == 0;
 }
 
+// The edge comes from behind a pointer of the struct: it has a name of the type's layout.
+static bool is_behind(const struct type_info *type, const struct edge *edge)
+{
+    for (size_t i = 0; type->behind && i < type->behind->behind_count; i++)
+        if (type->behind->behind[i].name == (const char *)(uintptr_t)edge->detail)
+            return true;
+    return false;
+}
+
 // The value is never behind a word that was not initialised, and borrowed ones are frames' alone:
 // Include/internal/pycore_stackref.h, Python/gc.c, _PyGC_VisitStackRef.
 static bool hold_is_reported(const struct edge *edge)
@@ -51,10 +60,12 @@ static bool is_reported(const struct traverser *traverser, const struct edge *ed
     case EDGE_MEMBER:
         return !((const struct scan_word *)(uintptr_t)edge->detail)->hidden;
     case EDGE_ITEM:
-        return traverser->type->extension == NO_EXTENSION || !traverser->type->hides_items;
+        return !traverser->type->behind || !traverser->type->hides_items;
     case EDGE_NAMED:
         if (traverser->type->family == FAMILY_TYPE)
             return !is_named(edge, ".__slots__") && !is_named(edge, ".__subclasses__");
+        if (traverser->type->hides_items && is_behind(traverser->type, edge))
+            return false;
         return !traverser->own_values || !is_named(edge, ".__dict__");
     case EDGE_SET_ITEM:
     case EDGE_KEY:
@@ -64,7 +75,11 @@ static bool is_reported(const struct traverser *traverser, const struct edge *ed
     case EDGE_CLOSURE:
     case EDGE_STACK:
     case EDGE_STATE:
+    case EDGE_BLOCK:
         return true;
+    case EDGE_STATE_MEMBER:
+        return !layout_hides(traverser->decoder->version_hex, "module",
+                             ((const struct layout_member *)(uintptr_t)edge->detail)->name, 0);
     case EDGE_STATIC:
     case EDGE_NATIVE:
         return false;
@@ -121,10 +136,10 @@ static void report(struct visitor *visitor, struct edge edge)
     traverser->outer->edge(traverser->outer, edge);
 }
 
-static bool claim_for(struct visitor *visitor, mx_addr keys, bool by_type)
+static bool claim_for(struct visitor *visitor, mx_addr memory, enum claim_kind kind)
 {
     struct visitor *outer = ((struct traverser *)visitor)->outer;
-    return outer->claim_keys && outer->claim_keys(outer, keys, by_type);
+    return outer->claim && outer->claim(outer, memory, kind);
 }
 
 // ---- values inside their instance -------------------------------------------------------------

@@ -7,7 +7,6 @@
 #include "decode/decoder.h"
 
 #define LIMIT_CONDITIONS 32 // of decimal: there are nine signals and five conditions
-#define LIMIT_ZONES 64      // Modules/_zoneinfo.c, ZONEINFO_STRONG_CACHE_MAX_SIZE is 8
 
 static void named(struct decoder *decoder, mx_addr addr, int32_t offset, const char *name,
                   enum hold hold, struct visitor *visitor)
@@ -24,7 +23,7 @@ static void heap_type_visit(struct decoder *decoder, mx_addr addr, struct visito
     named(decoder, addr, l->heaptype_module, ".ht_module", HOLD_OWNED, visitor);
     mx_addr keys = field_at(decoder, addr, l->heaptype_cached_keys);
     struct table table;
-    if (!keys || !visitor->claim_keys || !visitor->claim_keys(visitor, keys, true) ||
+    if (!keys || !visitor->claim || !visitor->claim(visitor, keys, CLAIM_TYPE_KEYS) ||
         !table_open(decoder, keys, 0, &table))
         return;
     uint64_t given = decoder_take(decoder, table.entry_count);
@@ -56,6 +55,9 @@ bool type_visit(struct decoder *decoder, mx_addr addr, struct visitor *visitor)
         named(decoder, addr, l->type_subclasses, ".__subclasses__", HOLD_OWNED, visitor);
     if (heap)
         heap_type_visit(decoder, addr, visitor);
+    else // tp_doc, which follows tp_flags (Include/cpython/object.h)
+        emit(visitor, object_of_characters(decoder, field_at(decoder, addr, l->type_flags + 8)),
+             EDGE_NAMED, HOLD_POSSIBLE, (uint64_t)(uintptr_t) ".__doc__");
     return true;
 }
 
@@ -86,25 +88,6 @@ static void atexit_visit(struct decoder *decoder, mx_addr module, mx_addr def, m
     }
 }
 
-// 3.12 on: the time zones used last, in a list of {next, prev, key, zone} that owns keys and zones
-// (Modules/_zoneinfo.c, StrongCacheNode). It hangs on one word of the module's state.
-static void zoneinfo_cache_visit(struct decoder *decoder, mx_addr node, struct visitor *visitor)
-{
-    struct header key, zone;
-    mx_addr previous = 0;
-    for (int i = 0; node && node % 8 == 0 && i < LIMIT_ZONES; i++) {
-        if (word_at(decoder, node + 8) != previous ||
-            !object_header(decoder, word_at(decoder, node + 16), &key) ||
-            !object_header(decoder, word_at(decoder, node + 24), &zone) ||
-            !type_inherits(decoder, zone.type, "zoneinfo.ZoneInfo"))
-            return;
-        named(decoder, node, 16, " cached key", HOLD_OWNED, visitor);
-        named(decoder, node, 24, " cached zone", HOLD_OWNED, visitor);
-        previous = node;
-        node = word_at(decoder, node);
-    }
-}
-
 // 3.13 on: what the signals of decimal raise is in two arrays {name, full name, flag, exception},
 // each ended by a NULL name; the second one's first exception is borrowed from the first array
 // (Modules/_decimal/_decimal.c, decimal_state).
@@ -119,6 +102,35 @@ static void decimal_visit(struct decoder *decoder, mx_addr state, struct visitor
             named(decoder, at, CONDITION - 8, " signal",
                   borrowed && i == 0 ? HOLD_BORROWED : HOLD_OWNED, visitor);
     }
+}
+
+// The state's table, by m_name or, where a module has no definition (3.15), by its own name.
+static const struct layout_object *state_table(struct decoder *decoder, mx_addr module, mx_addr def,
+                                               uint64_t nbytes)
+{
+    const struct layout *l = decoder->layout;
+    char name[64] = "";
+    bool known =
+        def ? memory_string(decoder->memory, field_at(decoder, def, l->module_def_name), name,
+                            sizeof name)
+            : str_value(decoder, field_at(decoder, module, l->module_name), name, sizeof name);
+    return known ? layout_module_state_find(l, name, (uint32_t)nbytes) : NULL;
+}
+
+static void state_members_visit(struct decoder *decoder, mx_addr state,
+                                const struct layout_object *table, struct visitor *visitor)
+{
+    for (size_t i = 0; i < table->member_count; i++) {
+        const struct layout_member *member = &table->members[i];
+        uint64_t given = decoder_take(decoder, member->count);
+        for (uint64_t k = 0; k < given; k++) {
+            mx_addr to = word_at(decoder, state + member->offset + k * member->stride);
+            if (to % 8 == 0)
+                emit(visitor, to, EDGE_STATE_MEMBER, member->owned ? HOLD_OWNED : HOLD_BORROWED,
+                     (uint64_t)(uintptr_t)member);
+        }
+    }
+    (void)behind_visit(decoder, state, table, visitor);
 }
 
 static void module_state_visit(struct decoder *decoder, mx_addr addr, struct visitor *visitor)
@@ -137,13 +149,16 @@ static void module_state_visit(struct decoder *decoder, mx_addr addr, struct vis
     if (nbytes == DECIMAL_STATE && (module_is(decoder, addr, def, "decimal") ||
                                     module_is(decoder, addr, def, "_decimal"))) // m_name, md_name
         decimal_visit(decoder, state, visitor);
-    bool keeps_zones = module_is(decoder, addr, def, "_zoneinfo");
+    const struct layout_object *table = state_table(decoder, addr, def, nbytes);
+    if (table) {
+        state_members_visit(decoder, state, table, visitor);
+        return;
+    }
     for (uint64_t offset = 0; offset + 8 <= nbytes; offset += 8) {
         mx_addr to = word_at(decoder, state + offset);
-        if (keeps_zones)
-            zoneinfo_cache_visit(decoder, to, visitor);
         if (to && to % 8 == 0)
-            visitor->edge(visitor, (struct edge){to, offset, EDGE_STATE, HOLD_POSSIBLE, false});
+            possible_visit(decoder, (struct edge){to, offset, EDGE_STATE, HOLD_POSSIBLE, false},
+                           visitor);
     }
 }
 

@@ -47,6 +47,7 @@ static void look_at_mappings(const struct mx_heap *heap, struct mx_blind_spots *
             ret->file_bytes += nbytes;
     }
     ret->unreadable_bytes = heap->summary.skipped_bytes;
+    ret->unforked_bytes = heap->image.unforked_bytes;
     // What should have been copied of a file, and could not be, is told as unreadable.
     ret->file_bytes -=
         ret->file_bytes < ret->unreadable_bytes ? ret->file_bytes : ret->unreadable_bytes;
@@ -102,7 +103,7 @@ static void look_at_allocators(const struct mx_heap *heap, const struct blocks *
     }
     if (!blocks->walk.runs.count && !ret->allocators[0])
         add_allocator(ret, "malloc");
-    if (!heap->allocator.pymalloc && !heap->allocator.malloc)
+    if (!heap->allocator.pymalloc && !heap->allocator.malloc && !heap->allocator.mimalloc)
         add_allocator(ret, "the allocator of objects");
 }
 

@@ -8,6 +8,7 @@
 #include "heap/blocks.h"
 
 #define LIMIT_STEPS 1000            // a linked list is a chain of blocks; the number is only told
+#define LIMIT_MEMORY (4ull << 30)   // of all of it
 #define LIMIT_MAPPING (64ull << 20) // of memory that nobody described: more is data, not variables
 
 struct owning {
@@ -25,9 +26,13 @@ static void own_word(struct owning *owning, mx_addr place, uint64_t word)
     if (word < owning->first || word >= owning->last)
         return;
     struct block *block = blocks_at(owning->blocks, word & ~7ull);
-    // The last word of a chunk is the next one's head, which malloc's own lists point to.
-    if (!block || block->owner != BLOCK_LOST ||
-        (block->nbytes > 8 && word - block->addr >= block->nbytes - 8 && word != block->addr))
+    if (!block || block->owner != BLOCK_LOST)
+        return;
+    // The last word of a chunk is the next one's head, which malloc's own lists point to. An object may
+    // mean it: the items of a list of one, behind their number (3.13t on).
+    if (owning->found.owner != BLOCK_OF_OBJECT && block->nbytes > 8 && word != block->addr &&
+        word - block->addr >= block->nbytes - 8 &&
+        malloc_run_find(&owning->blocks->walk, block->addr))
         return;
     uint32_t number = (uint32_t)(block - owning->blocks->items.items);
     block->place = place;
@@ -77,7 +82,7 @@ static void own_queued(struct owning *owning)
 // Does a decoder tell all references that instances keep outside their struct?
 static bool is_described(const struct type_info *type)
 {
-    return type->family != FAMILY_GENERIC || type->extension != NO_EXTENSION;
+    return type->family != FAMILY_GENERIC || type->behind != NULL;
 }
 
 // Families whose own struct points to no memory but objects; a subclass may.
@@ -92,8 +97,10 @@ static void own_object(struct owning *owning, mx_addr addr, const struct type_in
     if (IS_WHOLE[type->family] && type->basicsize <= type->family_nbytes && !type->preheader)
         return;
     owning->found.counted = true;
-    if (type->preheader) // values and dict, in front of the GC head (3.11 on)
-        own_words(owning, addr - 32, addr - 16);
+    if (type->preheader) { // values and dict, in front of the GC head where there is one (3.11 on)
+        mx_addr block = addr - object_prefix(&owning->heap->decoder, addr, type);
+        own_words(owning, block, block + 16);
+    }
     owning->found.counted = is_described(type);
     own_words(owning, addr, addr + type->basicsize);
 }
@@ -123,7 +130,7 @@ static void own_by_statics(struct owning *owning, bool cpython)
                                    .counted = cpython};
     for (size_t i = 0; i < heap->statics.ranges.count; i++) {
         const struct static_range *range = &heap->statics.ranges.items[i];
-        if (is_cpython(heap, range) != cpython)
+        if (is_cpython(heap, range) != cpython || range->end - range->start > LIMIT_STATIC)
             continue;
         for (mx_addr at = range->start; at < range->end;) {
             const struct mapping *mapping = maps_find(heap->maps, at);
@@ -156,7 +163,7 @@ static void own_by_stacks(struct owning *owning)
         for (size_t k = 0; k < thread->count; k++)
             own_word(owning, 0, thread->words[k]);
         if (mapping)
-            own_words(owning, thread->stack_pointer & ~7ull, mapping->end);
+            own_words(owning, thread->stack_pointer & ~7ull, stack_end(thread, mapping));
     }
     own_queued(owning);
 }
@@ -166,18 +173,19 @@ static void own_by_stacks(struct owning *owning)
 static void own_by_memory(struct owning *owning)
 {
     struct mx_heap *heap = owning->heap;
+    uint64_t left = LIMIT_MEMORY;
     owning->found = (struct block){.owner = BLOCK_OF_MEMORY};
     for (size_t i = 0; i < heap->maps->count; i++) {
         const struct mapping *mapping = &heap->maps->items[i];
         if (!mapping->writable || mapping->shared || mapping->inode ||
-            mapping->end - mapping->start > LIMIT_MAPPING ||
-            statics_find(&heap->stacks, mapping->start) ||
+            mapping->end - mapping->start > LIMIT_MAPPING || mapping->end - mapping->start > left ||
             statics_find(&heap->statics, mapping->start))
             continue;
+        left -= mapping->end - mapping->start;
         for (mx_addr page = mapping->start; page < mapping->end; page += 4096)
             if (!malloc_run_find(&owning->blocks->walk, page) &&
                 !malloc_run_find(&owning->blocks->walk, page + 4095) &&
-                !pymalloc_owns(&heap->allocator, page))
+                !statics_find(&heap->stacks, page) && !allocator_owns(&heap->allocator, page))
                 own_words(owning, page, page + 4096);
     }
     own_queued(owning);

@@ -5,6 +5,7 @@
 #include "heap/heap.h"
 
 #include "base/error.h"
+#include "decode/counts.h"
 #include "heap/garbage.h"
 #include "heap/mimalloc.h"
 #include "layout/hidden.h"

@@ -4,6 +4,7 @@
 
 #include "base/error.h"
 #include "base/sorted.h"
+#include "decode/counts.h"
 #include "heap/garbage.h"
 
 // ---- finalizers -------------------------------------------------------------------------------
@@ -140,10 +141,10 @@ static void give_up(struct visitor *visitor, struct edge edge)
 }
 
 // Keys of the table that a class shares with its instances go with the class.
-static bool give_up_keys(struct visitor *visitor, mx_addr keys, bool by_type)
+static bool give_up_keys(struct visitor *visitor, mx_addr memory, enum claim_kind kind)
 {
-    (void)visitor, (void)keys;
-    return by_type;
+    (void)visitor, (void)memory;
+    return kind == CLAIM_TYPE_KEYS;
 }
 
 static void give_up_all(struct cascade *cascade, uint32_t object, uint32_t group)

@@ -4,6 +4,7 @@
 
 #include "base/error.h"
 #include "heap/heap.h"
+#include "heap/variables.h"
 
 // Looking decodes on demand, which fills the decoder's tables: no change that a caller can see.
 static struct mx_heap *mutable_heap(const mx_heap *heap)
@@ -124,6 +125,17 @@ static mx_ownership public_ownership(enum hold hold)
     return MX_BORROWED;
 }
 
+// "_datetime.cpython-311-x86_64-linux-gnu.so: CAPI+0x18"
+static void name_variable(struct mx_heap *heap, mx_addr place, char *buffer, size_t nbytes)
+{
+    uint64_t offset;
+    struct text text;
+    char name[200];
+    variable_name(heap, place, name, sizeof name, &offset);
+    text_init(&text, buffer, nbytes);
+    text_add(&text, offset ? "%s+0x%llx" : "%s", name, (unsigned long long)offset);
+}
+
 static void tell(struct visitor *visitor, struct edge edge)
 {
     struct teller *teller = (struct teller *)visitor;
@@ -133,8 +145,16 @@ static void tell(struct visitor *visitor, struct edge edge)
         return;
     reference.ownership = public_ownership((enum hold)edge.hold);
     edge_label(&teller->heap->decoder, &edge, reference.label, sizeof reference.label);
-    snprintf(reference.root, sizeof reference.root, "%s", teller->root);
+    if (edge.kind == EDGE_STATIC && reference.from == MX_NO_OBJECT)
+        name_variable(teller->heap, edge.detail, reference.root, sizeof reference.root);
+    else
+        snprintf(reference.root, sizeof reference.root, "%s", teller->root);
     teller->stopped = !teller->fn(&reference, teller->data);
+}
+
+static bool tell_claim(struct visitor *visitor, mx_addr memory, enum claim_kind kind)
+{
+    return kind == CLAIM_BLOCK && heap_claim(((struct teller *)visitor)->heap, memory);
 }
 
 mx_status mx_heap_references(const mx_heap *heap, uint32_t index, mx_reference_fn *fn, void *data,
@@ -143,8 +163,9 @@ mx_status mx_heap_references(const mx_heap *heap, uint32_t index, mx_reference_f
     struct mx_heap *self = mutable_heap(heap);
     if (index >= heap->count)
         return fail(err, MX_BAD_ARGUMENT, "object %u: there are only %u", index, heap->count);
-    struct teller teller = {{tell, NULL}, self, fn, data, index, 0, "", false};
+    struct teller teller = {{tell, tell_claim}, self, fn, data, index, 0, "", false};
     object_visit(&self->decoder, heap->addresses[index], heap->types[index], &teller.visitor);
+    heap_unclaim(self);
     return MX_OK;
 }
 
@@ -155,11 +176,13 @@ mx_status mx_heap_referrers(const mx_heap *heap, uint32_t index, mx_reference_fn
     struct mx_heap *self = mutable_heap(heap);
     if (index >= heap->count)
         return fail(err, MX_BAD_ARGUMENT, "object %u: there are only %u", index, heap->count);
-    struct teller teller = {{tell, NULL}, self, fn, data, 0, heap->addresses[index], "", false};
+    struct teller teller = {{tell, tell_claim},     self, fn,   data, 0,
+                            heap->addresses[index], "",   false};
     for (uint32_t i = 0; i < heap->count && !teller.stopped; i++) {
         teller.from = i;
         object_visit(&self->decoder, heap->addresses[i], heap->types[i], &teller.visitor);
     }
+    heap_unclaim(self);
     teller.from = MX_NO_OBJECT;
     for (size_t i = 0; i < heap->root_edges.count && !teller.stopped; i++) {
         const struct root_edge *edge = &heap->root_edges.items[i];

@@ -121,11 +121,19 @@ static int compare_addresses(const void *a, const void *b)
 static void arenas_find(struct malloc_walk *walk, mx_addr start, mx_addr end, const mx_addr *tops,
                         size_t count)
 {
-    for (mx_addr place = (start + 7) & ~7ull; place + 8 <= end; place += 8) {
-        uint64_t word = 0;
-        if (memory_u64(walk->allocator->memory, place, &word) && word >= tops[0] &&
-            word <= tops[count - 1] && bsearch(&word, tops, count, sizeof word, compare_addresses))
-            fast_bins_add(walk, place);
+    for (mx_addr page = (start + 7) & ~7ull; page < end;) {
+        mx_addr next = (page & ~(mx_addr)4095) + 4096;
+        if (next > end)
+            next = end;
+        const uint8_t *bytes = memory_at(walk->allocator->memory, page, next - page);
+        for (mx_addr place = page; bytes && place + 8 <= next; place += 8) {
+            uint64_t word;
+            memcpy(&word, bytes + (place - page), sizeof word);
+            if (word >= tops[0] && word <= tops[count - 1] &&
+                bsearch(&word, tops, count, sizeof word, compare_addresses))
+                fast_bins_add(walk, place);
+        }
+        page = next;
     }
 }
 

@@ -13,6 +13,8 @@
 
 #define HEAP_MAX (64ull << 20) // malloc/arena.c: HEAP_MAX_SIZE on 64 bits
 #define PAGE_NBYTES 4096u
+// Pages that read as zero, of all mappings together: reservations of terabytes are never touched.
+#define LIMIT_ZERO_PAGES (1u << 21)
 
 // struct heap_info of malloc/arena.c: ar_ptr, prev, size, mprotect_size, and from 2.35 on pagesize and
 // padding. struct malloc_state follows in an arena's first heap; its size is not the same everywhere.
@@ -131,14 +133,21 @@ static mx_addr end_of_neighbours(const struct maps *maps, size_t index)
 
 // Large blocks, anywhere in the mapping: the kernel joins neighbours. The chains are sorted by now.
 static bool mapped_find(struct malloc_walk *walk, const struct mapping *mapping, mx_addr end,
-                        struct malloc_runs *mapped)
+                        const struct statics *stacks, struct malloc_runs *mapped,
+                        uint64_t *zero_pages)
 {
-    for (mx_addr addr = mapping->start; addr < mapping->end;) {
+    for (mx_addr addr = mapping->start; addr < mapping->end && *zero_pages < LIMIT_ZERO_PAGES;) {
         uint64_t before, word = chunk_word(walk, addr), size = word & ~(uint64_t)CHUNK_FLAGS;
         const struct malloc_run *chain = NULL;
+        const struct static_range *stack = statics_find(stacks, addr);
+        *zero_pages += !word;
+        if (stack) { // one mapping may have a stack, and behind it a large block
+            addr = (stack->end + PAGE_NBYTES - 1) & ~(mx_addr)(PAGE_NBYTES - 1);
+            continue;
+        }
         if ((word & CHUNK_FLAGS) != IS_MMAPPED || !size || size % PAGE_NBYTES ||
             size > end - addr || !memory_u64(walk->allocator->memory, addr, &before) || before ||
-            (chain = malloc_run_find(walk, addr)) || pymalloc_owns(walk->allocator, addr)) {
+            (chain = malloc_run_find(walk, addr)) || allocator_owns(walk->allocator, addr)) {
             addr = chain ? (chain->end + PAGE_NBYTES - 1) & ~(mx_addr)(PAGE_NBYTES - 1)
                          : addr + PAGE_NBYTES;
             continue;
@@ -204,10 +213,12 @@ mx_status malloc_walk_init(struct allocator *allocator, const struct maps *maps,
             chains_find(ret, maps, i, statics);
     runs_sort(ret);
     struct malloc_runs mapped = {0};
+    uint64_t zero_pages = 0;
     bool ok = true;
     for (size_t i = 0; ok && i < maps->count; i++)
-        if (may_hold_chunks(&maps->items[i]) && !statics_find(stacks, maps->items[i].start))
-            ok = mapped_find(ret, &maps->items[i], end_of_neighbours(maps, i), &mapped);
+        if (may_hold_chunks(&maps->items[i]))
+            ok = mapped_find(ret, &maps->items[i], end_of_neighbours(maps, i), stacks, &mapped,
+                             &zero_pages);
     for (size_t i = 0; ok && i < mapped.count; i++)
         ok = vector_push(&ret->runs, mapped.items[i]);
     vector_free(&mapped);

@@ -6,7 +6,7 @@
 //
 //   in use = the next chunk says so, and neither a thread's cache (tcache) nor a fast bin has it
 //
-// Structures of glibc 2.26 and later (malloc/malloc.c, malloc/arena.c); tried on 2.36. Nothing is
+// Structures of glibc 2.26 and later (malloc/malloc.c, malloc/arena.c); tried on 2.36 and 2.43. Nothing is
 // believed: a chain of chunks counts when it ends where its memory ends. Knows no PyObject. Does not
 // find: what the main arena took by mmap when brk failed, after its first chunk is out of step; heaps
 // of another size (glibc.malloc.hugetlb); other allocators (jemalloc, tcmalloc, musl).

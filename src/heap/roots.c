@@ -7,10 +7,10 @@
 #include "heap/heap.h"
 
 #include "base/error.h"
+#include "heap/free_queue.h"
 
 #define LIMIT_ROOTS (1u << 20)      // frames, threads and libraries together
 #define LIMIT_ROOT_EDGES (1u << 26) // words of static data that look like objects
-#define LIMIT_STATIC (256u << 20)   // bytes of one library's data
 #define LIMIT_THREADS 100000
 #define LIMIT_ARRAY (1u << 20) // identifiers, callbacks
 #define CHUNK_OBJECTS 254      // of a merge queue: pycore_object_stack.h
@@ -143,15 +143,22 @@ static void read_frames(struct mx_heap *heap, mx_addr tstate, struct mx_thread *
     thread->frame_count = frames.count;
 }
 
-// To 3.10 only pthread_self is kept. glibc's struct pthread has the tid at +720 (nptl/descr.h),
-// which holds when the number there is a thread of the process.
-enum { GLIBC_PTHREAD_TID = 720 };
+// To 3.10 only pthread_self is kept: the address of a struct pthread. musl's (src/internal/pthread_impl.h)
+// is in a ring with those of the other threads; glibc's (nptl/descr.h) has itself in the place of the
+// pointer to the previous one.
+enum { PTHREAD_PREVIOUS = 16, PTHREAD_NEXT = 24, MUSL_PTHREAD_TID = 48, GLIBC_PTHREAD_TID = 720 };
 
 static int64_t native_id(struct mx_heap *heap, mx_addr tstate, uint64_t ident)
 {
     const struct layout *l = heap->decoder.layout;
     if (l->tstate_native_id != ABSENT)
         return (int64_t)field_at(&heap->decoder, tstate, l->tstate_native_id);
+    const struct thread_registers *thread = image_thread(&heap->image, ident, 0);
+    mx_addr next = word_at(&heap->decoder, ident + PTHREAD_NEXT);
+    if (word_at(&heap->decoder, next + PTHREAD_PREVIOUS) == ident)
+        return (int32_t)field32_at(&heap->decoder, ident, MUSL_PTHREAD_TID);
+    if (word_at(&heap->decoder, ident + PTHREAD_PREVIOUS) != ident)
+        return thread ? thread->tid : 0;
     int32_t tid = (int32_t)field32_at(&heap->decoder, ident, GLIBC_PTHREAD_TID);
     return tid > 0 && tid < 1 << 22 ? tid : 0;
 }
@@ -205,6 +212,8 @@ static void read_thread(struct mx_heap *heap, mx_addr tstate)
         read_merge_queue(heap, field_at(&heap->decoder, tstate, l->tstate_local_to_merge),
                          &collector.visitor);
         read_stack_refs(heap, tstate, &collector.visitor);
+        if (l->free_threaded)
+            free_queue_visit(heap, tstate + (uint64_t)l->tstate_free_queue, &collector.visitor);
     }
     read_frames(heap, tstate, &thread);
     if (!vector_push(&heap->threads, thread))
@@ -251,6 +260,8 @@ static void read_interpreter(struct mx_heap *heap, mx_addr interp)
                  (long long)field_at(&heap->decoder, interp, l->interp_id));
         members_visit(heap, interp, l->interp_members, l->interp_member_count, &collector.visitor);
         read_arrays(heap, interp, &collector.visitor);
+        if (l->free_threaded)
+            free_queue_visit(heap, interp + (uint64_t)l->interp_free_queue, &collector.visitor);
     }
     add_interned(heap, field_at(&heap->decoder, interp, l->interp_interned));
     mx_addr tstate = field_at(&heap->decoder, interp, l->interp_threads_head);
@@ -282,24 +293,65 @@ static bool is_cached_attribute(struct mx_heap *heap, mx_addr place)
            heap->decoder.types[header.type]->family == FAMILY_STR;
 }
 
-static void scan_words(struct mx_heap *heap, uint32_t root, mx_addr start, mx_addr end)
+// Collects what a word of static data refers to, or a block of memory that it points to.
+struct variable {
+    struct visitor visitor;
+    struct mx_heap *heap;
+    uint32_t root;
+    mx_addr place;
+    bool blocks;
+};
+
+static void variable_edge(struct visitor *visitor, struct edge edge)
 {
+    struct variable *variable = (struct variable *)visitor;
+    struct mx_heap *heap = variable->heap;
+    struct header header;
+    if (!regions_find(&heap->regions, edge.to) ||
+        !heap_check_object(heap, edge.to, false, &header) ||
+        (edge.kind == EDGE_STATIC && is_cached_attribute(heap, variable->place)))
+        return;
+    if (edge.kind == EDGE_STATIC && heap->decoder.layout->interp_interned == ABSENT &&
+        heap->decoder.types[header.type]->family == FAMILY_DICT &&
+        looks_like_interned(&heap->decoder, edge.to))
+        add_interned(heap, edge.to); // to 3.11: static PyObject *interned
+    if (heap->root_edges.count < LIMIT_ROOT_EDGES)
+        (void)vector_push(&heap->root_edges,
+                          ((struct root_edge){edge, variable->root, variable->place}));
+}
+
+static bool variable_claim(struct visitor *visitor, mx_addr memory, enum claim_kind kind)
+{
+    struct variable *variable = (struct variable *)visitor;
+    return kind == CLAIM_BLOCK && variable->blocks && heap_claim(variable->heap, memory) &&
+           vector_push(&variable->heap->root_blocks, memory);
+}
+
+static void scan_words(struct mx_heap *heap, const struct variable *range, mx_addr start,
+                       mx_addr end)
+{
+    struct variable variable = *range;
     end = start + 8 * decoder_take(&heap->decoder, (end - start) / 8);
     for (mx_addr place = start; place < end; place += 8) {
         mx_addr to = word_at(&heap->decoder, place);
-        struct header header;
-        if (!to || to % 8 || is_state(heap, place) || !regions_find(&heap->regions, to) ||
-            !heap_check_object(heap, to, false, &header) || is_cached_attribute(heap, place))
-            continue;
-        struct edge edge = {to, place, EDGE_STATIC, HOLD_POSSIBLE, false};
-        if (heap->decoder.layout->interp_interned == ABSENT &&
-            heap->decoder.types[header.type]->family == FAMILY_DICT &&
-            looks_like_interned(&heap->decoder, to))
-            add_interned(heap, to); // to 3.11: static PyObject *interned
-        if (heap->root_edges.count >= LIMIT_ROOT_EDGES ||
-            !vector_push(&heap->root_edges, ((struct root_edge){edge, root, place})))
-            return;
+        variable.place = place;
+        if (to && to % 8 == 0 && !is_state(heap, place) && regions_find(&heap->regions, to))
+            possible_visit(&heap->decoder,
+                           (struct edge){to, place, EDGE_STATIC, HOLD_POSSIBLE, false},
+                           &variable.visitor);
     }
+}
+
+// Of the interpreter's own data the free lists would lead to dead objects, of the C library's the
+// lists of free chunks to freed memory.
+static bool may_own_blocks(const struct mx_heap *heap, const struct static_range *range)
+{
+    static const char *const ALLOCATORS[] = {"libc.", "libc-", "ld-", "ld.", "libpython"};
+    const char *slash = strrchr(range->path, '/'), *name = slash ? slash + 1 : range->path;
+    for (size_t i = 0; i < sizeof ALLOCATORS / sizeof ALLOCATORS[0]; i++)
+        if (strncmp(name, ALLOCATORS[i], strlen(ALLOCATORS[i])) == 0)
+            return false;
+    return heap->runtime.addr < range->start || heap->runtime.addr >= range->end;
 }
 
 // What was made read-only after loading (.got, .data.rel.ro) refers to nothing that is counted.
@@ -308,6 +360,10 @@ static void scan_static(struct mx_heap *heap, const struct static_range *range)
     struct collector collector = {{collect_edge, NULL}, heap, 0};
     if (range->end - range->start > LIMIT_STATIC || !add_root(heap, &collector))
         return;
+    struct variable variable = {.visitor = {variable_edge, variable_claim},
+                                .heap = heap,
+                                .root = collector.root,
+                                .blocks = may_own_blocks(heap, range)};
     const char *slash = strrchr(range->path, '/');
     struct text text = root_name(heap, &collector);
     text_add_escaped(&text, slash ? slash + 1 : range->path);
@@ -317,7 +373,7 @@ static void scan_static(struct mx_heap *heap, const struct static_range *range)
         const struct mapping *mapping = maps_find(heap->maps, at);
         mx_addr end = mapping && mapping->end < range->end ? mapping->end : range->end;
         if (mapping && mapping->writable)
-            scan_words(heap, collector.root, at, end);
+            scan_words(heap, &variable, at, end);
         at = mapping ? end : at + 4096;
     }
 }
@@ -350,7 +406,7 @@ static void scan_stack(struct mx_heap *heap, const struct thread_registers *thre
         if (!add_native(heap, collector.root, thread->words[i], 0))
             return;
     mx_addr start = thread->stack_pointer & ~7ull;
-    uint64_t count = decoder_take(&heap->decoder, (mapping->end - start) / 8);
+    uint64_t count = decoder_take(&heap->decoder, (stack_end(thread, mapping) - start) / 8);
     for (mx_addr place = start; place < start + 8 * count; place += 8)
         if (!add_native(heap, collector.root, word_at(&heap->decoder, place), place))
             return;

@@ -7,6 +7,7 @@
 #include "base/error.h"
 #include "heap/debug_offsets.h"
 #include "heap/mimalloc.h"
+#include "heap/runtime_scan.h"
 #include "memory/elf_symbols.h"
 
 #define LIMIT_FILES 2000 // mapped files looked at in one process
@@ -29,6 +30,20 @@ static bool candidate_read(struct memory *memory, mx_addr base, struct candidate
     mx_addr negative_refcount;
     ret->debug = elf_image_symbol(memory, &image, "_Py_NegativeRefcount", &negative_refcount, NULL);
     return true;
+}
+
+// sys.gettotalrefcount is there where Py_REF_DEBUG was defined (Python/sysmodule.c).
+static bool counts_all_references(struct memory *memory, const struct runtime *found,
+                                  const struct candidate *candidate)
+{
+    struct decoder decoder;
+    const struct layout *layout = found->layout;
+    decoder_init(&decoder, memory, layout, candidate->type_type);
+    mx_addr interp = field_at(&decoder, candidate->runtime, layout->runtime_interpreters_main);
+    mx_addr sys = field_at(&decoder, interp, layout->interp_sysdict);
+    bool counts = dict_get(&decoder, sys, "gettotalrefcount") != 0;
+    decoder_fini(&decoder);
+    return counts;
 }
 
 // The interpreter's list, its first thread and the modules are where this layout says.
@@ -132,6 +147,11 @@ static bool choose_told_layout(struct memory *memory, const struct candidate *ca
     struct choice choices[LIMIT_CHOICES];
     uint32_t hex = 0;
     size_t count = rank_tables(memory, candidate->runtime, ret, choices);
+    if (!count) { // its kind of build has no table: members may be elsewhere that it does not tell of
+        struct runtime other = *ret;
+        other.debug = !ret->debug;
+        count = rank_tables(memory, candidate->runtime, &other, choices);
+    }
     for (size_t i = 0; i < 2 * count; i++) { // twice: the second time a collection may be running
         const struct choice *choice = &choices[i % count];
         const struct layout *layout =
@@ -140,7 +160,8 @@ static bool choose_told_layout(struct memory *memory, const struct candidate *ca
             !layout_fits(memory, layout, candidate, &hex) || hex != ret->version_hex)
             continue;
         ret->layout = layout;
-        ret->verified = choice->differences == 0 && choice->table->version_hex >> 16 == hex >> 16;
+        ret->verified = choice->differences == 0 && choice->table->debug == ret->debug &&
+                        choice->table->version_hex >> 16 == hex >> 16;
         return true;
     }
     return false;
@@ -176,6 +197,19 @@ static bool choose_layout(struct memory *memory, const struct candidate *candida
     return false;
 }
 
+// ---- finding ----------------------------------------------------------------------------------
+
+struct search {
+    struct memory *memory;
+    const struct maps *maps;
+    const char *executable;
+    bool thorough;
+    int pid;
+    bool without_layout; // one that is not initialised, or that no table fits
+    bool traced;         // one with Py_TRACE_REFS
+    struct runtime *ret; // the first that was found
+};
+
 static bool names_python(const char *path)
 {
     const char *name = strrchr(path, '/');
@@ -200,16 +234,20 @@ static mx_status fail_unsupported(int pid, const char *implementation, const cha
                 pid, implementation, *version ? " " : "", version);
 }
 
-static mx_status fail_unknown(int pid, const struct maps *maps, const struct runtime *found,
-                              struct mx_error *err)
+static mx_status fail_unknown(const struct search *search, struct mx_error *err)
 {
     char version[32] = "";
-    if (found->version_hex)
-        version_text(found->version_hex, version, sizeof version);
-    for (size_t i = 0; i < maps->count && !*version; i++)
-        version_in_path(maps->items[i].path, version);
-    if (found->free_threaded)
-        return fail_unsupported(pid, "free-threaded CPython", version, err);
+    int pid = search->pid;
+    if (search->ret->version_hex)
+        version_text(search->ret->version_hex, version, sizeof version);
+    for (size_t i = 0; i < search->maps->count && !*version; i++)
+        version_in_path(search->maps->items[i].path, version);
+    if (search->traced)
+        return fail(
+            err, MX_UNSUPPORTED,
+            "pid %d: CPython %s configured with --with-trace-refs is not supported: it has two "
+            "more words in front of every object",
+            pid, version);
     int minor = *version == '3' && version[1] == '.' ? (int)strtol(version + 2, NULL, 10) : -1;
     if (minor >= 8 && minor <= 15)
         return fail(err, MX_NOT_PYTHON,
@@ -219,41 +257,99 @@ static mx_status fail_unknown(int pid, const struct maps *maps, const struct run
     return fail_unsupported(pid, "CPython", version, err);
 }
 
+static void runtime_take(struct search *search, const struct candidate *candidate, const char *path,
+                         struct runtime *found)
+{
+    if (search->ret->layout) {
+        search->ret->others++;
+        return;
+    }
+    found->addr = candidate->runtime;
+    found->type_type = candidate->type_type;
+    version_text(found->version_hex, found->python, sizeof found->python);
+    snprintf(found->file, sizeof found->file, "%s", path);
+    *search->ret = *found;
+}
+
+// Include/object.h to 3.12, _PyObject_HEAD_EXTRA; free-threaded builds, whose headers have the same
+// size, publish what they are.
+static bool has_traced_headers(struct memory *memory, const struct candidate *candidate)
+{
+    struct debug_offsets told;
+    uint64_t type = 0;
+    return !debug_offsets_read(memory, candidate->runtime, &told) &&
+           memory_u64(memory, candidate->type_type + 24, &type) && type == candidate->type_type;
+}
+
+static void look_at_file(struct search *search, const struct mapping *mapping)
+{
+    struct candidate candidate;
+    struct runtime found = {0};
+    if (!candidate_read(search->memory, mapping->start, &candidate) || !candidate.runtime)
+        return;
+    if (choose_layout(search->memory, &candidate, &found)) {
+        runtime_take(search, &candidate, mapping->path, &found);
+        return;
+    }
+    search->without_layout = true;
+    search->traced |= has_traced_headers(search->memory, &candidate);
+    if (!search->ret->layout)
+        search->ret->version_hex = found.version_hex;
+}
+
+// Where no symbol says that it was made for debugging, sys.gettotalrefcount does.
+static bool look_at_data(void *data, mx_addr runtime, mx_addr type_type, const char *path)
+{
+    struct search *search = data;
+    struct candidate candidate = {.runtime = runtime, .type_type = type_type};
+    for (int debug = 0; debug < 2; debug++) {
+        struct runtime found = {0};
+        candidate.debug = debug;
+        if (choose_layout(search->memory, &candidate, &found) &&
+            counts_all_references(search->memory, &found, &candidate) == candidate.debug) {
+            runtime_take(search, &candidate, path, &found);
+            return true;
+        }
+    }
+    return false;
+}
+
+static bool is_worth_a_look(const struct search *search, const struct mapping *mapping)
+{
+    return mapping->file_offset == 0 && mapping->readable && mapping->path[0] &&
+           mapping->path[0] != '[' &&
+           (search->thorough || names_python(mapping->path) ||
+            strcmp(mapping->path, search->executable) == 0);
+}
+
 mx_status runtime_find(struct memory *memory, const struct maps *maps, int pid,
                        const char *executable, bool thorough, struct runtime *ret,
                        struct mx_error *err)
 {
-    bool python_without_layout = false;
+    struct search search = {memory, maps, executable, thorough, pid, false, false, ret};
+    const char *slash = strrchr(executable, '/'), *name = slash ? slash + 1 : executable;
     int files = 0;
     *ret = (struct runtime){0};
     for (size_t i = 0; i < maps->count && files < LIMIT_FILES; i++) {
-        const struct mapping *mapping = &maps->items[i];
-        struct candidate candidate;
-        if (mapping->file_offset || !mapping->readable || !mapping->path[0] ||
-            mapping->path[0] == '[')
-            continue;
-        if (strstr(mapping->path, "libpypy"))
+        if (strstr(maps->items[i].path, "libpypy"))
             return fail_unsupported(pid, "PyPy", "", err);
-        if (!thorough && !names_python(mapping->path) && strcmp(mapping->path, executable) != 0)
+        if (!is_worth_a_look(&search, &maps->items[i]))
             continue;
         files++;
-        if (!candidate_read(memory, mapping->start, &candidate))
-            continue;
-        if (candidate.runtime && choose_layout(memory, &candidate, ret)) {
-            ret->addr = candidate.runtime;
-            ret->type_type = candidate.type_type;
-            version_text(ret->version_hex, ret->python, sizeof ret->python);
+        look_at_file(&search, &maps->items[i]);
+        if (ret->layout && !thorough)
             return MX_OK;
-        }
-        python_without_layout = true;
     }
-    const char *name = strrchr(executable, '/');
-    if (strncmp(name ? name + 1 : executable, "pypy", 4) == 0)
+    if (!ret->layout && thorough && !search.without_layout)
+        runtime_scan(memory, maps, look_at_data, &search);
+    if (ret->layout)
+        return MX_OK;
+    if (strncmp(name, "pypy", 4) == 0)
         return fail_unsupported(pid, "PyPy", "", err);
-    if (python_without_layout)
-        return fail_unknown(pid, maps, ret, err);
+    if (search.without_layout)
+        return fail_unknown(&search, err);
     return fail(err, MX_NOT_PYTHON, "pid %d: %s is not a Python process; memexplorer ps lists them",
-                pid, name ? name + 1 : executable);
+                pid, name);
 }
 
 void runtime_probe_allocator(const struct runtime *runtime, struct decoder *decoder,

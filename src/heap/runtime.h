@@ -1,7 +1,7 @@
 // runtime.h - which CPython a process runs, and where its state is.
 //
-// Found through dynamic symbols alone (_PyRuntime, PyType_Type, Py_Version), so that a stripped
-// static interpreter is as good as a shared library. A layout is believed only after the interpreter,
+// Found through dynamic symbols (_PyRuntime, PyType_Type, Py_Version), so that a stripped interpreter
+// is as good as a shared library, under whatever name; else by what its data looks like. A layout is believed only after the interpreter,
 // its first thread and sys.hexversion agree with it.
 #ifndef MX_HEAP_RUNTIME_H
 #define MX_HEAP_RUNTIME_H
@@ -21,9 +21,12 @@ struct runtime {
     bool debug;      // configured with --with-pydebug
     bool verified;   // the layout was made from this very version's headers, or proved itself
     char python[32]; // "3.11.7"
+    char file[256];  // the executable or library that it is in
+    int others;      // initialised CPythons in the same process that were not chosen
 };
 
-// `thorough`: look at every mapped file, not only the executable and those named python.
+// `thorough`: look at every mapped file, not only the executable and those named python, and where no
+// symbol tells, into their data. Of several in one process the one at the lowest address is chosen.
 // MX_NOT_PYTHON, or MX_UNSUPPORTED with the version where it can be told.
 mx_status runtime_find(struct memory *memory, const struct maps *maps, int pid,
                        const char *executable, bool thorough, struct runtime *ret,

@@ -57,13 +57,16 @@ static void name_edge(struct finder *finder, const struct edge *edge)
         snprintf(finder->buffer, finder->nbytes, "stack");
         return;
     case EDGE_STATE:
-        snprintf(finder->buffer, finder->nbytes, "module state");
+    case EDGE_BLOCK:
+        snprintf(finder->buffer, finder->nbytes,
+                 edge->kind == EDGE_STATE ? "module state" : "block");
         return;
     case EDGE_ATTRIBUTE:
     case EDGE_MEMBER:
     case EDGE_NAMED:
     case EDGE_LOCAL:
     case EDGE_CLOSURE:
+    case EDGE_STATE_MEMBER:
     case EDGE_STATIC:
     case EDGE_NATIVE:
         edge_label(&finder->heap->decoder, edge, finder->buffer, finder->nbytes);

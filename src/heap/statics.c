@@ -27,25 +27,45 @@ mx_status statics_read(struct memory *memory, const struct maps *maps, struct st
     return MX_OK;
 }
 
-static int compare_ranges(const void *a, const void *b)
+static int compare_ends(const void *a, const void *b)
 {
     const struct static_range *x = a, *y = b;
-    return x->start < y->start ? -1 : x->start > y->start;
+    return x->end < y->end ? -1 : x->end > y->end;
+}
+
+// glibc and musl keep a thread's own data, at which its register points, in the last page of its stack.
+// What is mapped right behind may be the next arena: the kernel makes one mapping of both.
+mx_addr stack_end(const struct thread_registers *thread, const struct mapping *mapping)
+{
+#ifdef THREAD_REGISTER
+    mx_addr self = thread->count > THREAD_REGISTER ? thread->words[THREAD_REGISTER] : 0;
+    mx_addr end = (self | 4095) + 1;
+    if (self >= thread->stack_pointer && end < mapping->end)
+        return end;
+#else
+    (void)thread;
+#endif
+    return mapping->end;
 }
 
 mx_status statics_read_stacks(const struct thread_registers *threads, size_t count,
                               const struct maps *maps, struct statics *ret, struct mx_error *err)
 {
     *ret = (struct statics){0};
+    struct static_range *ranges;
     for (size_t i = 0; i < count; i++) {
         const struct mapping *mapping = maps_find(maps, threads[i].stack_pointer);
-        if (mapping &&
-            !vector_push(&ret->ranges,
-                         ((struct static_range){mapping->start, mapping->end, mapping->path, 0})))
+        mx_addr end = mapping ? stack_end(&threads[i], mapping) : 0;
+        if (mapping && !vector_push(&ret->ranges,
+                                    ((struct static_range){mapping->start, end, mapping->path, 0})))
             return fail_no_memory(err);
     }
+    ranges = ret->ranges.items;
     if (ret->ranges.count)
-        qsort(ret->ranges.items, ret->ranges.count, sizeof *ret->ranges.items, compare_ranges);
+        qsort(ranges, ret->ranges.count, sizeof *ranges, compare_ends);
+    for (size_t i = 1; i < ret->ranges.count; i++) // two stacks in one mapping
+        if (ranges[i].start < ranges[i - 1].end)
+            ranges[i].start = ranges[i - 1].end;
     return MX_OK;
 }
 

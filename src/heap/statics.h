@@ -7,6 +7,9 @@
 #include "memory/memory.h"
 #include "memory/process.h"
 
+#define LIMIT_STATIC                                                                               \
+    (256u << 20) // bytes of one library's data that are looked through: more is a broken header
+
 struct static_range {
     mx_addr start, end; // .data and .bss of one ELF file
     const char *path;   // lives as long as the maps
@@ -20,7 +23,10 @@ struct statics {
 // MX_NO_MEMORY is all that can go wrong: files without an ELF header have no range.
 mx_status statics_read(struct memory *memory, const struct maps *maps, struct statics *ret,
                        struct mx_error *err);
-// The mappings that hold the threads' stack pointers, in the same form: ranges by start.
+// The end of a thread's stack, whose stack pointer is in the mapping.
+mx_addr stack_end(const struct thread_registers *thread, const struct mapping *mapping);
+// The mappings that hold the threads' stack pointers, up to the stacks' ends, in the same form: ranges
+// by start.
 mx_status statics_read_stacks(const struct thread_registers *threads, size_t count,
                               const struct maps *maps, struct statics *ret, struct mx_error *err);
 void statics_free(struct statics *statics);

@@ -50,6 +50,11 @@ static mx_status target_identify(struct mx_target *target, struct mx_error *err)
     snprintf(info->implementation, sizeof info->implementation, "cpython");
     info->version_hex = target->runtime.version_hex;
     info->free_threaded = target->runtime.layout->free_threaded;
+    info->debug = target->runtime.debug;
+    info->other_pythons = target->runtime.others;
+    struct text library;
+    text_init(&library, info->library, sizeof info->library);
+    text_add_escaped(&library, target->runtime.file);
     info->layout_verified = target->runtime.verified;
     info->from_core = target->core != NULL;
     return MX_OK;

@@ -2,7 +2,7 @@
 #ifndef MX_HEAP_THREAD_COUNTS_H
 #define MX_HEAP_THREAD_COUNTS_H
 
-#include "decode/decoder.h"
+#include "decode/counts.h"
 
 // Gives the decoder every thread's counts, so that headers tell the whole one. Nothing where the
 // version keeps none. O(threads * objects with a number).

@@ -38,34 +38,8 @@ static void library_open(struct mx_heap *heap, const struct static_range *range,
     if (!mapping || !library->has_image)
         return;
     cleanup(close_fd) int fd = elf_mapped_file(&heap->image, heap->memory, mapping);
-    if (fd >= 0)
-        elf_variables_read(fd, &library->variables);
-}
-
-// The name inside the library; "" when there is none.
-static void name_inside(struct mx_heap *heap, struct library *library, mx_addr place,
-                        struct text *text, uint64_t *ret_offset)
-{
-    char exported[256];
-    const char *name = NULL, *section = NULL;
-    uint64_t offset, into;
-    if (elf_variables_find(&library->variables, place - library->image.bias, &name, &offset) &&
-        name[0] == '.')
-        section = name;
-    if (name && !section) {
-        *ret_offset = offset;
-        text_add(text, ": ");
-        text_add_escaped(text, name);
-    } else if (elf_image_symbol_around(heap->memory, &library->image, place, exported,
-                                       sizeof exported, &into)) {
-        *ret_offset = into;
-        text_add(text, ": ");
-        text_add_escaped(text, exported);
-    } else if (section) {
-        *ret_offset = offset;
-        text_add(text, ": ");
-        text_add_escaped(text, section);
-    }
+    if (fd < 0 || !elf_variables_read(fd, &library->variables) || !library->variables.items.count)
+        elf_variables_of_image(heap->memory, &library->image, &library->variables);
 }
 
 void variable_name(struct mx_heap *heap, mx_addr place, char *buffer, size_t nbytes,
@@ -83,9 +57,13 @@ void variable_name(struct mx_heap *heap, mx_addr place, char *buffer, size_t nby
         library_open(heap, range, library);
     const char *slash = strrchr(range->path, '/');
     text_add_escaped(&text, slash ? slash + 1 : range->path);
-    *ret_offset = place - (library->has_image ? library->image.bias : range->base);
-    if (library->has_image)
-        name_inside(heap, library, place, &text, ret_offset);
+    mx_addr bias = library->has_image ? library->image.bias : range->base;
+    const char *name;
+    *ret_offset = place - bias;
+    if (elf_variables_find(&library->variables, place - bias, &name, ret_offset)) {
+        text_add(&text, ": ");
+        text_add_escaped(&text, name);
+    }
 }
 
 void libraries_free(struct libraries *libraries)

@@ -21,11 +21,45 @@ struct layout_member {
     bool owned;      // counted in the refcount of what it points to
 };
 
-// The named pointers of one kind of object, by the tp_name of its static type ("function").
+// A number in a struct: pointers to follow, then where it stands behind the last.
+#define BEHIND_STEPS 2
+struct layout_number {
+    uint32_t steps, path[BEHIND_STEPS];
+    uint32_t offset, nbytes; // nbytes 0: no such number
+};
+
+// How references lie in memory that an object owns.
+enum behind_shape {
+    BEHIND_ARRAY,   // `count` or `length` of them, `stride` bytes apart
+    BEHIND_RING,    // an array from extra[0] on, of extra[1] slots (numbers in the object)
+    BEHIND_CHAIN,   // one in each node of a list; extra[0] is where a node has the next
+    BEHIND_TREE,    // one in each node of a binary tree; extra: left, right
+    BEHIND_CAPSULE, // what they are is known by the C string at extra[0]
+};
+#define BEHIND_NODE UINT32_MAX // offset: the node itself is the object
+
+// References that an object keeps behind a pointer. `path` are the pointers to follow from the
+// object, `offset` leads to the first reference from there.
+struct layout_behind {
+    const char *name; // "[]": items, told by their number
+    enum behind_shape shape;
+    uint32_t steps, path[BEHIND_STEPS];
+    uint32_t offset, stride, count;
+    struct layout_number length;
+    uint32_t extra[2];
+    uint32_t tag; // a pointer with this low bit set, and not without it
+    bool owned;
+};
+
+// The named pointers of one kind of object, by the tp_name of its type ("function"), or of the state
+// of a C module, by the module's name ("_ssl"). These are all the references that the struct has.
 struct layout_object {
     const char *type_name;
     const struct layout_member *members; // by offset
     size_t member_count;
+    uint32_t nbytes; // tp_basicsize, or m_size; 0: not known
+    const struct layout_behind *behind;
+    size_t behind_count;
 };
 
 struct layout_span {
@@ -67,8 +101,8 @@ struct layout {
     const struct layout_member *interp_members, *tstate_members, *runtime_members;
     size_t interp_member_count, tstate_member_count, runtime_member_count;
 
-    const struct layout_object *objects;
-    size_t object_count;
+    const struct layout_object *objects, *module_states;
+    size_t object_count, module_state_count;
 };
 
 // The tables, oldest version first.
@@ -83,5 +117,13 @@ const struct layout *layout_for(uint32_t version_hex, bool free_threaded, bool d
 // Members of the kind of object with this tp_name, or NULL.
 const struct layout_object *layout_object_members(const struct layout *layout,
                                                   const char *type_name);
+
+// The same for instances of `nbytes` (tp_basicsize): of this layout, else of the nearest micro
+// version whose struct has this size; NULL when there is none, and every word has to be looked at.
+const struct layout_object *layout_object_find(const struct layout *layout, const char *type_name,
+                                               uint32_t nbytes);
+// The same for the state of a C module, of `nbytes` (m_size).
+const struct layout_object *layout_module_state_find(const struct layout *layout, const char *name,
+                                                     uint32_t nbytes);
 
 #endif

@@ -61,7 +61,7 @@ static bool segments_find(struct memory *memory, const Elf64_Ehdr *header, struc
 {
     if (header->e_phentsize != sizeof(Elf64_Phdr) || header->e_phnum > LIMIT_HEADERS)
         return false;
-    bool loaded = false, dynamic = false;
+    bool loaded = false;
     for (unsigned i = 0; i < header->e_phnum; i++) {
         Elf64_Phdr segment;
         if (!read_bytes(memory, image->base + header->e_phoff + i * sizeof segment, &segment,
@@ -73,12 +73,10 @@ static bool segments_find(struct memory *memory, const Elf64_Ehdr *header, struc
         }
         if (segment.p_type == PT_LOAD)
             data_extend(image, &segment);
-        if (segment.p_type == PT_DYNAMIC) {
+        if (segment.p_type == PT_DYNAMIC)
             *ret_dynamic = segment;
-            dynamic = true;
-        }
     }
-    return loaded && dynamic;
+    return loaded;
 }
 
 // glibc adds the bias to the addresses in PT_DYNAMIC when it loads a file; musl does not, and in
@@ -112,7 +110,7 @@ mx_status elf_image_open(struct memory *memory, mx_addr base, struct elf_image *
     if (status)
         return status;
     if (!segments_find(memory, &header, &image, &dynamic))
-        return fail(err, MX_NOT_FOUND, "ELF file at 0x%llx: no dynamic section",
+        return fail(err, MX_NOT_FOUND, "ELF file at 0x%llx: no program headers",
                     (unsigned long long)base);
     size_t count = dynamic.p_memsz / sizeof(Elf64_Dyn);
     for (size_t i = 0; i < count && i < LIMIT_DYNAMIC; i++) {
@@ -122,9 +120,6 @@ mx_status elf_image_open(struct memory *memory, mx_addr base, struct elf_image *
             break;
         dynamic_entry(&image, &entry);
     }
-    if (!image.symtab || !image.strtab || !(image.gnu_hash || image.sysv_hash))
-        return fail(err, MX_NOT_FOUND, "ELF file at 0x%llx: no dynamic symbols",
-                    (unsigned long long)base);
     *ret = image;
     return MX_OK;
 }
@@ -215,7 +210,8 @@ bool elf_image_symbol(struct memory *memory, const struct elf_image *image, cons
                       mx_addr *ret, uint64_t *ret_nbytes)
 {
     struct wanted wanted = {.name = name, .nbytes = strlen(name) + 1};
-    if (wanted.nbytes > LIMIT_NAME)
+    if (wanted.nbytes > LIMIT_NAME || !image->symtab || !image->strtab ||
+        !(image->gnu_hash || image->sysv_hash))
         return false;
     bool found =
         image->gnu_hash ? gnu_find(memory, image, &wanted) : sysv_find(memory, image, &wanted);
@@ -229,7 +225,7 @@ bool elf_image_symbol(struct memory *memory, const struct elf_image *image, cons
 
 // How many dynamic symbols there are. DT_GNU_HASH does not say: the chain of the last bucket ends with
 // the last symbol.
-static uint32_t symbol_count(struct memory *memory, const struct elf_image *image)
+static uint32_t count_by_hash(struct memory *memory, const struct elf_image *image)
 {
     uint32_t table[4], last = 0, index, chained;
     if (!image->gnu_hash)
@@ -247,22 +243,8 @@ static uint32_t symbol_count(struct memory *memory, const struct elf_image *imag
     return last;
 }
 
-bool elf_image_symbol_around(struct memory *memory, const struct elf_image *image, mx_addr addr,
-                             char *name, size_t size, uint64_t *ret_offset)
+uint32_t elf_image_symbol_count(struct memory *memory, const struct elf_image *image)
 {
-    uint32_t count = symbol_count(memory, image);
-    for (uint32_t i = 1; i < count && i < LIMIT_SYMBOLS; i++) {
-        Elf64_Sym symbol;
-        if (!read_bytes(memory, image->symtab + (uint64_t)i * sizeof symbol, &symbol,
-                        sizeof symbol))
-            return false;
-        if (ELF64_ST_TYPE(symbol.st_info) == STT_OBJECT && symbol.st_shndx != SHN_UNDEF &&
-            addr - (image->bias + symbol.st_value) < symbol.st_size &&
-            symbol.st_name < image->strtab_nbytes &&
-            memory_string(memory, image->strtab + symbol.st_name, name, size) && name[0]) {
-            *ret_offset = addr - (image->bias + symbol.st_value);
-            return true;
-        }
-    }
-    return false;
+    uint32_t count = count_by_hash(memory, image);
+    return count < LIMIT_SYMBOLS ? count : LIMIT_SYMBOLS;
 }

@@ -16,8 +16,8 @@ struct elf_image {
     uint64_t strtab_nbytes;
 };
 
-// MX_NOT_FOUND when there is no ELF header at base or it has no dynamic section; MX_UNSUPPORTED when
-// it is not 64-bit little-endian x86-64 or aarch64.
+// MX_NOT_FOUND when there is no ELF header at base or it loads nothing; MX_UNSUPPORTED when it is not
+// 64-bit little-endian x86-64 or aarch64. A static program has data and no symbols.
 mx_status elf_image_open(struct memory *memory, mx_addr base, struct elf_image *ret,
                          struct mx_error *err);
 
@@ -25,9 +25,7 @@ mx_status elf_image_open(struct memory *memory, mx_addr base, struct elf_image *
 bool elf_image_symbol(struct memory *memory, const struct elf_image *image, const char *name,
                       mx_addr *ret, uint64_t *ret_nbytes);
 
-// The dynamic symbol of a variable that holds addr; false when there is none. The name is cut to
-// `size` bytes; *ret_offset is addr's distance from its start. O(symbols).
-bool elf_image_symbol_around(struct memory *memory, const struct elf_image *image, mx_addr addr,
-                             char *name, size_t size, uint64_t *ret_offset);
+// How many dynamic symbols there are, at most a million. O(hash buckets).
+uint32_t elf_image_symbol_count(struct memory *memory, const struct elf_image *image);
 
 #endif

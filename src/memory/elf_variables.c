@@ -140,6 +140,13 @@ static int compare_variables(const void *a, const void *b)
     return x->nbytes > y->nbytes ? -1 : x->nbytes < y->nbytes;
 }
 
+static void variables_sort(struct elf_variables *variables)
+{
+    if (variables->items.count)
+        qsort(variables->items.items, variables->items.count, sizeof *variables->items.items,
+              compare_variables);
+}
+
 bool elf_variables_read(int fd, struct elf_variables *ret)
 {
     struct elf_headers headers;
@@ -152,11 +159,47 @@ bool elf_variables_read(int fd, struct elf_variables *ret)
         table_keep(fd, &headers, SHT_DYNSYM, ret);
     }
     free(headers.items);
-    if (ret->items.count)
-        qsort(ret->items.items, ret->items.count, sizeof *ret->items.items, compare_variables);
+    variables_sort(ret);
     if (!ok)
         elf_variables_free(ret);
     return ok;
+}
+
+#define LIMIT_NAME 1024 // bytes of a symbol's name
+
+bool elf_variables_of_image(struct memory *memory, const struct elf_image *image,
+                            struct elf_variables *ret)
+{
+    uint32_t count = elf_image_symbol_count(memory, image);
+    VECTOR(char) names = {0};
+    vector_free(&ret->items);
+    for (uint32_t i = 1; i < count; i++) {
+        char name[LIMIT_NAME];
+        Elf64_Sym symbol;
+        const uint8_t *bytes =
+            memory_at(memory, image->symtab + (uint64_t)i * sizeof symbol, sizeof symbol);
+        if (!bytes)
+            break;
+        memcpy(&symbol, bytes, sizeof symbol);
+        if (ELF64_ST_TYPE(symbol.st_info) != STT_OBJECT || symbol.st_shndx == SHN_UNDEF ||
+            !symbol.st_size || symbol.st_name >= image->strtab_nbytes ||
+            !memory_string(memory, image->strtab + symbol.st_name, name, sizeof name))
+            continue;
+        size_t at = names.count, nbytes = strlen(name) + 1;
+        if (!vector_reserve(&names, at + nbytes) ||
+            !vector_push(&ret->items,
+                         ((struct elf_variable){symbol.st_value, symbol.st_size, (uint32_t)at}))) {
+            vector_free(&names);
+            return false;
+        }
+        memcpy(names.items + at, name, nbytes);
+        names.count += nbytes;
+    }
+    free(ret->names);
+    ret->names = names.items;
+    ret->names_nbytes = names.count;
+    variables_sort(ret);
+    return true;
 }
 
 void elf_variables_free(struct elf_variables *variables)

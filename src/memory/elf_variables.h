@@ -9,6 +9,7 @@
 #define MX_MEMORY_ELF_VARIABLES_H
 
 #include "base/vector.h"
+#include "memory/elf_symbols.h"
 #include "memory/process.h"
 
 // Addresses are those in the file, before it was moved by its bias.
@@ -31,6 +32,9 @@ struct elf_variables {
 
 // Reads an ELF file; false when it is none or makes no sense. What it has no names for is empty.
 bool elf_variables_read(int fd, struct elf_variables *ret);
+// Adds the exported variables of an image as it stands in memory. false when out of memory.
+bool elf_variables_of_image(struct memory *memory, const struct elf_image *image,
+                            struct elf_variables *ret);
 void elf_variables_free(struct elf_variables *variables);
 
 // The variable around addr, else the section; false when there is neither. *ret_name lives as long as

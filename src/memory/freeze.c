@@ -23,7 +23,7 @@
 
 #define REAP_NS 10000000
 
-static void registers_read(struct tracer *tracer)
+void tracer_read_registers(struct tracer *tracer)
 {
     for (size_t i = 0; i < tracer->threads.count; i++) {
         const struct frozen_thread *thread = &tracer->threads.items[i];
@@ -39,22 +39,27 @@ static void registers_read(struct tracer *tracer)
     }
 }
 
-static void *tracer_run(void *data)
+void tracer_release(struct tracer *tracer)
 {
-    struct tracer *tracer = data;
-    tracer->status = tracer_stop_all(tracer, &tracer->err);
-    if (!tracer->status) {
-        registers_read(tracer);
-        sem_post(&tracer->begun);
-        while (sem_wait(&tracer->ended) != 0)
-            ;
-    }
     for (size_t i = 0; i < tracer->threads.count; i++) {
         struct frozen_thread *thread = &tracer->threads.items[i];
         if (!thread->gone)
             ptrace(PTRACE_DETACH, thread->tid, NULL, (void *)(intptr_t)thread->signal);
     }
     tracer->ended_ns = clock_ns();
+}
+
+static void *freeze_run(void *data)
+{
+    struct tracer *tracer = data;
+    tracer->status = tracer_stop_all(tracer, &tracer->err);
+    if (!tracer->status) {
+        tracer_read_registers(tracer);
+        sem_post(&tracer->begun);
+        while (sem_wait(&tracer->ended) != 0)
+            ;
+    }
+    tracer_release(tracer);
     if (tracer->status)
         sem_post(&tracer->begun);
     return NULL;
@@ -89,13 +94,13 @@ static void tracer_await(struct tracer *tracer)
     }
 }
 
-// Starts the tracer with all signals blocked: they are for the threads of the program.
-static mx_status tracer_start(struct tracer *tracer, struct mx_error *err)
+mx_status tracer_start(struct tracer *tracer, void *(*run)(void *), void *data,
+                       struct mx_error *err)
 {
     sigset_t all, before;
     sigfillset(&all);
     pthread_sigmask(SIG_SETMASK, &all, &before);
-    int error = pthread_create(&tracer->thread, NULL, tracer_run, tracer);
+    int error = pthread_create(&tracer->thread, NULL, run, data);
     pthread_sigmask(SIG_SETMASK, &before, NULL);
     if (error)
         return fail(err, MX_NO_MEMORY, "pid %d: no thread to stop it with can be started",
@@ -107,7 +112,23 @@ static mx_status tracer_start(struct tracer *tracer, struct mx_error *err)
     return fail(err, tracer->status, "%s", tracer->err.message);
 }
 
-static void tracer_free(struct tracer *tracer)
+struct tracer *tracer_new(int pid)
+{
+    struct tracer *tracer = calloc(1, sizeof *tracer);
+    uint64_t *seized = calloc(LIMIT_TID / 64, sizeof *seized);
+    if (!tracer || !seized) {
+        free(tracer);
+        free(seized);
+        return NULL;
+    }
+    tracer->pid = pid;
+    tracer->seized = seized;
+    sem_init(&tracer->begun, 0, 0);
+    sem_init(&tracer->ended, 0, 0);
+    return tracer;
+}
+
+void tracer_free(struct tracer *tracer)
 {
     if (!tracer)
         return;
@@ -123,18 +144,10 @@ mx_status freeze_begin(int pid, struct freeze *ret, struct mx_error *err)
 {
     if (pid == getpid())
         return fail(err, MX_BAD_ARGUMENT, "pid %d: a process cannot stop itself", pid);
-    struct tracer *tracer = calloc(1, sizeof *tracer);
-    uint64_t *seized = calloc(LIMIT_TID / 64, sizeof *seized);
-    if (!tracer || !seized) {
-        free(tracer);
-        free(seized);
+    struct tracer *tracer = tracer_new(pid);
+    if (!tracer)
         return fail_no_memory(err);
-    }
-    tracer->pid = pid;
-    tracer->seized = seized;
-    sem_init(&tracer->begun, 0, 0);
-    sem_init(&tracer->ended, 0, 0);
-    mx_status status = tracer_start(tracer, err);
+    mx_status status = tracer_start(tracer, freeze_run, tracer, err);
     if (status) {
         tracer_free(tracer);
         return status;

@@ -130,7 +130,7 @@ mx_status maps_parse(const char *text, size_t nbytes, struct maps *ret, struct m
     return MX_OK;
 }
 
-mx_status maps_read(int pid, struct maps *ret, struct mx_error *err)
+mx_status maps_text(int pid, char **ret, size_t *ret_nbytes, struct mx_error *err)
 {
     cleanup(close_fd) int fd = proc_open(pid, "maps");
     if (fd < 0)
@@ -151,9 +151,20 @@ mx_status maps_read(int pid, struct maps *ret, struct mx_error *err)
         if (got < 0)
             return proc_fail(pid, "maps", errno, err);
         if (!got)
-            return maps_parse(text, length, ret, err);
+            break;
         length += (size_t)got;
     }
+    *ret = steal(text);
+    *ret_nbytes = length;
+    return MX_OK;
+}
+
+mx_status maps_read(int pid, struct maps *ret, struct mx_error *err)
+{
+    cleanup(free_pointer) char *text = NULL;
+    size_t nbytes = 0;
+    mx_status status = maps_text(pid, &text, &nbytes, err);
+    return status ? status : maps_parse(text, nbytes, ret, err);
 }
 
 void maps_free(struct maps *maps)

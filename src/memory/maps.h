@@ -19,7 +19,9 @@ struct maps {
     size_t count, capacity;
 };
 
-// Reads /proc/PID/maps.
+// Reads /proc/PID/maps as it is; *ret is freed by free.
+mx_status maps_text(int pid, char **ret, size_t *ret_nbytes, struct mx_error *err);
+// Reads and parses it.
 mx_status maps_read(int pid, struct maps *ret, struct mx_error *err);
 // Parses text in the form of /proc/PID/maps: for tests and fuzzing. Lines that make no sense are
 // skipped.

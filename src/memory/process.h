@@ -1,6 +1,8 @@
 // process.h - a live process: who it is, its bytes, stopping it and letting it go on.
 //
-// The only part that touches another process. It reads; it never writes a byte of the target.
+// The only part that touches another process. It reads; it never writes a byte of the target's memory.
+// To make a copy-on-write child of it (fork.h) the registers of one stopped thread are changed for the
+// time of a system call, and given back: nothing else is ever changed.
 // Stopping is PTRACE_SEIZE + PTRACE_INTERRUPT of every thread: when the explorer dies in any way,
 // the kernel detaches and the target goes on by itself.
 #ifndef MX_MEMORY_PROCESS_H
@@ -63,8 +65,9 @@ struct image {
     struct memory memory; // segments are the copied mappings; fetch reads what cannot change
     struct maps maps;     // as they were while the process stood still
     uint64_t pause_ns;
-    uint64_t copied_bytes;  // bytes of resident or swapped pages that were copied
-    uint64_t skipped_bytes; // of pages that should have been copied and could not be read
+    uint64_t unforked_bytes; // of mappings that a copy-on-write child does not get, or gets empty
+    uint64_t copied_bytes;   // bytes of resident or swapped pages that were copied
+    uint64_t skipped_bytes;  // of pages that should have been copied and could not be read
     int pid;
     struct thread_registers *registers; // of the threads while they stood still
     size_t register_count;
@@ -74,12 +77,12 @@ struct image {
     struct core *core;       // the same for the image of a core; NULL for that of a process
 };
 
-// A consistent copy of all private writable memory and of the private read-only mappings that are
-// not code. Stops the process meanwhile. `progress` may be NULL; it is called while the process
-// stands still. image_free releases it. Mappings of files above 64 MiB are copied without their
+// A copy of all private writable memory and of the private read-only mappings that are not code, taken
+// as options->mode says; `options` may be NULL. With MX_CAPTURE_FREEZE options->progress is called
+// while the process stands still. image_free releases it. Mappings of files above 64 MiB are copied without their
 // absent pages, above 1 GiB without the pages that the process has not changed.
 // MX_NO_MEMORY when this machine has less memory available than the copy needs.
-mx_status image_capture(int pid, mx_progress_fn *progress, void *progress_data, struct image *ret,
+mx_status image_capture(int pid, const struct mx_capture_options *options, struct image *ret,
                         struct mx_error *err);
 void image_free(struct image *image);
 // The registers of the thread whose pthread_self is `self`, or, where that cannot be told from them,

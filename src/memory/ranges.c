@@ -17,12 +17,6 @@
 #define PAGE_SWAPPED ((uint64_t)1 << 62)
 #define PAGE_OF_FILE ((uint64_t)1 << 61) // or of shared memory: not the process' own copy
 
-// The data and constants of a library are read whole, the absent pages too: names are in them.
-#define LIMIT_WHOLE_FILE ((uint64_t)64 << 20)
-// Whatever is larger is data that was mapped (a model's weights), not objects: of it only the pages
-// that the process has changed are copied.
-#define LIMIT_RESIDENT_FILE ((uint64_t)1 << 30)
-
 // Without PAGEMAP_SCAN a page costs nanoseconds, and what is larger than this is a reservation, like
 // the 14 TiB of AddressSanitizer.
 #define LIMIT_READ ((uint64_t)4 << 40)

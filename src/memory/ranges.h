@@ -5,6 +5,12 @@
 #include "base/vector.h"
 #include "memory/maps.h"
 
+// The data and constants of a library are read whole, the absent pages too: names are in them.
+#define LIMIT_WHOLE_FILE ((uint64_t)64 << 20)
+// Whatever is larger is data that was mapped (a model's weights), not objects: of it only the pages
+// that the process has changed are copied.
+#define LIMIT_RESIDENT_FILE ((uint64_t)1 << 30)
+
 // What becomes of a run of pages in an image.
 enum range_kind {
     RANGE_COPY, // copied while the process stands still

@@ -12,6 +12,7 @@
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/ptrace.h>
 #include <sys/wait.h>
 #include <time.h>
@@ -25,6 +26,7 @@
 #define LIMIT_STOP_NS 5000000000u // a disk or network file system may hold a thread, not for long
 #define LIMIT_THREADS 1000000     // kernel.threads-max is lower on all but giant machines
 #define TRIES_SEIZE 60            // a millisecond each: a thread that is ending takes its time
+#define TRIES_KEEPER 1000         // what it does takes longer with every gigabyte
 #define TRIES_AT_ONCE 10          // of them without a pause
 #define POLL_MIN_NS 20000
 #define POLL_MAX_NS 1000000
@@ -55,6 +57,12 @@ bool thread_is_dead(int tid)
     return !proc_stat_read(tid, &stat) || stat.state == 'Z' || stat.state == 'X';
 }
 
+static bool is_keeper(int tid)
+{
+    char name[32];
+    return proc_read(tid, "comm", name, sizeof name, NULL) && strcmp(name, KEEPER_NAME "\n") == 0;
+}
+
 static mx_status fail_seize(int pid, uint64_t tracer, int error, struct mx_error *err)
 {
     if (tracer)
@@ -67,8 +75,7 @@ static mx_status fail_seize(int pid, uint64_t tracer, int error, struct mx_error
     return status ? status : proc_fail(pid, "mem", error, err);
 }
 
-// Seizes one thread, which does not stop it. *ret_seized is false for one that is exiting.
-static mx_status thread_seize(int pid, int tid, bool *ret_seized, struct mx_error *err)
+mx_status thread_seize(int pid, int tid, bool *ret_seized, struct mx_error *err)
 {
     *ret_seized = false;
     for (unsigned tries = 1; ptrace(PTRACE_SEIZE, tid, NULL, NULL) != 0; tries++) {
@@ -81,9 +88,10 @@ static mx_status thread_seize(int pid, int tid, bool *ret_seized, struct mx_erro
         if ((pid_t)tracer == gettid())
             break;
         // Not the last word when execve has replaced the thread meanwhile, nor when a tracer of our
-        // own has not quite ended yet.
-        bool ours = tracer && tgkill(getpid(), (pid_t)tracer, 0) == 0;
-        if ((tracer && !ours) || tries == TRIES_SEIZE)
+        // own has not quite ended yet; the keeper of another explorer needs it for a moment only.
+        bool keeper = tracer && is_keeper((int)tracer);
+        bool ours = keeper || (tracer && tgkill(getpid(), (pid_t)tracer, 0) == 0);
+        if ((tracer && !ours) || tries == (keeper ? TRIES_KEEPER : TRIES_SEIZE))
             return fail_seize(pid, tracer, error, err);
         if (tries < TRIES_AT_ONCE)
             sched_yield();
@@ -133,8 +141,7 @@ static mx_status seize_new(struct tracer *tracer, size_t *ret_count, struct mx_e
 
 // ---- waiting ----------------------------------------------------------------------------------
 
-// Sees whether a thread has stopped, and by which signal; false when it has not.
-static bool thread_has_stopped(struct frozen_thread *thread)
+bool thread_has_stopped(struct frozen_thread *thread)
 {
     siginfo_t info;
     if (ptrace(PTRACE_GETSIGINFO, thread->tid, NULL, &info) == 0)

@@ -10,7 +10,16 @@ import subprocess
 import sys
 
 import pytest
-from conftest import PROGRAM, ROOT, document, documented_keys, error_line, keys_of, output
+from conftest import (
+    PROGRAM,
+    ROOT,
+    document,
+    documented_keys,
+    error_line,
+    keys_of,
+    memexplorer,
+    output,
+)
 
 COMMANDS = ["ps", "report", "objects", "show", "refs", "audit", "garbage", "cycles", "lesson"]
 NO_SUCH_PID = 2**22 + 1  # over the kernel's limit
@@ -165,7 +174,7 @@ def test_show_names_references_both_ways(target):
     session = document("show", target.pid, target.facts["session"])
     assert list(session) == (
         "address alive kind type refcount immortal found size tracked generation preview "
-        "references referrers".split()
+        "references referrers capture".split()
     )
     assert session["type"] == "__main__.Session"
     assert session["refcount"] == session["found"] == 1
@@ -325,6 +334,47 @@ def test_colour_is_for_terminals_and_no_color_is_honoured(target):
     assert "\033[1m" in on_a_terminal("report", target.pid)
     assert "\033" not in on_a_terminal("report", target.pid, NO_COLOR="1")
     assert "\033" not in on_a_terminal("report", target.pid, TERM="dumb")
+
+
+# ---- how it is read -----------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("option", ["--freeze", "--fork", "--no-pause"])
+def test_how_it_was_read_is_said(target, option):
+    mode = option[2:].replace("-", " ")
+    torn = option == "--no-pause"
+    capture = document("report", target.pid, option)["capture"]
+    assert (capture["mode"], capture["consistent"]) == (mode, not torn)
+    assert (capture["pause_ms"] == 0) == torn
+    for command in [["audit"], ["show", target.facts["session"]]]:
+        answer = document(command[0], target.pid, *command[1:], option)
+        assert answer["capture"]["mode"] == mode
+    for command in [["report"], ["audit"], ["objects"], ["show", target.facts["session"]]]:
+        text = output(command[0], target.pid, *command[1:], option)
+        assert ("the view may be torn" in text) == torn
+    rows = memexplorer("objects", target.pid, "--csv", option)
+    assert rows.returncode == 0
+    assert ("the view may be torn" in rows.stderr) == torn
+
+
+@pytest.mark.parametrize("command", ["report", "objects", "audit", "show"])
+def test_ways_to_read_exclude_each_other(target, command, tmp_path):
+    address = [target.facts["session"]] if command == "show" else []
+    code, line = error_line(command, target.pid, *address, "--fork", "--no-pause")
+    assert code == 2
+    assert "--fork and --no-pause exclude each other" in line
+    core = tmp_path / "core"
+    core.write_bytes(b"")
+    for option in ["--freeze", "--fork", "--no-pause"]:
+        code, line = error_line(command, core, *address, option)
+        assert code == 2
+        assert f"{option} goes with a process" in line
+
+
+def test_a_script_does_not_judge_a_torn_view(target):
+    code, line = error_line("audit", target.pid, "--no-pause", "--fail-on", "deficit")
+    assert code == 2
+    assert "--no-pause" in line
 
 
 # ---- where output goes --------------------------------------------------------------------------

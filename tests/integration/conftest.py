@@ -18,4 +18,5 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 
 @pytest.fixture(scope="session")
 def interpreter(request: pytest.FixtureRequest) -> Interpreter:
-    return Interpreter(request.param["binary"], tuple(request.param["version"]))
+    facts = request.param
+    return Interpreter(facts["binary"], tuple(facts["version"]), facts["free_threaded"])

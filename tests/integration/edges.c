@@ -3,6 +3,9 @@
 //
 //   edges PID    prints a line for each object:  address referent:HOLD referent:HOLD ...
 //                HOLD is o (owned), b (borrowed) or w (weak); addresses are decimal
+//    edges PID labels
+//                prints each object in lines of its own:  @ address type
+//                then a line for each reference:          HOLD referent label
 //    edges PID deficit|surplus
 //                prints the objects to which more, or fewer, references were found than their
 //                count says, and the first of what refers to them: for a test that failed
@@ -19,6 +22,29 @@ static bool print_reference(const struct mx_reference *reference, void *data)
     mx_heap_facts(data, reference->to, &to, NULL);
     printf(" %" PRIu64 ":%c", to.address, HOLDS[reference->ownership]);
     return true;
+}
+
+static bool print_label(const struct mx_reference *reference, void *data)
+{
+    static const char HOLDS[] = {[MX_OWNED] = 'o', [MX_BORROWED] = 'b', [MX_WEAK] = 'w'};
+    struct mx_object to;
+    mx_heap_facts(data, reference->to, &to, NULL);
+    printf("%c %" PRIu64 " %s\n", HOLDS[reference->ownership], to.address, reference->label);
+    return true;
+}
+
+static mx_status print_labels(mx_heap *heap, struct mx_error *err)
+{
+    uint64_t count = mx_heap_summary(heap)->objects;
+    mx_status status = MX_OK;
+    for (uint32_t i = 0; i < count && !status; i++) {
+        struct mx_object from;
+        status = mx_heap_object(heap, i, &from, err);
+        printf("@ %" PRIu64 " %s\n", from.address, from.type);
+        if (!status)
+            status = mx_heap_references(heap, i, print_label, heap, err);
+    }
+    return status;
 }
 
 static mx_status print_objects(mx_heap *heap, struct mx_error *err)
@@ -80,8 +106,9 @@ int main(int argc, char **argv)
     if (!status)
         status = mx_heap_capture(target, NULL, &heap, &err);
     if (!status)
-        status =
-            argc > 2 ? print_unexplained(heap, argv[2][0] == 'd', &err) : print_objects(heap, &err);
+        status = argc <= 2           ? print_objects(heap, &err)
+                 : argv[2][0] == 'l' ? print_labels(heap, &err)
+                                     : print_unexplained(heap, argv[2][0] == 'd', &err);
     if (status)
         fprintf(stderr, "edges: %s\n", err.message);
     mx_heap_free(heap);

@@ -15,11 +15,15 @@ import sys
 from pathlib import Path
 from typing import Any, Dict, Iterator, List, NamedTuple
 
+import pytest
+
 ROOT = Path(__file__).resolve().parents[2]
 PROGRAM = os.environ.get("MEMEXPLORER", str(ROOT / "build" / "cli" / "memexplorer"))
 EDGES = os.environ.get("MEMEXPLORER_EDGES", str(ROOT / "build/tests/integration/edges"))
 TARGETS = Path(__file__).parent / "targets"
 LIMIT_SECONDS = 60
+LEAST_EXPLAINED = 0.999  # of the objects that are not immortal
+HELD_BY_A_THREAD = 3  # the method that it runs, the weak reference to its lock
 
 
 def load_tool(name: str) -> Any:
@@ -34,6 +38,18 @@ def load_tool(name: str) -> Any:
     return module
 
 
+def name_of(facts: dict) -> str:
+    """ "3.13.18d-debian": version, build, and how it was made, as its folder says."""
+    name = ".".join(map(str, facts["version"]))
+    name += "t" * facts["free_threaded"] + "d" * facts["debug"]
+    folder = Path(facts["binary"]).parent.parent
+    origin = "debian" if folder == Path("/usr") else folder.name
+    if origin == "usr":  # of a Debian unpacked elsewhere
+        origin = folder.parent.name
+    words = [word for word in origin.split("-") if not word[:1].isdigit()]
+    return "-".join([name, *words])
+
+
 @functools.lru_cache(maxsize=None)
 def found_interpreters() -> Dict[str, dict]:
     """Name -> what tools/python-envs found out about it: all implementations and versions."""
@@ -43,21 +59,24 @@ def found_interpreters() -> Dict[str, dict]:
         facts = tool.ask(path)
         if facts is None or facts["binary"] in [other["binary"] for other in found.values()]:
             continue
-        name = ".".join(map(str, facts["version"]))
-        if facts["binary"].startswith("/usr/bin/"):
-            name += "-debian"
+        name = name_of(facts)
         found[name if name not in found else f"{name}-{len(found)}"] = facts
     return found
 
 
 def is_supported(facts: dict) -> bool:
     version = tuple(facts["version"][:2])
-    return facts["implementation"] == "cpython" and (3, 8) <= version <= (3, 15)
+    return (
+        facts["implementation"] == "cpython"
+        and (3, 8) <= version <= (3, 15)
+        and not load_tool("python-envs").has_traced_headers(facts)
+    )
 
 
 class Interpreter(NamedTuple):
     path: str
     version: tuple
+    free_threaded: bool
 
 
 class Target(NamedTuple):
@@ -86,6 +105,8 @@ def running(*command: Any, **options: Any) -> Iterator[Target]:
     try:
         line = process.stdout.readline()
         assert line, f"{command} ended with {process.wait()} before it was ready"
+        if line.startswith("skip "):
+            pytest.skip(line[5:].strip())
         yield Target(process.pid, line, process)
     finally:
         process.kill()
@@ -120,3 +141,20 @@ def objects_of(pid: int) -> Dict[int, dict]:
 def some(differences: List[str], limit: int = 30) -> str:
     """A failure message: how many, and the first of them."""
     return f"{len(differences)} differ:\n" + "\n".join(differences[:limit])
+
+
+def offenders(pid: int, kind: str) -> str:
+    done = subprocess.run(
+        [EDGES, str(pid), kind], capture_output=True, text=True, timeout=LIMIT_SECONDS
+    )
+    return "\n".join(done.stdout.splitlines()[:40])
+
+
+def check_refcounts(pid: int) -> None:
+    report = document("report", pid)
+    counts = report["refcounts"]
+    mortal = counts["explained"] + counts["surplus"] + counts["deficit"]
+    assert mortal > 5_000
+    assert counts["deficit"] == 0, offenders(pid, "deficit")
+    allowed = (1 - LEAST_EXPLAINED) * mortal + HELD_BY_A_THREAD * (len(report["threads"]) - 1)
+    assert counts["surplus"] <= allowed, f"{counts}\n{offenders(pid, 'surplus')}"

@@ -12,6 +12,7 @@ from processes import EDGES, LIMIT_SECONDS, TARGETS, Interpreter, objects_of, ru
 
 UNKNOWN_SIZE = -1  # self_knowledge.py
 COUNTED_TWICE_312 = 1 << 31  # sys.getrefcount of an immortal object says this or more
+DEFERRED_314 = (2**63 - 1) // 8  # and so much more of a deferred one, in free-threaded builds
 
 
 class Known(NamedTuple):
@@ -43,7 +44,7 @@ def read_knowledge(path: str) -> Dict[int, Known]:
     with open(path) as file:
         for line in file:
             if line.startswith("type "):
-                _, number, name = line.split(" ", 2)
+                _, number, _, name = line.split(" ", 3)
                 names[int(number)] = name.rstrip("\n")
             else:
                 lines.append([int(word) for word in line.split()])
@@ -126,7 +127,7 @@ def test_refcounts_are_those_of_getrefcount(comparison: Comparison):
         if record["refcount"] is None:
             same = comparison.version >= (3, 12) and count >= COUNTED_TWICE_312
         else:
-            same = record["refcount"] == count
+            same = record["refcount"] == (count - DEFERRED_314 if count > DEFERRED_314 else count)
         if not same:
             wrong.append(f"{comparison.name(address)}: {record['refcount']}, getrefcount {count}")
     assert len(comparison.refcounts) > 200

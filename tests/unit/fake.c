@@ -3,6 +3,8 @@
 
 #include <stdlib.h>
 
+#include "heap/mimalloc.h"
+
 #define GAP 16 // between blocks, so that one byte too far is not another object
 
 mx_addr fake_alloc(struct fake *fake, uint64_t nbytes)
@@ -101,7 +103,7 @@ static mx_addr type_write(struct fake *fake, mx_addr addr, const char *name, uin
                           uint64_t itemsize, uint64_t flags)
 {
     const struct layout *l = fake->l;
-    fake_field(fake, addr, l->object_refcnt, 1);
+    fake_refcount(fake, addr, 1);
     fake_field(fake, addr, l->object_type, fake->decoder.type_type);
     fake_field(fake, addr, l->type_name, fake_text(fake, name));
     fake_field(fake, addr, l->type_basicsize, basicsize);
@@ -130,6 +132,9 @@ mx_addr fake_type(struct fake *fake, const char *name)
     uint64_t basicsize = TYPES[i].otherwise;
     if (TYPES[i].field != NO_FIELD)
         basicsize += (uint64_t) * (const int32_t *)((const char *)fake->l + TYPES[i].field);
+    const struct layout_object *known = layout_object_members(fake->l, name);
+    if (known && known->nbytes) // the interpreter's own tp_basicsize
+        basicsize = known->nbytes;
     mx_addr addr = fake_static_type(fake, name, basicsize, TYPES[i].itemsize, TYPES[i].flags);
     fake->types[fake->type_count].name = TYPES[i].name;
     fake->types[fake->type_count++].addr = addr;
@@ -140,8 +145,10 @@ mx_addr fake_class(struct fake *fake, const char *name, mx_addr base, uint64_t b
                    uint64_t flags)
 {
     const struct layout *l = fake->l;
-    mx_addr addr = fake_alloc(fake, (uint64_t)(l->gc_head_size + l->heaptype_size)) +
-                   (uint64_t)l->gc_head_size;
+    uint64_t head = fake_gc_head(fake), nbytes = (uint64_t)l->heaptype_size;
+    mx_addr addr =
+        l->free_threaded ? fake_block(fake, MIMALLOC_GC, nbytes) : fake_alloc(fake, head + nbytes);
+    addr += head;
     type_write(fake, addr, name, basicsize, 0, flags | FLAG_HEAPTYPE | FLAG_HAVE_GC);
     mx_addr key = fake_str(fake, "__module__"), value = fake_str(fake, "app");
     fake_field(fake, addr, l->type_base, base);
@@ -159,6 +166,8 @@ void fake_init(struct fake *fake, const struct layout *layout)
     assert_non_null(fake->bytes);
     memory_init(&fake->memory, NULL, NULL);
     assert_int_equal(memory_add(&fake->memory, FAKE_START, fake->bytes, FAKE_NBYTES, NULL), MX_OK);
+    if (layout->free_threaded)
+        fake_mimalloc_init(fake);
     mx_addr type = fake_alloc(fake, (uint64_t)layout->type_size);
     mx_addr object = fake_alloc(fake, (uint64_t)layout->type_size);
     fake->types[0].name = "type";
@@ -182,9 +191,16 @@ void fake_fini(struct fake *fake)
 
 // ---- plain values -----------------------------------------------------------------------------
 
+uint64_t fake_gc_head(const struct fake *fake)
+{
+    return fake->l->gc_shape == GC_WITHOUT_LISTS ? 0 : (uint64_t)fake->l->gc_head_size;
+}
+
+// Free-threaded: all of it local.
 void fake_refcount(struct fake *fake, mx_addr addr, int64_t count)
 {
     fake_field(fake, addr, fake->l->object_refcnt, (uint64_t)count);
+    fake_field32(fake, addr, fake->l->object_ref_local, (uint32_t)count);
 }
 
 mx_addr fake_object(struct fake *fake, mx_addr type, uint64_t nbytes)
@@ -192,8 +208,11 @@ mx_addr fake_object(struct fake *fake, mx_addr type, uint64_t nbytes)
     uint32_t number = type_lookup(&fake->decoder, type);
     assert_int_not_equal(number, NO_TYPE);
     const struct type_info *info = fake->decoder.types[number];
-    uint64_t prefix = info->gc ? (uint64_t)fake->l->gc_head_size + (info->preheader ? 16 : 0) : 0;
-    mx_addr addr = fake_alloc(fake, prefix + nbytes) + prefix;
+    uint64_t prefix = info->gc ? fake_gc_head(fake) + (info->preheader ? 16 : 0) : 0;
+    int tag = !info->gc ? MIMALLOC_OBJECT : prefix ? MIMALLOC_GC_PRE : MIMALLOC_GC;
+    mx_addr addr = fake->l->free_threaded ? fake_block(fake, tag, prefix + nbytes)
+                                          : fake_alloc(fake, prefix + nbytes);
+    addr += prefix;
     fake_refcount(fake, addr, 1);
     fake_field(fake, addr, fake->l->object_type, type);
     return addr;
@@ -202,13 +221,19 @@ mx_addr fake_object(struct fake *fake, mx_addr type, uint64_t nbytes)
 // struct state: interned:2, kind:3, compact:1, ascii:1, ready:1 (to 3.11)
 enum { STATE_COMPACT = 1 << 5, STATE_ASCII = 1 << 6, STATE_READY = 1 << 7 };
 
+static void write_state(struct fake *fake, mx_addr str, uint32_t state)
+{
+    bool apart = fake->l->str_shape == STR_INTERNED_BYTE;
+    fake_field32(fake, str, fake->l->ascii_state, apart ? state >> 2 << 8 : state);
+}
+
 mx_addr fake_str(struct fake *fake, const char *ascii)
 {
     const struct layout *l = fake->l;
     size_t count = strlen(ascii);
     mx_addr addr = fake_object(fake, fake_type(fake, "str"), (uint64_t)l->ascii_size + count + 1);
     fake_field(fake, addr, l->ascii_length, count);
-    fake_field32(fake, addr, l->ascii_state, 1 << 2 | STATE_COMPACT | STATE_ASCII | STATE_READY);
+    write_state(fake, addr, 1 << 2 | STATE_COMPACT | STATE_ASCII | STATE_READY);
     memcpy(fake_at(fake, addr + (uint64_t)l->ascii_size, count), ascii, count);
     return addr;
 }
@@ -219,7 +244,7 @@ mx_addr fake_wide_str(struct fake *fake, uint32_t width, const uint32_t *charact
     mx_addr addr =
         fake_object(fake, fake_type(fake, "str"), (uint64_t)l->compact_size + (count + 1) * width);
     fake_field(fake, addr, l->ascii_length, count);
-    fake_field32(fake, addr, l->ascii_state, width << 2 | STATE_COMPACT | STATE_READY);
+    write_state(fake, addr, width << 2 | STATE_COMPACT | STATE_READY);
     for (size_t i = 0; i < count; i++)
         memcpy(fake_at(fake, addr + (uint64_t)l->compact_size + i * width, width), &characters[i],
                width);

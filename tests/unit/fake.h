@@ -17,7 +17,7 @@
 
 #include "decode/decoder.h"
 
-#define FAKE_START 0x7f0000000000ull
+#define FAKE_START 0x7f0000000000ull // 32 MiB aligned, as segments of mimalloc are
 #define FAKE_NBYTES (2ull << 20)
 
 struct fake {
@@ -31,6 +31,7 @@ struct fake {
         mx_addr addr;
     } types[64];
     size_t type_count;
+    uint32_t block_counts[4]; // of each page of the segment of mimalloc
 };
 
 void fake_init(struct fake *fake, const struct layout *layout);
@@ -47,6 +48,20 @@ void fake_field32(struct fake *fake, mx_addr addr, int32_t offset, uint32_t valu
 void fake_field8(struct fake *fake, mx_addr addr, int32_t offset, uint8_t value);
 mx_addr fake_text(struct fake *fake, const char *text); // a C string
 
+// ---- mimalloc: where a free-threaded fake has its objects ---------------------------------------
+
+void fake_mimalloc_init(struct fake *fake);
+mx_addr fake_block(struct fake *fake, int tag, uint64_t nbytes); // zeroed
+// Pieces, for tests of mimalloc itself. slice_count of the page, and of the segment, are 64 KiB each.
+void fake_segment(struct fake *fake, mx_addr segment, uint32_t slice_count);
+mx_addr fake_page(const struct fake *fake, mx_addr segment, uint32_t slice); // its mi_page_t
+void fake_page_write(struct fake *fake, mx_addr segment, uint32_t slice, uint32_t slice_count,
+                     uint32_t block_nbytes, int tag);
+mx_addr fake_page_start(struct fake *fake, mx_addr page);
+// Offset of the n-th byte, from anew when there are fewer, of the header and the blocks: for fuzzing.
+uint64_t fake_segment_place(const struct fake *fake, uint64_t n);
+void fake_page_capacity(struct fake *fake, mx_addr page, uint32_t count);
+
 // ---- types ------------------------------------------------------------------------------------
 
 mx_addr fake_type(struct fake *fake, const char *name); // a static type of CPython's
@@ -59,6 +74,7 @@ mx_addr fake_class(struct fake *fake, const char *name, mx_addr base, uint64_t b
 // ---- objects ----------------------------------------------------------------------------------
 
 mx_addr fake_object(struct fake *fake, mx_addr type, uint64_t nbytes);
+uint64_t fake_gc_head(const struct fake *fake); // bytes of it in front of an object
 void fake_refcount(struct fake *fake, mx_addr addr, int64_t count);
 mx_addr fake_str(struct fake *fake, const char *ascii);
 // Compact, not ASCII; width 1, 2 or 4.
@@ -103,7 +119,7 @@ struct fake_edges {
     size_t count;
     struct edge items[FAKE_EDGES];
     char labels[FAKE_EDGES][200];
-    bool claim; // what claim_keys answers
+    bool claim; // what visitor.claim answers
     bool ok;    // what object_visit answered
 };
 void fake_visit(struct fake *fake, mx_addr addr, struct fake_edges *ret);

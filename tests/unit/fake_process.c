@@ -3,6 +3,8 @@
 
 #include <stdlib.h>
 
+#include "decode/counts.h"
+
 // ---- instances --------------------------------------------------------------------------------
 
 static bool is_managed(const struct fake *fake)
@@ -190,6 +192,11 @@ void fake_track(struct fake_process *process, int generation, mx_addr object)
 {
     struct fake *fake = &process->fake;
     const struct layout *l = fake->l;
+    process->tracked_count++;
+    if (l->gc_shape == GC_WITHOUT_LISTS) {
+        fake_field8(fake, object, l->object_gc_bits, GC_BIT_TRACKED);
+        return;
+    }
     mx_addr head =
         collector_of(process) +
         (uint64_t)(generation < 3 ? l->gc_generations + generation * l->gc_generation_size
@@ -255,7 +262,9 @@ void fake_process_init(struct fake_process *process, const struct layout *layout
     fake_init(fake, layout);
     process->runtime = fake_alloc(fake, (uint64_t)layout->runtime_size);
     process->interp = fake_alloc(fake, (uint64_t)layout->interp_size);
-    process->thread = fake_alloc(fake, (uint64_t)layout->tstate_size);
+    // Free-threaded: what stands behind the public part is wanted too.
+    uint64_t thread_nbytes = layout->free_threaded ? 32768 : (uint64_t)layout->tstate_size;
+    process->thread = fake_alloc(fake, thread_nbytes);
     process->objects_start = fake->used;
     fake_field(fake, process->runtime, layout->runtime_interpreters_head, process->interp);
     fake_field(fake, process->runtime, layout->runtime_interpreters_main, process->interp);

@@ -23,6 +23,7 @@ struct fake_process {
     mx_addr list, session, key, name; // app.list == [name, session]; session.name is name
     mx_addr frame_code, local;        // the running frame's, and what its only local `request` is
     struct maps maps;                 // none
+    uint64_t tracked_count;
 };
 
 // One interpreter, one thread in one frame, the module app, and an object of every family in

@@ -89,10 +89,16 @@ static void ask_audit(mx_heap *heap)
         check_text("where", findings[i].where);
         check_text("type", findings[i].type);
         assert_true(findings[i].objects > 0 && findings[i].references >= findings[i].objects);
-        assert_true(mx_heap_find(heap, findings[i].example, &index) ==
-                    (findings[i].holder != MX_HOLDER_UNREACHED));
+        bool known = mx_heap_find(heap, findings[i].example, &index);
+        assert_false(known && findings[i].holder == MX_HOLDER_UNREACHED);
+        assert_true(known || (findings[i].holder != MX_HOLDER_UNKNOWN &&
+                              findings[i].holder != MX_HOLDER_NONE));
+        check_text("holder", mx_holder_meaning(findings[i].holder));
     }
     mx_findings_free(findings);
+    struct mx_blind_spots spots;
+    assert_int_equal(mx_heap_blind_spots(heap, &spots, NULL), MX_OK);
+    check_text("allocators", spots.allocators);
 }
 
 static void check_cycles(mx_heap *heap, mx_cycles *cycles)

@@ -46,7 +46,8 @@ static void test_a_dict_takes_over_from_managed_values(void **state)
         mx_addr session =
             fake_instance(f, fake_instance_class(f, "Session", &name, 1), &name, &value, 1);
         mx_addr dict = fake_dict(f, &name, &value, 1);
-        fake_word(f, session - 24, dict); // _PyObject_ManagedDictPointer
+        // _PyObject_ManagedDictPointer
+        fake_word(f, session - 8 - fake_gc_head(f), dict);
         fake_visit(f, session, &edges);
         fake_edge(&edges, ".__dict__", dict);
         assert_int_equal(fake_count_to(&edges, value), 0);

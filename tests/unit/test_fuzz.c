@@ -30,6 +30,8 @@ static uint64_t place(uint64_t *seed)
         return process.thread - FAKE_START + dice(seed) % 256;
     if (r % 8 == 1)
         return process.interp - FAKE_START + dice(seed) % 8192;
+    if (process.fake.l->free_threaded && r % 4 == 2)
+        return fake_segment_place(&process.fake, dice(seed));
     return process.objects_start + dice(seed) % (process.fake.used - process.objects_start);
 }
 

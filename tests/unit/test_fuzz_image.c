@@ -98,7 +98,7 @@ static void world_capture(int pid)
     struct image image;
     struct mx_error err;
     if (mx_target_open(pid, &target, &err) != MX_OK ||
-        image_capture(pid, NULL, NULL, &image, &err) != MX_OK)
+        image_capture(pid, NULL, &image, &err) != MX_OK)
         fail_msg("%s", err.message);
     world.runtime = target->runtime;
     mx_target_free(target);

@@ -34,7 +34,8 @@ static void make_clones(mx_addr type, void (*complete)(mx_addr object))
 {
     for (uint64_t i = 0; i < CLONES; i++) {
         mx_addr object = START + i * STRIDE + 64;
-        write_word(object + (uint64_t)f->l->object_refcnt, 1);
+        write_field(object, f->l->object_refcnt, 1);
+        write_field(object, f->l->object_ref_shared, 1 << 2);
         write_word(object + (uint64_t)f->l->object_type, type);
         complete(object);
     }
@@ -47,7 +48,9 @@ static void make_clones(mx_addr type, void (*complete)(mx_addr object))
 
 static void survive(const char *type, uint64_t basicsize, void (*complete)(mx_addr object))
 {
-    for (size_t i = 0; i < layout_count(); i += layout_count() - 1) { // the oldest and the newest
+    for (size_t i = 0; i < layout_count(); i++) {
+        if (i > 0 && i + 2 < layout_count()) // the oldest, and the newest of both kinds
+            continue;
         struct memory memory;
         fake_process_init(&process, layout_at(i));
         bytes = calloc(1, NBYTES);

@@ -66,7 +66,7 @@ static uint64_t *map_pages(size_t count)
 static void capture(pid_t pid, struct image *ret)
 {
     struct mx_error err = {.message = ""};
-    if (image_capture(pid, NULL, NULL, ret, &err) != MX_OK)
+    if (image_capture(pid, NULL, ret, &err) != MX_OK)
         fail_msg("%s", err.message);
 }
 
@@ -297,7 +297,7 @@ static void test_process_that_is_killed_meanwhile(void **state)
                 ;
             _exit(kill(pid, SIGKILL));
         }
-        mx_status status = image_capture(pid, NULL, NULL, &image, &err);
+        mx_status status = image_capture(pid, NULL, &image, &err);
         assert_true(status == MX_OK || status == MX_NO_PROCESS);
         if (status == MX_OK)
             image_free(&image);
@@ -330,8 +330,9 @@ static void test_progress_is_told(void **state)
     struct places places;
     struct image image;
     unsigned calls = 0;
+    struct mx_capture_options options = {.progress = count_progress, .progress_data = &calls};
     pid_t pid = target_start(body_large, &places);
-    assert_int_equal(image_capture(pid, count_progress, &calls, &image, NULL), MX_OK);
+    assert_int_equal(image_capture(pid, &options, &image, NULL), MX_OK);
     assert_true(calls >= 3);
     image_free(&image);
     image_free(&image);
@@ -343,7 +344,7 @@ static void test_no_process_is_said_by_its_number(void **state)
     (void)state;
     struct image image;
     struct mx_error err;
-    assert_int_equal(image_capture(99999999, NULL, NULL, &image, &err), MX_NO_PROCESS);
+    assert_int_equal(image_capture(99999999, NULL, &image, &err), MX_NO_PROCESS);
     assert_string_equal(err.message, "pid 99999999: no such process");
 }
 

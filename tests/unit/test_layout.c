@@ -94,8 +94,8 @@ static void test_members_of_objects_are_sorted_and_behind_the_header(void **stat
         const struct layout *table = layout_at(i);
         for (size_t k = 0; k < table->object_count; k++) {
             const struct layout_object *object = &table->objects[k];
-            assert_true(object->member_count > 0);
-            assert_true(object->members[0].offset >= (uint32_t)table->object_size);
+            if (object->member_count)
+                assert_true(object->members[0].offset >= (uint32_t)table->object_size);
             check_members(object->members, object->member_count, 0);
             assert_ptr_equal(layout_object_members(table, object->type_name), object);
         }

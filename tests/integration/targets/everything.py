@@ -2,8 +2,18 @@
 
     python everything.py FILE      writes FILE (see self_knowledge.py), then prints one JSON line
 
-Prints {"refcounts": {address: count}}, then waits on standard input.
+Prints {"refcounts": {address: count}}, then waits on standard input; "skip " and why, where this
+CPython was made without one of the modules.
 """
+
+try:
+    import _ctypes  # noqa: F401
+    import _lzma  # noqa: F401
+    import _sqlite3  # noqa: F401
+    import _ssl  # noqa: F401
+except ImportError as error:
+    print("skip made without %s" % error.name)
+    raise SystemExit from None
 
 import argparse
 import array

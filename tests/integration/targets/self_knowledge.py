@@ -4,8 +4,8 @@ A line for each object that gc.get_objects() and gc.get_referents() lead to:
 
     address type size tracked address...     numbers; the referents come last; size -1: not known
 
-then one line `type NUMBER NAME` for each type. The objects of the collecting itself are left out.
-Runs in the target, on CPython 3.8 and later.
+then one line `type NUMBER GC NAME` for each type; GC is 1 when its instances have a tp_traverse.
+The objects of the collecting itself are left out. Runs in the target, on CPython 3.8 and later.
 """
 
 import gc
@@ -14,8 +14,10 @@ import sys
 
 UNKNOWN_SIZE = -1
 BUFFER_SIZE = 1 << 20
+FLAG_HAVE_GC = 1 << 14
 METHOD_DESCRIPTOR = type(object.__sizeof__)
 type_name = type.__dict__["__qualname__"].__get__
+type_flags = type.__dict__["__flags__"].__get__
 type_module = type.__dict__["__module__"].__get__
 
 
@@ -33,7 +35,8 @@ def write(path):
     file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
     walk(file, types, seen)
     for cls, (number, _) in types.items():
-        os.write(file, b"type %d %s\n" % (number, full_name(cls).encode()))
+        has_gc = bool(type_flags(cls) & FLAG_HAVE_GC)
+        os.write(file, b"type %d %d %s\n" % (number, has_gc, full_name(cls).encode()))
     os.close(file)
 
 

@@ -1,0 +1,24 @@
+// text.h - text built in a fixed buffer, UTF-8 whatever it is made of. Knows no target.
+#ifndef MX_DECODE_TEXT_H
+#define MX_DECODE_TEXT_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+// Text being built in a fixed buffer: what does not fit is dropped at a character's border and
+// `full` is set. Always ends by NUL.
+struct text {
+    char *buffer;
+    size_t nbytes, used;
+    bool full;
+};
+void text_init(struct text *text, char *buffer, size_t nbytes);
+__attribute__((format(printf, 2, 3))) void text_add(struct text *text, const char *format, ...);
+// At most `most` bytes of the UTF-8, cut at a character's border.
+void text_add_cut(struct text *text, const char *utf8, size_t most);
+void text_add_char(struct text *text, uint32_t code_point);
+// Adds UTF-8 from anywhere: control characters and invalid bytes come out as \\n, \\xNN.
+void text_add_escaped(struct text *text, const char *bytes);
+
+#endif
