@@ -26,6 +26,12 @@ static bool is_named(const struct edge *edge, const char *name)
     return edge->kind == EDGE_NAMED && strcmp((const char *)(uintptr_t)edge->detail, name) == 0;
 }
 
+static bool is_member(const struct edge *edge, const char *name)
+{
+    const struct scan_word *word = (const struct scan_word *)(uintptr_t)edge->detail;
+    return word->member && strcmp(word->member->name, name) == 0;
+}
+
 // The edge comes from behind a pointer of the struct: it has a name of the type's layout.
 static bool is_behind(const struct type_info *type, const struct edge *edge)
 {
@@ -56,6 +62,9 @@ static bool is_reported(const struct traverser *traverser, const struct edge *ed
 {
     if (!hold_is_reported(edge))
         return false;
+    if (traverser->type->family ==
+        FAMILY_CODE) // Objects/codeobject.c, code_traverse, without a GIL
+        return edge->kind == EDGE_MEMBER && is_member(edge, "co_consts");
     switch ((enum edge_kind)edge->kind) {
     case EDGE_MEMBER:
         return !((const struct scan_word *)(uintptr_t)edge->detail)->hidden;

@@ -194,7 +194,8 @@ void fake_track(struct fake_process *process, int generation, mx_addr object)
     const struct layout *l = fake->l;
     process->tracked_count++;
     if (l->gc_shape == GC_WITHOUT_LISTS) {
-        fake_field8(fake, object, l->object_gc_bits, GC_BIT_TRACKED);
+        fake_field8(fake, object, l->object_gc_bits,
+                    GC_BIT_TRACKED | (generation == 3 ? GC_BIT_FROZEN : 0));
         return;
     }
     mx_addr head =
