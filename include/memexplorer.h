@@ -129,13 +129,16 @@ MX_EXPORT void mx_target_free(mx_target *target);
 
 struct mx_object {
     mx_addr address;
-    bool alive;       // judged by header, type and the allocator's bookkeeping
-    bool immortal;    // the count is a mark, not a number
-    int64_t refcount; // what the header says; 0 when not alive, -1 when immortal
-    uint64_t size;    // what sys.getsizeof says, GC header included; 0 when not alive
-    bool tracked;     // by the cycle collector
-    int generation;   // 0 to 2, MX_PERMANENT_GENERATION, or MX_NO_GENERATION when not tracked or
-                      // not known (mx_refs does not look for it)
+    bool alive;    // judged by header, type and the allocator's bookkeeping
+    bool immortal; // the count is a mark, not a number
+    int64_t
+        refcount;   // what the header says; 0 when not alive, -1 when immortal. Free-threaded: all
+                    // counts merged; 0, too, when only stacks that do not count keep it alive
+    uint64_t size;  // what sys.getsizeof says, GC header included; 0 when not alive
+    bool tracked;   // by the cycle collector
+    int generation; // 0 to 2, MX_PERMANENT_GENERATION, or MX_NO_GENERATION when not tracked,
+                    // in a free-threaded build, which has no others than the permanent one, or
+                    // not known (mx_refs does not look for it)
     mx_addr type_address;
     char type[256];    // "module.qualname", "builtins.list"; "" when not alive
     char preview[256]; // the value as Python prints it, cut; UTF-8; "" when not alive
@@ -198,12 +201,13 @@ struct mx_heap_summary {
     uint64_t bytes;      // sum of the objects' sizes
     struct {
         uint64_t explained; // owned references found equal the count
+        uint64_t certain;   // of those: without any word that may be a reference or not
         uint64_t surplus;   // the header says more than were found
         uint64_t deficit;   // the header says fewer
         uint64_t immortal;
     } refcounts;
     bool gc_enabled, gc_collecting;
-    struct mx_generation generations[4];  // 0, 1, 2, permanent
+    struct mx_generation generations[4];  // 0, 1, 2, permanent; free-threaded: all objects in 0
     mx_capture_mode mode;                 // how its memory was read; of a core, MX_CAPTURE_FREEZE
     uint64_t pause_ns;                    // how long the target was stopped
     uint64_t copied_bytes, skipped_bytes; // skipped: mapped and writable, but could not be read

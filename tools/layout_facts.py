@@ -194,6 +194,13 @@ BEHIND: dict[str, list[tuple[str, ...] | tuple[str, str, tuple[str, ...]]]] = {
     "_PyExecutorObject": [(" exit", "exits[exit_count].executor")],
 }
 
+# Structs that start with an object which is no part of what they are: (struct, its first member's).
+NO_BASES = {
+    # Modules/_functoolsmodule.c: the root of the ring of links, which has nothing but neighbours.
+    # The decoder of the cache goes round it.
+    ("lru_cache_object", "lru_list_elem"),
+}
+
 # What the tree of Modules/rotatingtree.h is made of, by the struct that has it at its start.
 NODES = {("ProfilerObject", "profilerEntries"): "ProfilerEntry"}
 
@@ -457,7 +464,7 @@ OBJECTS: dict[str, str] = {
     "bytesiterobject": "bytearray_iterator",
     "seqiterobject": "iterator",
     "calliterobject": "callable_iterator",
-    "arrayiterobject": "array.arrayiterator",
+    "arrayiterobject": "array.arrayiterator arrayiterator",
     "enumobject": "enumerate",
     "reversedobject": "reversed",
     "zipobject": "zip",

@@ -103,6 +103,8 @@ static bool base_read(struct decoder *decoder, mx_addr addr, struct base *ret)
         return false;
     if (base_is_from_c(ret))
         ret->object = layout_object_find(l, ret->name, ret->basicsize);
+    if (base_is_from_c(ret) && !ret->object)
+        ret->object = numpy_members(l, ret->name);
     return true;
 }
 
@@ -247,6 +249,7 @@ bool type_classify(struct decoder *decoder, struct type_info *info)
     struct base bases[2];
     info->sizer = NO_SIZER;
     info->behind = NULL;
+    info->ndarray = false;
     if (!base_read(decoder, info->addr, &bases[0]))
         return false;
     for (int depth = 0; depth < LIMIT_BASES; depth++) {
@@ -260,6 +263,7 @@ bool type_classify(struct decoder *decoder, struct type_info *info)
             info->sizer = type_sizer(base->name);
             info->family_nbytes = info->sizer == NO_SIZER ? 0 : base->basicsize;
         }
+        info->ndarray |= base_is_from_c(base) && strcmp(base->name, "numpy.ndarray") == 0;
         if (!info->behind && base->object && base->object->behind_count)
             info->behind = base->object;
         if (family >= 0) {

@@ -260,7 +260,9 @@ void fake_process_init(struct fake_process *process, const struct layout *layout
     fake_init(fake, layout);
     process->runtime = fake_alloc(fake, (uint64_t)layout->runtime_size);
     process->interp = fake_alloc(fake, (uint64_t)layout->interp_size);
-    process->thread = fake_alloc(fake, (uint64_t)layout->tstate_size);
+    // Free-threaded: what stands behind the public part is wanted too.
+    uint64_t thread_nbytes = layout->free_threaded ? 32768 : (uint64_t)layout->tstate_size;
+    process->thread = fake_alloc(fake, thread_nbytes);
     process->objects_start = fake->used;
     fake_field(fake, process->runtime, layout->runtime_interpreters_head, process->interp);
     fake_field(fake, process->runtime, layout->runtime_interpreters_main, process->interp);
