@@ -11,7 +11,6 @@ and what is saved are the same; in `finalizers` something does.
 import asyncio
 import collections
 import contextvars
-import ctypes
 import functools
 import gc
 import io
@@ -22,14 +21,20 @@ import os
 import pickle
 import queue
 import re
-import sqlite3
-import ssl
 import sys
 import threading
 import types
 import weakref
 import xml.etree.ElementTree
 import xml.parsers.expat
+
+try:
+    import ctypes
+    import sqlite3
+    import ssl
+except ImportError as missing:
+    print("skip this Python was built without %s" % missing.name, flush=True)
+    sys.exit()
 
 held = []  # what stays
 
