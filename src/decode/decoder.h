@@ -83,6 +83,7 @@ struct scan_word {
     uint32_t offset;
     uint8_t hold;                       // enum hold
     bool certain;                       // known to be a PyObject pointer or NULL
+    bool hidden;                        // tp_traverse does not report it
     const struct layout_member *member; // its name, or NULL
     mx_addr name;                       // C string in the target (tp_members), or 0
 };
@@ -104,6 +105,7 @@ struct type_info {
     const struct layout_object *behind; // of a type with references outside its struct, or NULL
     bool ndarray;                       // numpy.ndarray or derived from it: numpy.c
     bool gc, preheader, heap;
+    bool hides_items;  // tp_traverse does not report what extension_visit tells
     bool counts_items; // its items are numbers, though as wide as pointers
     bool leaf;         // no instance refers to anything but its type
     char *name;        // qualified, made by type_qualified_name
@@ -114,6 +116,7 @@ struct type_info {
 struct decoder {
     struct memory *memory;
     const struct layout *layout;
+    uint32_t version_hex;     // of the target, for layout/hidden.h alone
     mx_addr type_type;        // PyType_Type
     struct type_info **types; // in order of discovery; each stays where it is
     uint32_t type_count, type_capacity;
@@ -276,6 +279,10 @@ static inline void emit(struct visitor *visitor, mx_addr to, enum edge_kind kind
 // Calls visitor->edge for every reference that the object keeps, in the order in which it keeps
 // them; false when something in it made no sense (what did was visited).
 bool object_visit(struct decoder *decoder, mx_addr addr, uint32_t type, struct visitor *visitor);
+
+// The same for what tp_traverse of the object reports: all that the cycle collector knows of. Owned
+// references, words that may be some, and borrowed ones of frames, which keep alive and do not count.
+bool object_traverse(struct decoder *decoder, mx_addr addr, uint32_t type, struct visitor *visitor);
 
 // ---- families: each false when the bytes made no sense --------------------------------------
 

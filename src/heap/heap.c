@@ -138,6 +138,7 @@ mx_status heap_build(struct mx_heap *heap, struct mx_error *err)
 {
     uint64_t began = clock_ns();
     decoder_init(&heap->decoder, heap->memory, heap->runtime.layout, heap->runtime.type_type);
+    heap->decoder.version_hex = heap->runtime.version_hex;
     mx_status status = allocator_init(&heap->allocator, heap->memory, heap->runtime.layout, err);
     if (!status)
         decoder_allow(&heap->decoder, decoded_nbytes(heap));

@@ -188,17 +188,20 @@ static void lists_init(struct fake_process *process)
                  l->gc_generation_threshold, 700);
 }
 
-static void track(struct fake_process *process, int generation, mx_addr object)
+void fake_track(struct fake_process *process, int generation, mx_addr object)
 {
     struct fake *fake = &process->fake;
     const struct layout *l = fake->l;
     process->tracked_count++;
     if (l->gc_shape == GC_WITHOUT_LISTS) {
-        fake_field8(fake, object, l->object_gc_bits, GC_BIT_TRACKED);
+        fake_field8(fake, object, l->object_gc_bits,
+                    GC_BIT_TRACKED | (generation == 3 ? GC_BIT_FROZEN : 0));
         return;
     }
     mx_addr head =
-        collector_of(process) + (uint64_t)(l->gc_generations + generation * l->gc_generation_size);
+        collector_of(process) +
+        (uint64_t)(generation < 3 ? l->gc_generations + generation * l->gc_generation_size
+                                  : l->gc_permanent);
     mx_addr node = object - (uint64_t)l->gc_head_size, first = word_at(&fake->decoder, head);
     fake_word(fake, head, node);
     fake_word(fake, node, first);
@@ -244,13 +247,13 @@ static void add_app(struct fake_process *process)
     mx_addr app_key = fake_str(fake, "app");
     process->modules = fake_dict(fake, &app_key, &process->app, 1);
     fake_field(fake, process->interp, l->interp_modules, process->modules);
-    track(process, 0, process->list);
-    track(process, 2, process->session);
-    track(process, 2, sessions);
-    track(process, 2, process->app);
+    fake_track(process, 0, process->list);
+    fake_track(process, 2, process->session);
+    fake_track(process, 2, sessions);
+    fake_track(process, 2, process->app);
     for (size_t i = 0; i < count; i++)
         if (fake_info(fake, everything[i])->gc)
-            track(process, 2, everything[i]);
+            fake_track(process, 2, everything[i]);
 }
 
 void fake_process_init(struct fake_process *process, const struct layout *layout)
