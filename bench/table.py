@@ -122,8 +122,8 @@ def pause_section(measurements: Measurements) -> list[str]:
         return []
     lines = [
         "## Freeze and fork\n",
-        "How long targets with so much memory of their own, all written to, stood still; medians of",
-        "three runs. Small pages are of 4 KiB, huge ones of 2 MiB. `--fork` copies page tables",
+        "How long targets with so much memory of their own, all written to, stood still: medians",
+        "of three runs. Small pages are of 4 KiB, huge ones of 2 MiB. `--fork` copies page tables",
         "instead of pages, and 40 ms per GB at most are aimed for.\n",
         row(["memory", "pages", "--freeze", "per GB", "--fork", "per GB", "load average"]),
         "|---|---|" + "---:|" * 5,

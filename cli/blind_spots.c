@@ -8,7 +8,8 @@
 #include "output.h"
 #include "text.h"
 
-// Less is the odd page behind the end of a file.
+// Less is the odd page behind the end of a deleted file, whose size takes more rights to find out, and
+// guard pages under Linux 6.13 and 6.14, which do not tell them apart.
 #define WORTH_A_WARNING (64u << 10)
 
 void blind_spots_print(const struct mx_blind_spots *spots, const char *heading, const char *indent)

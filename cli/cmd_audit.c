@@ -77,6 +77,7 @@ static void print_json(const mx_heap *heap, const struct mx_finding *findings, s
     const struct mx_heap_summary *summary = mx_heap_summary(heap);
     json_t *refcounts =
         json_make("explained", json_integer((json_int_t)summary->refcounts.explained), //
+                  "certain", json_integer((json_int_t)summary->refcounts.certain),     //
                   "surplus", json_integer((json_int_t)summary->refcounts.surplus),     //
                   "deficit", json_integer((json_int_t)summary->refcounts.deficit),     //
                   "immortal", json_integer((json_int_t)summary->refcounts.immortal), NULL);

@@ -113,7 +113,7 @@ static void print_refcounts(const struct mx_heap_summary *summary)
            text_count(summary->refcounts.immortal).s);
 }
 
-static void print_gc(const struct mx_heap_summary *summary)
+static void print_gc(const struct mx_heap_summary *summary, bool free_threaded)
 {
     static const struct column columns[] = {
         {"GENERATION", false}, {"OBJECTS", true},   {"COUNT", true},        {"THRESHOLD", true},
@@ -123,6 +123,8 @@ static void print_gc(const struct mx_heap_summary *summary)
              summary->gc_enabled ? "enabled" : "disabled",
              summary->gc_collecting ? ", collecting just now" : "");
     print_heading(heading);
+    if (free_threaded)
+        printf("  Free-threaded: there is one generation, which every collection looks at\n");
     struct table table;
     table_init(&table, columns, sizeof columns / sizeof *columns);
     for (int i = 0; i < MX_PERMANENT_GENERATION; i++) {
@@ -225,7 +227,7 @@ static mx_status run(struct request *request, struct mx_error *err)
     print_types(heap, TYPES_BY_BYTES, "Types by bytes");
     print_types(heap, TYPES_BY_COUNT, "Types by count");
     print_refcounts(summary);
-    print_gc(summary);
+    print_gc(summary, mx_heap_target(heap)->free_threaded);
     print_threads(heap);
     blind_spots_print(&spots, "Not seen, or not for certain", "  ");
     capture_print_note(heap);

@@ -50,7 +50,7 @@ static const char *generation_text(const struct mx_object *object)
     static const char *const names[] = {"generation 0", "generation 1", "generation 2",
                                         "permanent generation (gc.freeze)"};
     bool known = object->generation >= 0 && object->generation <= MX_PERMANENT_GENERATION;
-    return known ? names[object->generation] : "generation not known";
+    return known ? names[object->generation] : "in no generation that is known";
 }
 
 static json_t *generation_json(const struct mx_object *object)

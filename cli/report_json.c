@@ -71,6 +71,7 @@ static json_t *threads_json(const mx_heap *heap)
 static json_t *refcounts_json(const struct mx_heap_summary *summary)
 {
     return json_make("explained", count_json(summary->refcounts.explained), //
+                     "certain", count_json(summary->refcounts.certain),     //
                      "surplus", count_json(summary->refcounts.surplus),     //
                      "deficit", count_json(summary->refcounts.deficit),     //
                      "immortal", count_json(summary->refcounts.immortal), NULL);

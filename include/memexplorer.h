@@ -129,13 +129,16 @@ MX_EXPORT void mx_target_free(mx_target *target);
 
 struct mx_object {
     mx_addr address;
-    bool alive;       // judged by header, type and the allocator's bookkeeping
-    bool immortal;    // the count is a mark, not a number
-    int64_t refcount; // what the header says; 0 when not alive, -1 when immortal
-    uint64_t size;    // what sys.getsizeof says, GC header included; 0 when not alive
-    bool tracked;     // by the cycle collector
-    int generation;   // 0 to 2, MX_PERMANENT_GENERATION, or MX_NO_GENERATION when not tracked or
-                      // not known (mx_refs does not look for it)
+    bool alive;    // judged by header, type and the allocator's bookkeeping
+    bool immortal; // the count is a mark, not a number
+    int64_t
+        refcount;   // what the header says; 0 when not alive, -1 when immortal. Free-threaded: all
+                    // counts merged; 0, too, when only stacks that do not count keep it alive
+    uint64_t size;  // what sys.getsizeof says, GC header included; 0 when not alive
+    bool tracked;   // by the cycle collector
+    int generation; // 0 to 2, MX_PERMANENT_GENERATION, or MX_NO_GENERATION when not tracked,
+                    // in a free-threaded build, which has no others than the permanent one, or
+                    // not known (mx_refs does not look for it)
     mx_addr type_address;
     char type[256];    // "module.qualname", "builtins.list"; "" when not alive
     char preview[256]; // the value as Python prints it, cut; UTF-8; "" when not alive
@@ -198,12 +201,13 @@ struct mx_heap_summary {
     uint64_t bytes;      // sum of the objects' sizes
     struct {
         uint64_t explained; // owned references found equal the count
+        uint64_t certain;   // of those: without any word that may be a reference or not
         uint64_t surplus;   // the header says more than were found
         uint64_t deficit;   // the header says fewer
         uint64_t immortal;
     } refcounts;
     bool gc_enabled, gc_collecting;
-    struct mx_generation generations[4];  // 0, 1, 2, permanent
+    struct mx_generation generations[4];  // 0, 1, 2, permanent; free-threaded: all objects in 0
     mx_capture_mode mode;                 // how its memory was read; of a core, MX_CAPTURE_FREEZE
     uint64_t pause_ns;                    // how long the target was stopped
     uint64_t copied_bytes, skipped_bytes; // skipped: mapped and writable, but could not be read
@@ -348,6 +352,57 @@ struct mx_blind_spots {
 // Walks the allocators when it is first asked, or mx_heap_audit: O(bytes copied).
 MX_EXPORT mx_status mx_heap_blind_spots(const mx_heap *heap, struct mx_blind_spots *ret,
                                         struct mx_error *err);
+
+// ---- cycles -----------------------------------------------------------------------------------
+
+// One object on the example of a group, and the reference from it to the next; the last refers to
+// the first.
+struct mx_cycle_step {
+    mx_addr address;
+    const char *type;  // qualified
+    const char *label; // `.attr`, `[...]`, `local x`
+};
+
+// Cycles of the same shape: the same types, joined by references of the same names.
+struct mx_cycle_group {
+    const char *shape;           // "app.Node.children -> list[...] -> app.Node.parent -> app.Node"
+    uint64_t cycles;             // met with this shape, no object counted twice
+    uint64_t shortest, longest;  // objects on one of them
+    uint64_t objects, bytes;     // on such cycles
+    uint64_t held, held_bytes;   // garbage: on no cycle themselves, referred to by these
+    uint64_t freed, freed_bytes; // garbage: not of the collector's, and gone with these
+    uint64_t finalizers;         // garbage: objects whose finalizer the collector calls
+    uint64_t finalized;          // garbage: objects whose finalizer it has called before
+    uint64_t callbacks;          // garbage: calls of weak references' callbacks
+    uint64_t legacy;             // garbage: kept in gc.garbage, for a tp_del that C code defines
+    mx_addr example; // the first object of `steps`, some of which may be counted with another group
+    const struct mx_cycle_step *steps; // one cycle, at most MX_CYCLE_STEPS of it
+    size_t step_count;
+    const mx_addr *addresses; // [objects + held], those on cycles first
+};
+
+#define MX_CYCLE_STEPS 64
+
+typedef struct mx_cycles mx_cycles;
+
+struct mx_cycle_totals {
+    uint64_t objects, bytes; // all that the groups have, on cycles and held
+    uint64_t freed, freed_bytes;
+    bool collecting; // the collector was at work: what it had set aside is not among these
+};
+
+// What gc.collect() would find unreachable now, in every interpreter, with the reckoning of
+// CPython's own collector. *ret is freed by mx_cycles_free, before the heap. O(references).
+MX_EXPORT mx_status mx_heap_garbage(const mx_heap *heap, mx_cycles **ret, struct mx_error *err);
+
+// Cycles that are reachable, among what programs make and drop: not through modules, classes, their
+// namespaces and what stands in these directly as a function or descriptor, nor running frames.
+MX_EXPORT mx_status mx_heap_cycles(const mx_heap *heap, mx_cycles **ret, struct mx_error *err);
+
+// The groups, the one with the most bytes first; they live as long as `cycles`.
+MX_EXPORT size_t mx_cycles_groups(const mx_cycles *cycles, const struct mx_cycle_group **ret);
+MX_EXPORT const struct mx_cycle_totals *mx_cycles_totals(const mx_cycles *cycles);
+MX_EXPORT void mx_cycles_free(mx_cycles *cycles);
 
 // ---- threads ----------------------------------------------------------------------------------
 

@@ -1,4 +1,4 @@
-// compat.h - what differs between the C APIs of CPython 3.8 to 3.13, and nothing else.
+// compat.h - what differs between the C APIs of CPython 3.8 to 3.15, and nothing else.
 #ifndef MEMEXPLORER_PYTHON_COMPAT_H
 #define MEMEXPLORER_PYTHON_COMPAT_H
 

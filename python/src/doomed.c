@@ -229,11 +229,15 @@ static int init_fields(struct doomed *self, PyObject *held, PyObject *keywords)
     Py_DECREF(none);
     if (!parsed || check_arguments(&name, &stream, &callback) < 0)
         return -1;
+    int result;
+    Py_BEGIN_CRITICAL_SECTION(self);
     replace(&self->name, name);
     replace(&self->stream, stream);
     replace(&self->callback, callback);
     release_all(self);
-    return hold_all(self, held);
+    result = hold_all(self, held);
+    Py_END_CRITICAL_SECTION();
+    return result;
 }
 
 static int doomed_init(PyObject *op, PyObject *held, PyObject *keywords)

@@ -8,6 +8,7 @@
 
 // ob_gc_bits of free-threaded builds, Include/internal/pycore_gc.h
 #define GC_BIT_TRACKED 1
+#define GC_BIT_FINALIZED 2
 #define GC_BIT_FROZEN 8
 #define GC_BIT_DEFERRED 64
 

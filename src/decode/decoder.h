@@ -9,6 +9,7 @@
 #define MX_DECODE_DECODER_H
 
 #include "base/map.h"
+#include "decode/table.h"
 #include "decode/text.h"
 #include "layout/layout.h"
 #include "memory/memory.h"
@@ -82,6 +83,7 @@ struct scan_word {
     uint32_t offset;
     uint8_t hold;                       // enum hold
     bool certain;                       // known to be a PyObject pointer or NULL
+    bool hidden;                        // tp_traverse does not report it
     const struct layout_member *member; // its name, or NULL
     mx_addr name;                       // C string in the target (tp_members), or 0
 };
@@ -101,7 +103,9 @@ struct type_info {
     mx_addr cached_keys;                // ht_cached_keys, for the values of instances
     int sizer;                          // of a type with a __sizeof__ of its own, or NO_SIZER
     const struct layout_object *behind; // of a type with references outside its struct, or NULL
+    bool ndarray;                       // numpy.ndarray or derived from it: numpy.c
     bool gc, preheader, heap;
+    bool hides_items;  // tp_traverse does not report what extension_visit tells
     bool counts_items; // its items are numbers, though as wide as pointers
     bool leaf;         // no instance refers to anything but its type
     char *name;        // qualified, made by type_qualified_name
@@ -112,6 +116,7 @@ struct type_info {
 struct decoder {
     struct memory *memory;
     const struct layout *layout;
+    uint32_t version_hex;     // of the target, for layout/hidden.h alone
     mx_addr type_type;        // PyType_Type
     struct type_info **types; // in order of discovery; each stays where it is
     uint32_t type_count, type_capacity;
@@ -124,6 +129,10 @@ struct decoder {
     uint64_t word_count;              // of all types' words
     mx_addr interned[LIMIT_INTERNED]; // the dicts of interned strings, one for each heap
     int interned_count;
+    // Bytes of the block of memory in use that starts exactly at addr; 0 when none does, or when no
+    // allocator can tell. NULL: nobody can.
+    uint64_t (*block_nbytes)(void *data, mx_addr addr);
+    void *block_data;
     struct map thread_counts; // object -> references, two's complement: decoder_add_count
 };
 
@@ -236,6 +245,7 @@ enum edge_kind {
     EDGE_STATE_MEMBER, // the same, with a name: detail is a const struct layout_member *
     EDGE_STATIC,       // word of a library's data, detail is the address
     EDGE_NATIVE,       // word of a thread's C stack, or 0 for one of its registers
+    EDGE_BLOCK,        // word of a block that an object owns, detail is the offset in it
 };
 
 struct edge {
@@ -246,12 +256,17 @@ struct edge {
     bool certain; // false: the word may be a number that looks like an address
 };
 
+enum claim_kind {
+    CLAIM_TYPE_KEYS, // the keys that instances share, owned: by their class, when that still has them,
+    CLAIM_KEYS,      // else by the first instance met
+    CLAIM_BLOCK,     // a block that nobody described
+};
+
 struct visitor {
     void (*edge)(struct visitor *visitor, struct edge edge);
-    // Called before the keys of a table that instances share: true when this visitor has to be
-    // given its keys as owned, once for each table, by its class when that still has it
-    // (`by_type`), else by the first instance met. NULL: never.
-    bool (*claim_keys)(struct visitor *visitor, mx_addr keys, bool by_type);
+    // Called before memory that several objects may point to: true when this visitor has to be told
+    // what it refers to, once for each. NULL: never.
+    bool (*claim)(struct visitor *visitor, mx_addr memory, enum claim_kind kind);
 };
 
 static inline void emit(struct visitor *visitor, mx_addr to, enum edge_kind kind, enum hold hold,
@@ -264,6 +279,10 @@ static inline void emit(struct visitor *visitor, mx_addr to, enum edge_kind kind
 // Calls visitor->edge for every reference that the object keeps, in the order in which it keeps
 // them; false when something in it made no sense (what did was visited).
 bool object_visit(struct decoder *decoder, mx_addr addr, uint32_t type, struct visitor *visitor);
+
+// The same for what tp_traverse of the object reports: all that the cycle collector knows of. Owned
+// references, words that may be some, and borrowed ones of frames, which keep alive and do not count.
+bool object_traverse(struct decoder *decoder, mx_addr addr, uint32_t type, struct visitor *visitor);
 
 // ---- families: each false when the bytes made no sense --------------------------------------
 
@@ -286,31 +305,15 @@ bool behind_visit(struct decoder *decoder, mx_addr addr, const struct layout_obj
 bool instance_visit(struct decoder *decoder, mx_addr addr, const struct type_info *type,
                     struct visitor *visitor);
 
-// ---- dicts ------------------------------------------------------------------------------------
+// ---- memory that nobody described -------------------------------------------------------------
 
-// A dict's table, ready for iteration.
-struct table {
-    mx_addr keys;
-    mx_addr entries;
-    mx_addr values; // 0 for a combined table
-    uint64_t entry_count;
-    uint64_t dk_size;
-    uint32_t entry_nbytes, key_offset; // value follows key
-    bool unicode;                      // string keys only: tp_traverse does not visit them
-};
-bool table_open(struct decoder *decoder, mx_addr keys, mx_addr values, struct table *ret);
-bool dict_open(struct decoder *decoder, mx_addr dict, struct table *ret);
-// Entry i; false when it is unused or unreadable. Key and value are never 0.
-bool table_entry(struct decoder *decoder, const struct table *table, uint64_t i, mx_addr *ret_key,
-                 mx_addr *ret_value);
-// Value of an ASCII string key; 0 when there is none. O(entries).
-mx_addr dict_get(struct decoder *decoder, mx_addr dict, const char *key);
-uint64_t table_nbytes(struct decoder *decoder, mx_addr keys);
-// Many entries, and each an interned string under itself: to 3.11 nothing else tells the dict of
-// interned strings. O(1).
-bool looks_like_interned(struct decoder *decoder, mx_addr dict);
-// __dict__ of an instance, or 0.
-mx_addr instance_dict(struct decoder *decoder, mx_addr addr, const struct type_info *type);
+// A word of a C struct that may refer to an object, or to a block of memory whose words may.
+void possible_visit(struct decoder *decoder, struct edge edge, struct visitor *visitor);
+// The str or bytes whose characters stand at this address, or 0.
+mx_addr object_of_characters(struct decoder *decoder, mx_addr addr);
+// C structs of NumPy: their members by the name of the type, or NULL.
+const struct layout_object *numpy_members(const struct layout *layout, const char *type_name);
+bool ndarray_visit(struct decoder *decoder, mx_addr addr, struct visitor *visitor);
 
 // ---- frames -----------------------------------------------------------------------------------
 
@@ -339,6 +342,8 @@ int code_line(struct decoder *decoder, mx_addr code, int64_t lasti);
 // The str object's value as UTF-8 into buffer, cut; false when it is no readable str.
 bool str_value(struct decoder *decoder, mx_addr addr, char *buffer, size_t nbytes);
 bool str_equals(struct decoder *decoder, mx_addr addr, const char *ascii);
+// A str whose characters stand behind its header, one byte each.
+bool str_is_ascii(struct decoder *decoder, mx_addr addr);
 // 0 not interned, 1 mortal, 2 immortal (pycore_unicodeobject.h, SSTATE_*).
 int str_interned(struct decoder *decoder, mx_addr addr);
 uint64_t str_size(struct decoder *decoder, mx_addr addr, const struct type_info *type);

@@ -167,7 +167,7 @@ static bool table_visit(struct decoder *decoder, const struct table *table, bool
 static void shared_keys_visit(struct decoder *decoder, const struct table *table,
                               struct visitor *visitor)
 {
-    if (!visitor->claim_keys || !visitor->claim_keys(visitor, table->keys, false))
+    if (!visitor->claim || !visitor->claim(visitor, table->keys, CLAIM_KEYS))
         return;
     uint64_t given = decoder_take(decoder, table->entry_count);
     for (uint64_t i = 0; i < given; i++)

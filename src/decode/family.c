@@ -7,6 +7,7 @@
 
 #include "base/vector.h"
 #include "decode/decoder.h"
+#include "layout/hidden.h"
 
 // Who finds the references in a family's own struct.
 enum cover {
@@ -103,6 +104,8 @@ static bool base_read(struct decoder *decoder, mx_addr addr, struct base *ret)
         return false;
     if (base_is_from_c(ret))
         ret->object = layout_object_find(l, ret->name, ret->basicsize);
+    if (base_is_from_c(ret) && !ret->object)
+        ret->object = numpy_members(l, ret->name);
     return true;
 }
 
@@ -158,6 +161,21 @@ static const struct layout_member *named_member(const struct layout_object *obje
     return NULL;
 }
 
+// A word of a C struct is traversed by the type whose instances have that struct: a C type may lay out
+// anew what its base had there (_io.BufferedRWPair).
+static bool is_hidden(struct decoder *decoder, const struct type_info *info,
+                      const struct layout_member *member, uint32_t offset)
+{
+    struct base base = {.addr = info->addr};
+    for (int depth = 0; depth < LIMIT_BASES && base_read(decoder, base.addr, &base); depth++) {
+        if (base_is_from_c(&base))
+            return layout_hides(decoder->version_hex, base.name, member ? member->name : NULL,
+                                (int32_t)offset - decoder->layout->object_size);
+        base.addr = field_at(decoder, base.addr, decoder->layout->type_base);
+    }
+    return false;
+}
+
 // Lists the words from `from` on, which `base` added to the struct. Where the layout knows the
 // struct, its named members are all the references there are; elsewhere every word may be one.
 static void words_add(struct decoder *decoder, struct type_info *info, uint32_t *capacity,
@@ -181,6 +199,8 @@ static void words_add(struct decoder *decoder, struct type_info *info, uint32_t 
                   (struct scan_word){.offset = offset,
                                      .hold = hold,
                                      .certain = certain,
+                                     .hidden = base_is_from_c(base) &&
+                                               is_hidden(decoder, info, member, offset),
                                      .member = member,
                                      .name = name});
     }
@@ -247,6 +267,7 @@ bool type_classify(struct decoder *decoder, struct type_info *info)
     struct base bases[2];
     info->sizer = NO_SIZER;
     info->behind = NULL;
+    info->ndarray = false;
     if (!base_read(decoder, info->addr, &bases[0]))
         return false;
     for (int depth = 0; depth < LIMIT_BASES; depth++) {
@@ -260,8 +281,11 @@ bool type_classify(struct decoder *decoder, struct type_info *info)
             info->sizer = type_sizer(base->name);
             info->family_nbytes = info->sizer == NO_SIZER ? 0 : base->basicsize;
         }
+        info->ndarray |= base_is_from_c(base) && strcmp(base->name, "numpy.ndarray") == 0;
         if (!info->behind && base->object && base->object->behind_count)
             info->behind = base->object;
+        info->hides_items |= base_is_from_c(base) &&
+                             layout_hides(decoder->version_hex, base->name, NULL, HIDDEN_BEHIND);
         if (family >= 0) {
             info->family = FAMILIES[family].family;
             info->family_nbytes = base->basicsize;

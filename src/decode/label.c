@@ -107,6 +107,9 @@ void edge_label(struct decoder *decoder, const struct edge *edge, char *buffer, 
         else
             text_add(&text, "register");
         break;
+    case EDGE_BLOCK:
+        text_add(&text, "its memory +0x%llx", (unsigned long long)edge->detail);
+        break;
     case EDGE_STATIC:
         text_add(&text, "static 0x%llx", (unsigned long long)edge->detail);
         break;

@@ -84,10 +84,14 @@ static void words_visit(struct decoder *decoder, mx_addr addr, const struct type
     uint64_t given = decoder_take(decoder, type->word_count);
     for (uint64_t i = 0; i < given; i++) {
         const struct scan_word *word = &type->words[i];
-        mx_addr to = word_at(decoder, addr + word->offset);
-        if (to && to % 8 == 0)
-            visitor->edge(visitor, (struct edge){to, (uint64_t)(uintptr_t)word, EDGE_MEMBER,
-                                                 word->hold, word->certain});
+        struct edge edge = {word_at(decoder, addr + word->offset), (uint64_t)(uintptr_t)word,
+                            EDGE_MEMBER, word->hold, word->certain};
+        if (!edge.to || edge.to % 8)
+            continue;
+        if (word->hold == HOLD_POSSIBLE)
+            possible_visit(decoder, edge, visitor);
+        else
+            visitor->edge(visitor, edge);
     }
 }
 
@@ -184,6 +188,8 @@ bool object_visit(struct decoder *decoder, mx_addr addr, uint32_t type, struct v
     bool ok = family_visit(decoder, addr, info, visitor);
     if (info->behind)
         ok &= behind_visit(decoder, addr, info->behind, visitor);
+    if (info->ndarray)
+        ok &= ndarray_visit(decoder, addr, visitor);
     ok &= instance_visit(decoder, addr, info, visitor);
     words_visit(decoder, addr, info, visitor);
     // Objects/object.c, PyObject_Init: only heap types are counted by their instances

@@ -171,6 +171,13 @@ static bool state_of(struct decoder *decoder, mx_addr addr, uint32_t *ret_kind, 
     return true;
 }
 
+bool str_is_ascii(struct decoder *decoder, mx_addr addr)
+{
+    uint32_t kind;
+    bool compact, ascii;
+    return state_of(decoder, addr, &kind, &compact, &ascii) && compact && ascii;
+}
+
 static bool characters_of(struct decoder *decoder, mx_addr addr, struct characters *ret)
 {
     const struct layout *l = decoder->layout;

@@ -23,7 +23,7 @@ static void heap_type_visit(struct decoder *decoder, mx_addr addr, struct visito
     named(decoder, addr, l->heaptype_module, ".ht_module", HOLD_OWNED, visitor);
     mx_addr keys = field_at(decoder, addr, l->heaptype_cached_keys);
     struct table table;
-    if (!keys || !visitor->claim_keys || !visitor->claim_keys(visitor, keys, true) ||
+    if (!keys || !visitor->claim || !visitor->claim(visitor, keys, CLAIM_TYPE_KEYS) ||
         !table_open(decoder, keys, 0, &table))
         return;
     uint64_t given = decoder_take(decoder, table.entry_count);
@@ -55,6 +55,9 @@ bool type_visit(struct decoder *decoder, mx_addr addr, struct visitor *visitor)
         named(decoder, addr, l->type_subclasses, ".__subclasses__", HOLD_OWNED, visitor);
     if (heap)
         heap_type_visit(decoder, addr, visitor);
+    else // tp_doc, which follows tp_flags (Include/cpython/object.h)
+        emit(visitor, object_of_characters(decoder, field_at(decoder, addr, l->type_flags + 8)),
+             EDGE_NAMED, HOLD_POSSIBLE, (uint64_t)(uintptr_t) ".__doc__");
     return true;
 }
 
@@ -154,7 +157,8 @@ static void module_state_visit(struct decoder *decoder, mx_addr addr, struct vis
     for (uint64_t offset = 0; offset + 8 <= nbytes; offset += 8) {
         mx_addr to = word_at(decoder, state + offset);
         if (to && to % 8 == 0)
-            visitor->edge(visitor, (struct edge){to, offset, EDGE_STATE, HOLD_POSSIBLE, false});
+            possible_visit(decoder, (struct edge){to, offset, EDGE_STATE, HOLD_POSSIBLE, false},
+                           visitor);
     }
 }
 

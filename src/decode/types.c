@@ -26,6 +26,7 @@ void decoder_init(struct decoder *decoder, struct memory *memory, const struct l
 {
     *decoder = (struct decoder){.memory = memory,
                                 .layout = layout,
+                                .version_hex = layout->version_hex,
                                 .type_type = type_type,
                                 .last_type = NO_TYPE,
                                 .most_items = UINT64_MAX};

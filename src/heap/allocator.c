@@ -158,8 +158,10 @@ bool has_debug_head(struct allocator *allocator, mx_addr addr)
            memcmp(head + 9, FORBIDDEN, sizeof FORBIDDEN) == 0;
 }
 
-bool pymalloc_owns(struct allocator *allocator, mx_addr addr)
+bool allocator_owns(struct allocator *allocator, mx_addr addr)
 {
+    if (allocator->mimalloc)
+        return mimalloc_owns(allocator->mimalloc, addr);
     return pool_at(allocator, addr)->block_nbytes != 0;
 }
 
@@ -192,9 +194,12 @@ enum block_state pymalloc_state(struct allocator *allocator, mx_addr addr)
 
 // glibc malloc/malloc.c, struct malloc_chunk
 enum { PREV_INUSE = 1, IS_MMAPPED = 2, CHUNK_FLAGS = 7, CHUNK_LEAST = 32, CHUNK_HEAD = 16 };
+#define PAGE 4096 // mmapped chunks are made of whole ones
 #define LIMIT_CHUNK (1ull << 46)
 
-static enum block_state chunk_state(struct allocator *allocator, mx_addr addr, uint64_t nbytes)
+// *ret_nbytes is set when the block is used.
+static enum block_state chunk_state(struct allocator *allocator, mx_addr addr, uint64_t nbytes,
+                                    uint64_t *ret_nbytes)
 {
     uint64_t word, next;
     if (addr % ALIGNMENT || !memory_u64(allocator->memory, addr - 8, &word))
@@ -202,8 +207,10 @@ static enum block_state chunk_state(struct allocator *allocator, mx_addr addr, u
     uint64_t size = word & ~(uint64_t)CHUNK_FLAGS;
     if (size < CHUNK_LEAST || size % ALIGNMENT || size > LIMIT_CHUNK || size - 8 < nbytes)
         return BLOCK_UNKNOWN;
+    // The last word of a chunk in use lies in the next one's head, but for mmapped ones.
+    *ret_nbytes = size - (word & IS_MMAPPED ? CHUNK_HEAD : CHUNK_HEAD / 2);
     if (word & IS_MMAPPED)
-        return (addr - CHUNK_HEAD) % 4096 == 0 ? BLOCK_USED : BLOCK_UNKNOWN;
+        return (addr - CHUNK_HEAD) % PAGE == 0 && size % PAGE == 0 ? BLOCK_USED : BLOCK_UNKNOWN;
     if (!memory_u64(allocator->memory, addr - 8 + size, &next) ||
         (next & ~(uint64_t)CHUNK_FLAGS) > LIMIT_CHUNK)
         return BLOCK_UNKNOWN;
@@ -217,7 +224,8 @@ enum block_state malloc_state(struct allocator *allocator, mx_addr addr, uint64_
         addr -= DEBUG_HEAD;
         nbytes += DEBUG_HEAD;
     }
-    return chunk_state(allocator, addr, nbytes);
+    uint64_t unused;
+    return chunk_state(allocator, addr, nbytes, &unused);
 }
 
 static bool may_hold_objects(const struct allocator *allocator, int tag)
@@ -265,6 +273,49 @@ bool allocator_confirms(struct allocator *allocator, mx_addr addr, uint64_t nbyt
     if (state != BLOCK_UNKNOWN || allocator->mimalloc)
         return state == BLOCK_USED; // mimalloc lets nothing go to malloc
     return !allocator->malloc || malloc_state(allocator, addr, nbytes) == BLOCK_USED;
+}
+
+// A word in the middle of a block may look like a chunk's head whose size leads to something like
+// another: that a few follow each other is no accident. The last one ends where the memory does.
+#define CHAIN 4
+
+static bool chunks_follow(struct allocator *allocator, mx_addr addr, uint64_t nbytes)
+{
+    mx_addr at = addr - CHUNK_HEAD + ((nbytes + CHUNK_HEAD / 2) & ~(uint64_t)CHUNK_FLAGS);
+    uint64_t word;
+    for (int i = 0; i < CHAIN && memory_u64(allocator->memory, at + 8, &word); i++) {
+        uint64_t size = word & ~(uint64_t)CHUNK_FLAGS;
+        if (size < CHUNK_LEAST || size % ALIGNMENT || size > LIMIT_CHUNK)
+            return false;
+        at += size;
+    }
+    return true;
+}
+
+// Of the block in use that starts at addr, with what hooks have put into it.
+static uint64_t used_nbytes(struct allocator *allocator, mx_addr addr)
+{
+    uint64_t nbytes = 0;
+    if (allocator->mimalloc && (nbytes = mimalloc_block_nbytes(allocator->mimalloc, addr)))
+        return nbytes;
+    const struct pool *pool = allocator->pymalloc ? pool_at(allocator, addr) : NULL;
+    if (pool && pool->block_nbytes)
+        return pool_state(pool, addr) == BLOCK_USED ? pool->block_nbytes : 0;
+    bool malloc = allocator->malloc || allocator->mimalloc; // C code has its own memory from malloc
+    if (!malloc || chunk_state(allocator, addr, 1, &nbytes) != BLOCK_USED)
+        return 0;
+    bool mapped = nbytes % ALIGNMENT == 0; // the others have half a head more
+    return mapped || chunks_follow(allocator, addr, nbytes) ? nbytes : 0;
+}
+
+uint64_t allocator_block_nbytes(struct allocator *allocator, mx_addr addr)
+{
+    mx_addr start = addr;
+    for (int heads = 0; heads < 2 && has_debug_head(allocator, start); heads++)
+        start -= DEBUG_HEAD;
+    uint64_t nbytes = used_nbytes(allocator, start);
+    block_strip_hooks(allocator, &start, &nbytes);
+    return start == addr ? nbytes : 0;
 }
 
 struct each_used {

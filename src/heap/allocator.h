@@ -52,8 +52,8 @@ typedef void block_fn(void *data, mx_addr addr, uint64_t nbytes);
 void pymalloc_each_used(struct allocator *allocator, mx_addr start, mx_addr end, block_fn *fn,
                         void *data);
 
-// Is there a pool around addr? Then what lies there is pymalloc's.
-bool pymalloc_owns(struct allocator *allocator, mx_addr addr);
+// Is there a pool around addr, or a segment of mimalloc? Then what lies there is the allocator's.
+bool allocator_owns(struct allocator *allocator, mx_addr addr);
 
 // Where the debug hooks (PYTHONMALLOC=debug, -X dev, debug builds) stand around a block: its data and
 // their size, without the heads. One that has none is left as it is.
@@ -73,5 +73,8 @@ bool has_debug_head(struct allocator *allocator, mx_addr addr);
 // glibc malloc's opinion of a chunk that has at least nbytes at addr. Chunks in a thread's cache of
 // freed ones look used.
 enum block_state malloc_state(struct allocator *allocator, mx_addr addr, uint64_t nbytes);
+
+// Bytes that may be used from addr on in the block that starts there and is in use; 0 when none does.
+uint64_t allocator_block_nbytes(struct allocator *allocator, mx_addr addr);
 
 #endif

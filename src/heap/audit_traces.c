@@ -113,8 +113,9 @@ static void trace_root(struct audit *audit, const struct root_edge *root_edge)
 {
     const struct subject *subject = subject_at(audit, root_edge->edge.to);
     const struct root *root = &audit->heap->roots.items[root_edge->root];
-    if (root_edge->edge.hold != HOLD_POSSIBLE || !subject ||
-        heap_is_inside_object(audit->heap, root_edge->place))
+    // Words of blocks that variables own are told by trace_blocks, unreached objects by trace_unreached.
+    if (root_edge->edge.hold != HOLD_POSSIBLE || root_edge->edge.kind == EDGE_BLOCK ||
+        root->unreached || !subject || heap_is_inside_object(audit->heap, root_edge->place))
         return;
     struct trace trace = {.holder = MX_HOLDER_FRAME, .offset = NO_OFFSET, .block = NO_BLOCK};
     if (root_edge->edge.kind == EDGE_STATIC) {
@@ -179,12 +180,24 @@ static void possible_edge(struct visitor *visitor, struct edge edge)
                              .block = NO_BLOCK});
 }
 
+// trace_blocks passes over the blocks of objects whose decoder tells of them, and this decoder says
+// that words of this one may be references: of a metaclass's part of a class, for one.
+static bool untold_block(struct visitor *visitor, mx_addr memory, enum claim_kind kind)
+{
+    struct audit *audit = (struct audit *)visitor;
+    const struct block *block = kind == CLAIM_BLOCK ? blocks_at(audit->blocks, memory) : NULL;
+    return block && (block->counted || block->owner == BLOCK_OF_INTERPRETER) &&
+           heap_claim(audit->heap, memory);
+}
+
 // Words of objects that may be references or not: of modules' state, of C structs that nobody
 // described, and, to 3.10, of the value stacks of frames.
 static void trace_objects(struct audit *audit)
 {
     struct mx_heap *heap = audit->heap;
     audit->visitor.edge = possible_edge;
+    audit->visitor.claim = untold_block;
+    heap_claim_root_blocks(heap);
     for (uint32_t i = 0; i < heap->count; i++) {
         if (heap->decoder.types[heap->types[i]]->leaf)
             continue;
@@ -192,6 +205,8 @@ static void trace_objects(struct audit *audit)
         audit->where = NULL;
         object_visit(&heap->decoder, heap->addresses[i], heap->types[i], &audit->visitor);
     }
+    heap_unclaim(heap);
+    audit->visitor.claim = NULL;
 }
 
 static void unreached_edge(struct visitor *visitor, struct edge edge)

@@ -31,7 +31,8 @@ static void own_word(struct owning *owning, mx_addr place, uint64_t word)
     // The last word of a chunk is the next one's head, which malloc's own lists point to. An object may
     // mean it: the items of a list of one, behind their number (3.13t on).
     if (owning->found.owner != BLOCK_OF_OBJECT && block->nbytes > 8 && word != block->addr &&
-        word - block->addr >= block->nbytes - 8)
+        word - block->addr >= block->nbytes - 8 &&
+        malloc_run_find(&owning->blocks->walk, block->addr))
         return;
     uint32_t number = (uint32_t)(block - owning->blocks->items.items);
     block->place = place;
@@ -91,15 +92,27 @@ static const bool IS_WHOLE[FAMILY_COUNT] = {
     [FAMILY_TUPLE] = true, [FAMILY_CELL] = true,    [FAMILY_METHOD] = true,
 };
 
+// A static type is a PyTypeObject, though tp_basicsize of `type` is that of a PyHeapTypeObject: what
+// lies behind it are other variables.
+static uint64_t struct_nbytes(struct decoder *decoder, mx_addr addr, const struct type_info *type)
+{
+    const struct layout *l = decoder->layout;
+    bool is_static =
+        type->family == FAMILY_TYPE && !(field_at(decoder, addr, l->type_flags) & FLAG_HEAPTYPE);
+    return is_static ? (uint64_t)l->type_size : type->basicsize;
+}
+
 static void own_object(struct owning *owning, mx_addr addr, const struct type_info *type)
 {
     if (IS_WHOLE[type->family] && type->basicsize <= type->family_nbytes && !type->preheader)
         return;
     owning->found.counted = true;
-    if (type->preheader) // values and dict, in front of the GC head (3.11 on)
-        own_words(owning, addr - 32, addr - 16);
+    if (type->preheader) { // values and dict, in front of the GC head where there is one (3.11 on)
+        mx_addr block = addr - object_prefix(&owning->heap->decoder, addr, type);
+        own_words(owning, block, block + 16);
+    }
     owning->found.counted = is_described(type);
-    own_words(owning, addr, addr + type->basicsize);
+    own_words(owning, addr, addr + struct_nbytes(&owning->heap->decoder, addr, type));
 }
 
 static void own_by_objects(struct owning *owning)
@@ -182,7 +195,7 @@ static void own_by_memory(struct owning *owning)
         for (mx_addr page = mapping->start; page < mapping->end; page += 4096)
             if (!malloc_run_find(&owning->blocks->walk, page) &&
                 !malloc_run_find(&owning->blocks->walk, page + 4095) &&
-                !statics_find(&heap->stacks, page) && !pymalloc_owns(&heap->allocator, page))
+                !statics_find(&heap->stacks, page) && !allocator_owns(&heap->allocator, page))
                 own_words(owning, page, page + 4096);
     }
     own_queued(owning);

@@ -6,7 +6,9 @@
 
 #include "base/error.h"
 #include "decode/counts.h"
+#include "heap/garbage.h"
 #include "heap/mimalloc.h"
+#include "layout/hidden.h"
 
 // Flag bits in the links: Include/internal/pycore_gc.h, _PyGC_PREV_MASK. List heads may be 4-aligned.
 #define LINK_MASK (~3ull)
@@ -183,4 +185,121 @@ mx_status heap_read_generations(struct mx_heap *heap, struct mx_error *err)
     }
     return fail(err, MX_UNSUPPORTED, "pid %d: the collector of this CPython %s is not known",
                 heap->info.process.pid, heap->runtime.python);
+}
+
+// ---- what a full collection looks at ----------------------------------------------------------
+
+#define UNTRACKED_FIRST UINT16_MAX // in the sets, until they are complete
+
+struct atoms {
+    struct visitor visitor;
+    struct mx_heap *heap;
+    const uint16_t *sets;
+    bool only; // no item may be tracked
+};
+
+static bool is_exact(struct mx_heap *heap, uint32_t type, enum family family, int32_t head)
+{
+    const struct type_info *info = heap->decoder.types[type];
+    return info->family == family && !info->heap && info->basicsize == (uint32_t)head &&
+           strcmp(type_qualified_name(&heap->decoder, type),
+                  family == FAMILY_TUPLE ? "builtins.tuple" : "builtins.dict") == 0;
+}
+
+// Include/internal/pycore_gc.h, _PyObject_GC_MAY_BE_TRACKED
+static void look_for_tracked(struct visitor *visitor, struct edge edge)
+{
+    struct atoms *atoms = (struct atoms *)visitor;
+    struct mx_heap *heap = atoms->heap;
+    struct header header;
+    uint32_t index;
+    if ((edge.kind != EDGE_ITEM && edge.kind != EDGE_VALUE && edge.kind != EDGE_KEY) ||
+        !mx_heap_find(heap, edge.to, &index) || !object_header(&heap->decoder, edge.to, &header))
+        return;
+    const struct type_info *type = heap->decoder.types[header.type];
+    if (!object_is_gc(&heap->decoder, edge.to, type) ||
+        (is_exact(heap, header.type, FAMILY_TUPLE, heap->decoder.layout->tuple_items) &&
+         (!object_is_tracked(&heap->decoder, edge.to, type) ||
+          atoms->sets[index] == UNTRACKED_FIRST)))
+        return;
+    atoms->only = false;
+}
+
+// Before some collectors reckon, tuples without tracked items are no longer tracked: Python/gc.c of
+// 3.14.0, gc_collect_full; Python/gc_free_threading.c, update_refs, in 3.13 with dicts.
+static bool is_untracked_first(struct mx_heap *heap, uint32_t object, const uint16_t *sets)
+{
+    const struct layout *l = heap->decoder.layout;
+    struct atoms atoms = {{look_for_tracked, NULL}, heap, sets, true};
+    uint32_t type = heap->types[object];
+    if (!is_exact(heap, type, FAMILY_TUPLE, l->tuple_items) &&
+        !(layout_untracks_dicts(heap->decoder.version_hex, l->free_threaded) &&
+          is_exact(heap, type, FAMILY_DICT, l->dict_size)))
+        return false;
+    object_visit(&heap->decoder, heap->addresses[object], type, &atoms.visitor);
+    return atoms.only;
+}
+
+// An object that is marked already ends a list that bites its own tail.
+static void mark_list(struct mx_heap *heap, mx_addr head, uint16_t number, bool untracks,
+                      uint16_t *sets)
+{
+    uint64_t gc_head = (uint64_t)heap->decoder.layout->gc_head_size;
+    mx_addr node = word_at(&heap->decoder, head) & LINK_MASK;
+    uint32_t index;
+    while (node && node != head && mx_heap_find(heap, node + gc_head, &index) && !sets[index]) {
+        sets[index] = untracks && is_untracked_first(heap, index, sets) ? UNTRACKED_FIRST : number;
+        node = word_at(&heap->decoder, node) & LINK_MASK;
+    }
+}
+
+static void mark_collector(struct mx_heap *heap, mx_addr gc, uint16_t number, uint16_t *sets)
+{
+    for (int i = 0; i < 3; i++)
+        mark_list(heap, generation_at(heap->decoder.layout, gc, i), number,
+                  heap->decoder.layout->gc_shape == GC_INCREMENTAL && i == 0, sets);
+}
+
+static void mark_bits(struct mx_heap *heap, uint16_t *sets)
+{
+    const struct layout *l = heap->decoder.layout;
+    for (uint32_t i = 0; i < heap->count; i++) {
+        uint8_t bits = 0;
+        mx_addr addr = heap->addresses[i];
+        if (object_is_tracked(&heap->decoder, addr, heap->decoder.types[heap->types[i]]) &&
+            memory_u8(heap->memory, addr + (uint64_t)l->object_gc_bits, &bits) &&
+            !(bits & GC_BIT_FROZEN))
+            sets[i] = is_untracked_first(heap, i, sets) ? UNTRACKED_FIRST : 1;
+    }
+}
+
+static void mark_collectors(struct mx_heap *heap, uint16_t *sets)
+{
+    const struct layout *l = heap->decoder.layout;
+    switch (l->gc_shape) {
+    case GC_IN_RUNTIME:
+        mark_collector(heap, heap->runtime.addr + (uint64_t)l->runtime_gc, 1, sets);
+        return;
+    case GC_INCREMENTAL:
+    case GC_IN_INTERP: {
+        mx_addr interp = field_at(&heap->decoder, heap->runtime.addr, l->runtime_interpreters_head);
+        for (uint16_t i = 1; interp && i <= LIMIT_INTERPRETERS; i++) {
+            mark_collector(heap, interp + (uint64_t)l->interp_gc, i, sets);
+            interp = field_at(&heap->decoder, interp, l->interp_next);
+        }
+        return;
+    }
+    case GC_WITHOUT_LISTS:
+        mark_bits(heap, sets);
+        return;
+    }
+}
+
+void heap_collected_sets(struct mx_heap *heap, uint16_t *sets)
+{
+    decoder_refill(&heap->decoder);
+    mark_collectors(heap, sets);
+    for (uint32_t i = 0; i < heap->count; i++)
+        if (sets[i] == UNTRACKED_FIRST)
+            sets[i] = 0;
 }

@@ -44,6 +44,7 @@ bool refcount_is_explained(const struct mx_heap *heap, uint32_t index, const str
 static void judge(struct mx_heap *heap)
 {
     struct mx_heap_summary *summary = &heap->summary;
+    memset(&summary->refcounts, 0, sizeof summary->refcounts);
     for (uint32_t i = 0; i < heap->count; i++) {
         struct header header;
         int64_t missing;
@@ -51,9 +52,11 @@ static void judge(struct mx_heap *heap)
             continue;
         if (header.immortal)
             summary->refcounts.immortal++;
-        else if (refcount_is_explained(heap, i, &header, &missing))
+        else if (refcount_is_explained(heap, i, &header, &missing)) {
             summary->refcounts.explained++;
-        else if (missing > 0)
+            summary->refcounts.certain +=
+                header.refcount - refcount_unowned(heap, &header) == (int64_t)heap->found[i];
+        } else if (missing > 0)
             summary->refcounts.surplus++;
         else
             summary->refcounts.deficit++;
@@ -120,16 +123,30 @@ static uint64_t decoded_nbytes(const struct mx_heap *heap)
     return nbytes;
 }
 
+// Code and constants are full of words that look like the heads of chunks.
+static uint64_t block_nbytes(void *data, mx_addr addr)
+{
+    struct mx_heap *heap = data;
+    const struct mapping *mapping = maps_find(heap->maps, addr);
+    if (!mapping || !mapping->writable || mapping->inode)
+        return 0;
+    uint64_t nbytes = allocator_block_nbytes(&heap->allocator, addr);
+    return nbytes <= mapping->end - addr ? nbytes : 0;
+}
+
 mx_status heap_build(struct mx_heap *heap, struct mx_error *err)
 {
     uint64_t began = clock_ns();
     decoder_init(&heap->decoder, heap->memory, heap->runtime.layout, heap->runtime.type_type);
+    heap->decoder.version_hex = heap->runtime.version_hex;
     mx_status status = allocator_init(&heap->allocator, heap->memory, heap->runtime.layout, err);
     if (!status)
         decoder_allow(&heap->decoder, decoded_nbytes(heap));
     heap->most_references = (int64_t)(decoded_nbytes(heap) / sizeof(uint64_t));
     if (!status) {
         runtime_probe_allocator(&heap->runtime, &heap->decoder, &heap->allocator);
+        heap->decoder.block_nbytes = block_nbytes;
+        heap->decoder.block_data = heap;
         thread_counts_read(&heap->decoder, heap->runtime.addr);
         decoder_refill(&heap->decoder);
     }
@@ -157,6 +174,12 @@ mx_status heap_build(struct mx_heap *heap, struct mx_error *err)
         return status;
     decoder_refill(&heap->decoder);
     judge(heap);
+    if (heap_many_unexplained(heap)) {
+        status = heap_add_unreached_roots(heap, err);
+        judge(heap);
+    }
+    if (status)
+        return status;
     heap->summary.objects = heap->count;
     heap->summary.undecoded = heap->decoder.undecoded;
     heap->summary.skipped_bytes = heap->image.skipped_bytes + heap->regions.skipped_bytes;
@@ -231,6 +254,7 @@ void mx_heap_free(mx_heap *heap)
     vector_free(&heap->strings);
     vector_free(&heap->roots);
     vector_free(&heap->root_edges);
+    vector_free(&heap->root_blocks);
     blocks_free(heap->blocks);
     libraries_free(heap->libraries);
     statics_free(&heap->statics);

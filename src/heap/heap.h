@@ -15,6 +15,7 @@
 struct root {
     char name[200]; // "interpreter 0", "thread 812 frame f at app.py:14"
     int tid;        // of a C stack and registers; else 0
+    bool unreached; // unreached_roots.c
 };
 
 struct root_edge {
@@ -48,10 +49,11 @@ struct mx_heap {
     size_t generation_ends[4];
 
     struct map possible; // uncertain references: address -> how many
-    struct map claimed;  // shared key tables whose keys have an owner
+    struct map claimed;  // shared key tables whose keys have an owner, blocks that were looked at
 
     VECTOR(struct root) roots;
     VECTOR(struct root_edge) root_edges;
+    VECTOR(mx_addr) root_blocks; // blocks that variables point to: no object tells of them
     struct statics statics;
     struct statics stacks;       // the C stacks of the threads: no object lies there
     struct libraries *libraries; // variables.c: names of variables, when they were asked for
@@ -90,5 +92,14 @@ bool refcount_is_explained(const struct mx_heap *heap, uint32_t index, const str
 // A word of static data that belongs to a static object: that object tells of it.
 bool heap_is_inside_object(struct mx_heap *heap, mx_addr place);
 uint32_t possible_count(const struct mx_heap *heap, mx_addr addr);
+void heap_add_possible(struct mx_heap *heap, mx_addr addr);
+// unreached_roots.c: adds what objects that nothing refers to refer to. O(bytes copied).
+bool heap_many_unexplained(const struct mx_heap *heap);
+mx_status heap_add_unreached_roots(struct mx_heap *heap, struct mx_error *err);
+// Within one pass over the heap: true when nobody claimed this memory before. heap_unclaim ends it.
+bool heap_claim(struct mx_heap *heap, mx_addr memory);
+void heap_unclaim(struct mx_heap *heap);
+// At the start of a pass over the objects: the blocks that variables point to are theirs.
+void heap_claim_root_blocks(struct mx_heap *heap);
 
 #endif

@@ -152,14 +152,20 @@ static void tell(struct visitor *visitor, struct edge edge)
     teller->stopped = !teller->fn(&reference, teller->data);
 }
 
+static bool tell_claim(struct visitor *visitor, mx_addr memory, enum claim_kind kind)
+{
+    return kind == CLAIM_BLOCK && heap_claim(((struct teller *)visitor)->heap, memory);
+}
+
 mx_status mx_heap_references(const mx_heap *heap, uint32_t index, mx_reference_fn *fn, void *data,
                              struct mx_error *err)
 {
     struct mx_heap *self = mutable_heap(heap);
     if (index >= heap->count)
         return fail(err, MX_BAD_ARGUMENT, "object %u: there are only %u", index, heap->count);
-    struct teller teller = {{tell, NULL}, self, fn, data, index, 0, "", false};
+    struct teller teller = {{tell, tell_claim}, self, fn, data, index, 0, "", false};
     object_visit(&self->decoder, heap->addresses[index], heap->types[index], &teller.visitor);
+    heap_unclaim(self);
     return MX_OK;
 }
 
@@ -170,11 +176,13 @@ mx_status mx_heap_referrers(const mx_heap *heap, uint32_t index, mx_reference_fn
     struct mx_heap *self = mutable_heap(heap);
     if (index >= heap->count)
         return fail(err, MX_BAD_ARGUMENT, "object %u: there are only %u", index, heap->count);
-    struct teller teller = {{tell, NULL}, self, fn, data, 0, heap->addresses[index], "", false};
+    struct teller teller = {{tell, tell_claim},     self, fn,   data, 0,
+                            heap->addresses[index], "",   false};
     for (uint32_t i = 0; i < heap->count && !teller.stopped; i++) {
         teller.from = i;
         object_visit(&self->decoder, heap->addresses[i], heap->types[i], &teller.visitor);
     }
+    heap_unclaim(self);
     teller.from = MX_NO_OBJECT;
     for (size_t i = 0; i < heap->root_edges.count && !teller.stopped; i++) {
         const struct root_edge *edge = &heap->root_edges.items[i];

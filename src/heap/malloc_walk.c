@@ -147,7 +147,7 @@ static bool mapped_find(struct malloc_walk *walk, const struct mapping *mapping,
         }
         if ((word & CHUNK_FLAGS) != IS_MMAPPED || !size || size % PAGE_NBYTES ||
             size > end - addr || !memory_u64(walk->allocator->memory, addr, &before) || before ||
-            (chain = malloc_run_find(walk, addr)) || pymalloc_owns(walk->allocator, addr)) {
+            (chain = malloc_run_find(walk, addr)) || allocator_owns(walk->allocator, addr)) {
             addr = chain ? (chain->end + PAGE_NBYTES - 1) & ~(mx_addr)(PAGE_NBYTES - 1)
                          : addr + PAGE_NBYTES;
             continue;

@@ -79,6 +79,19 @@ static uint32_t half(struct mimalloc *mimalloc, mx_addr addr, int32_t offset)
     return value;
 }
 
+// The block behind this one on a list of `owner`, a page or a heap. Debug builds mix in two keys
+// (Include/internal/mimalloc/mimalloc/internal.h, mi_ptr_decode).
+static mx_addr next_block(struct mimalloc *mimalloc, mx_addr block, mx_addr owner, int32_t keys)
+{
+    uint64_t next = word(mimalloc, block, 0);
+    if (keys == ABSENT)
+        return next;
+    uint64_t first = word(mimalloc, owner, keys), second = word(mimalloc, owner, keys + 8);
+    uint64_t turned = next - first, by = first & 63;
+    next = (by ? turned >> by | turned << (64 - by) : turned) ^ second;
+    return next == owner ? 0 : next;
+}
+
 // ---- blocks freed by other threads ------------------------------------------------------------
 
 static bool is_delayed(const struct mimalloc *mimalloc, mx_addr addr)
@@ -94,15 +107,23 @@ static bool delayed_add(struct mimalloc *mimalloc, mx_addr addr)
     return known && !(*known)++;
 }
 
+void mimalloc_set_free(struct mimalloc *mimalloc, mx_addr addr)
+{
+    delayed_add(mimalloc, addr);
+}
+
 // alloc.c, mi_free_block_mt: where a page is full, the first block that another thread frees goes on
 // the heap's list. A list that bites its own tail ends at what is known.
 static void read_delayed(struct mimalloc *mimalloc, mx_addr heap)
 {
     if (!heap || heap % 8 || !delayed_add(mimalloc, heap))
         return;
-    mx_addr block = word(mimalloc, heap, mimalloc->layout->mi_heap_delayed);
+    const struct layout *l = mimalloc->layout;
+    mx_addr block = word(mimalloc, heap, l->mi_heap_delayed);
+    // the heap has keys in every build; that its lists use them, a page's keys say
+    int32_t keys = l->mi_page_keys == ABSENT ? ABSENT : l->mi_heap_keys;
     while (block && block % 8 == 0 && delayed_add(mimalloc, block))
-        block = word(mimalloc, block, 0);
+        block = next_block(mimalloc, block, heap, keys);
 }
 
 // ---- pages ------------------------------------------------------------------------------------
@@ -187,7 +208,7 @@ static bool mark_free(struct mimalloc *mimalloc, struct mi_page *page, mx_addr b
         if (number >= page->block_count || offset % page->block_nbytes)
             return false;
         page->free[number / 64] |= 1ull << (number % 64);
-        block = word(mimalloc, block, 0);
+        block = next_block(mimalloc, block, page->addr, mimalloc->layout->mi_page_keys);
     }
     return true;
 }
@@ -257,6 +278,21 @@ enum block_state mimalloc_state(struct mimalloc *mimalloc, mx_addr addr, int *re
     if (number >= page->block_count)
         return BLOCK_FREE; // not carved yet
     return block_is_used(mimalloc, page, (uint32_t)number) ? BLOCK_USED : BLOCK_FREE;
+}
+
+bool mimalloc_owns(struct mimalloc *mimalloc, mx_addr addr)
+{
+    struct segment_facts segment;
+    return segment_read(mimalloc, segment_of(addr), &segment) &&
+           addr - segment.addr < segment.slice_count << SLICE_SHIFT;
+}
+
+uint64_t mimalloc_block_nbytes(struct mimalloc *mimalloc, mx_addr addr)
+{
+    int tag;
+    return mimalloc_state(mimalloc, addr, &tag) == BLOCK_USED
+               ? page_at(mimalloc, addr)->block_nbytes
+               : 0;
 }
 
 static void page_each_used(struct mimalloc *mimalloc, const struct mi_page *page,

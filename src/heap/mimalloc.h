@@ -19,6 +19,15 @@ void mimalloc_free(struct mimalloc *mimalloc);
 // The state of the block at addr, and the tag of its heap where it has one (0 elsewhere).
 enum block_state mimalloc_state(struct mimalloc *mimalloc, mx_addr addr, int *ret_tag);
 
+// Is there a segment around addr?
+bool mimalloc_owns(struct mimalloc *mimalloc, mx_addr addr);
+
+// The block at addr is freed soon: taken for free from now on.
+void mimalloc_set_free(struct mimalloc *mimalloc, mx_addr addr);
+
+// Bytes of the block in use that starts at addr, 0 when none does.
+uint64_t mimalloc_block_nbytes(struct mimalloc *mimalloc, mx_addr addr);
+
 // Calls fn for every block in use of the segments that begin in [start, end), in order. Segments and
 // pages whose numbers do not add up are left out.
 typedef void mimalloc_block_fn(void *data, mx_addr addr, uint64_t nbytes, int tag);

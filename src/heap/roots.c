@@ -3,13 +3,13 @@
 //   interpreter and thread states: the members that the layout lists, owned or borrowed
 //   frames:                        their slots (3.11 on), the running frame objects (to 3.10)
 //   static data of libraries,
-//   C stacks and registers:        every aligned word, as a possible reference
-#include "heap/heap.h"
+//   C stacks and registers:        roots_native.c
+#include "heap/roots.h"
 
 #include "base/error.h"
+#include "heap/free_queue.h"
 
-#define LIMIT_ROOTS (1u << 20)      // frames, threads and libraries together
-#define LIMIT_ROOT_EDGES (1u << 26) // words of static data that look like objects
+#define LIMIT_ROOTS (1u << 20) // frames, threads and libraries together
 #define LIMIT_THREADS 100000
 #define LIMIT_ARRAY (1u << 20) // identifiers, callbacks
 #define CHUNK_OBJECTS 254      // of a merge queue: pycore_object_stack.h
@@ -18,13 +18,7 @@
 #define FRAME_WORK 8           // items that describing a frame is worth
 #define THREAD_WORK 64         // the same of a thread
 
-struct collector {
-    struct visitor visitor;
-    struct mx_heap *heap;
-    uint32_t root;
-};
-
-static void collect_edge(struct visitor *visitor, struct edge edge)
+void root_collect(struct visitor *visitor, struct edge edge)
 {
     struct collector *collector = (struct collector *)visitor;
     struct mx_heap *heap = collector->heap;
@@ -32,7 +26,7 @@ static void collect_edge(struct visitor *visitor, struct edge edge)
         (void)vector_push(&heap->root_edges, ((struct root_edge){edge, collector->root, 0}));
 }
 
-static bool add_root(struct mx_heap *heap, struct collector *collector)
+bool root_add(struct mx_heap *heap, struct collector *collector)
 {
     if (heap->roots.count >= LIMIT_ROOTS || !vector_push(&heap->roots, (struct root){.name = ""}))
         return false;
@@ -40,7 +34,7 @@ static bool add_root(struct mx_heap *heap, struct collector *collector)
     return true;
 }
 
-static struct text root_name(struct mx_heap *heap, const struct collector *collector)
+struct text root_name(struct mx_heap *heap, const struct collector *collector)
 {
     struct root *root = &heap->roots.items[collector->root];
     struct text text;
@@ -116,7 +110,7 @@ static void running_frame_edge(struct mx_heap *heap, mx_addr frame, struct visit
 static void read_frames(struct mx_heap *heap, mx_addr tstate, struct mx_thread *thread)
 {
     struct decoder *decoder = &heap->decoder;
-    struct collector collector = {{collect_edge, NULL}, heap, 0};
+    struct collector collector = {{root_collect, NULL}, heap, 0};
     VECTOR(struct mx_frame) frames = {0};
     mx_addr frame = thread_current_frame(decoder, tstate);
     for (int depth = 0; frame && depth < LIMIT_FRAMES; depth++) {
@@ -127,7 +121,7 @@ static void read_frames(struct mx_heap *heap, mx_addr tstate, struct mx_thread *
             break;
         if (facts.code && frames.count < SHOWN_FRAMES && heap->strings.count < 2 * LIMIT_SHOWN) {
             describe_frame(heap, &facts, &shown);
-            if (vector_push(&frames, shown) && facts.owned_by_thread && add_root(heap, &collector))
+            if (vector_push(&frames, shown) && facts.owned_by_thread && root_add(heap, &collector))
                 name_frame_root(heap, &collector, thread->native_id, &shown);
         }
         if (facts.owned_by_thread) { // past SHOWN_FRAMES they share the last root's name
@@ -193,12 +187,12 @@ static void read_stack_refs(struct mx_heap *heap, mx_addr tstate, struct visitor
 static void read_thread(struct mx_heap *heap, mx_addr tstate)
 {
     const struct layout *l = heap->decoder.layout;
-    struct collector collector = {{collect_edge, NULL}, heap, 0};
+    struct collector collector = {{root_collect, NULL}, heap, 0};
     struct mx_thread thread = {
         .ident = field_at(&heap->decoder, tstate, l->tstate_thread_id),
     };
     thread.native_id = native_id(heap, tstate, thread.ident);
-    if (add_root(heap, &collector)) {
+    if (root_add(heap, &collector)) {
         struct text text = root_name(heap, &collector);
         text_add(&text, "thread %lld state", (long long)thread.native_id);
         members_visit(heap, tstate, l->tstate_members, l->tstate_member_count, &collector.visitor);
@@ -211,6 +205,8 @@ static void read_thread(struct mx_heap *heap, mx_addr tstate)
         read_merge_queue(heap, field_at(&heap->decoder, tstate, l->tstate_local_to_merge),
                          &collector.visitor);
         read_stack_refs(heap, tstate, &collector.visitor);
+        if (l->free_threaded)
+            free_queue_visit(heap, tstate + (uint64_t)l->tstate_free_queue, &collector.visitor);
     }
     read_frames(heap, tstate, &thread);
     if (!vector_push(&heap->threads, thread))
@@ -219,7 +215,7 @@ static void read_thread(struct mx_heap *heap, mx_addr tstate)
 
 // ---- interpreters -----------------------------------------------------------------------------
 
-static void add_interned(struct mx_heap *heap, mx_addr dict)
+void roots_add_interned(struct mx_heap *heap, mx_addr dict)
 {
     struct decoder *decoder = &heap->decoder;
     if (dict && decoder->interned_count < LIMIT_INTERNED)
@@ -250,15 +246,17 @@ static void read_arrays(struct mx_heap *heap, mx_addr interp, struct visitor *vi
 static void read_interpreter(struct mx_heap *heap, mx_addr interp)
 {
     const struct layout *l = heap->decoder.layout;
-    struct collector collector = {{collect_edge, NULL}, heap, 0};
-    if (add_root(heap, &collector)) {
+    struct collector collector = {{root_collect, NULL}, heap, 0};
+    if (root_add(heap, &collector)) {
         struct text text = root_name(heap, &collector);
         text_add(&text, "interpreter %lld",
                  (long long)field_at(&heap->decoder, interp, l->interp_id));
         members_visit(heap, interp, l->interp_members, l->interp_member_count, &collector.visitor);
         read_arrays(heap, interp, &collector.visitor);
+        if (l->free_threaded)
+            free_queue_visit(heap, interp + (uint64_t)l->interp_free_queue, &collector.visitor);
     }
-    add_interned(heap, field_at(&heap->decoder, interp, l->interp_interned));
+    roots_add_interned(heap, field_at(&heap->decoder, interp, l->interp_interned));
     mx_addr tstate = field_at(&heap->decoder, interp, l->interp_threads_head);
     for (int i = 0; tstate && i < LIMIT_THREADS; i++) {
         if (field_at(&heap->decoder, tstate, l->tstate_interp) != interp ||
@@ -269,103 +267,10 @@ static void read_interpreter(struct mx_heap *heap, mx_addr interp)
     }
 }
 
-// ---- static data ------------------------------------------------------------------------------
-
-// The runtime's and the main interpreter's state have their members listed.
-static bool is_state(const struct mx_heap *heap, mx_addr place)
-{
-    return place - heap->runtime.addr < (uint64_t)heap->decoder.layout->runtime_size;
-}
-
-// To 3.9 the type attribute cache is static: {u32 version, name, value}; the name is counted, the
-// value is not (Objects/typeobject.c, struct method_cache_entry).
-static bool is_cached_attribute(struct mx_heap *heap, mx_addr place)
-{
-    struct header header;
-    uint64_t version = word_at(&heap->decoder, place - 16);
-    return heap->decoder.layout->interp_type_cache == ABSENT && version && version <= UINT32_MAX &&
-           object_header(&heap->decoder, word_at(&heap->decoder, place - 8), &header) &&
-           heap->decoder.types[header.type]->family == FAMILY_STR;
-}
-
-static void scan_words(struct mx_heap *heap, uint32_t root, mx_addr start, mx_addr end)
-{
-    end = start + 8 * decoder_take(&heap->decoder, (end - start) / 8);
-    for (mx_addr place = start; place < end; place += 8) {
-        mx_addr to = word_at(&heap->decoder, place);
-        struct header header;
-        if (!to || to % 8 || is_state(heap, place) || !regions_find(&heap->regions, to) ||
-            !heap_check_object(heap, to, false, &header) || is_cached_attribute(heap, place))
-            continue;
-        struct edge edge = {to, place, EDGE_STATIC, HOLD_POSSIBLE, false};
-        if (heap->decoder.layout->interp_interned == ABSENT &&
-            heap->decoder.types[header.type]->family == FAMILY_DICT &&
-            looks_like_interned(&heap->decoder, to))
-            add_interned(heap, to); // to 3.11: static PyObject *interned
-        if (heap->root_edges.count >= LIMIT_ROOT_EDGES ||
-            !vector_push(&heap->root_edges, ((struct root_edge){edge, root, place})))
-            return;
-    }
-}
-
-// What was made read-only after loading (.got, .data.rel.ro) refers to nothing that is counted.
-static void scan_static(struct mx_heap *heap, const struct static_range *range)
-{
-    struct collector collector = {{collect_edge, NULL}, heap, 0};
-    if (range->end - range->start > LIMIT_STATIC || !add_root(heap, &collector))
-        return;
-    const char *slash = strrchr(range->path, '/');
-    struct text text = root_name(heap, &collector);
-    text_add_escaped(&text, slash ? slash + 1 : range->path);
-    text_add(&text, " static data");
-    for (mx_addr at = (range->start + 7) & ~7ull;
-         at < range->end && decoder_take(&heap->decoder, 1);) {
-        const struct mapping *mapping = maps_find(heap->maps, at);
-        mx_addr end = mapping && mapping->end < range->end ? mapping->end : range->end;
-        if (mapping && mapping->writable)
-            scan_words(heap, collector.root, at, end);
-        at = mapping ? end : at + 4096;
-    }
-}
-
-// ---- C stacks ---------------------------------------------------------------------------------
-
-static bool add_native(struct mx_heap *heap, uint32_t root, mx_addr to, mx_addr place)
-{
-    struct header header;
-    struct edge edge = {to, place, EDGE_NATIVE, HOLD_POSSIBLE, false};
-    if (!to || to % 8 || !regions_find(&heap->regions, to) ||
-        !heap_check_object(heap, to, false, &header))
-        return true;
-    return heap->root_edges.count < LIMIT_ROOT_EDGES &&
-           vector_push(&heap->root_edges, ((struct root_edge){edge, root, 0}));
-}
-
-// What C functions that are running work with: arguments, results, frames' own references. Below
-// the stack pointer stands what others have left.
-static void scan_stack(struct mx_heap *heap, const struct thread_registers *thread)
-{
-    struct collector collector = {{collect_edge, NULL}, heap, 0};
-    const struct mapping *mapping = maps_find(heap->maps, thread->stack_pointer);
-    if (!mapping || !add_root(heap, &collector))
-        return;
-    struct text text = root_name(heap, &collector);
-    text_add(&text, "thread %d C stack", thread->tid);
-    heap->roots.items[collector.root].tid = thread->tid;
-    for (size_t i = 0; i < thread->count; i++)
-        if (!add_native(heap, collector.root, thread->words[i], 0))
-            return;
-    mx_addr start = thread->stack_pointer & ~7ull;
-    uint64_t count = decoder_take(&heap->decoder, (stack_end(thread, mapping) - start) / 8);
-    for (mx_addr place = start; place < start + 8 * count; place += 8)
-        if (!add_native(heap, collector.root, word_at(&heap->decoder, place), place))
-            return;
-}
-
 mx_status heap_find_roots(struct mx_heap *heap, struct mx_error *err)
 {
     const struct layout *l = heap->decoder.layout;
-    struct collector collector = {{collect_edge, NULL}, heap, 0};
+    struct collector collector = {{root_collect, NULL}, heap, 0};
     mx_addr interp = field_at(&heap->decoder, heap->runtime.addr, l->runtime_interpreters_head);
     for (int i = 0; interp && i < LIMIT_INTERPRETERS; i++) {
         if (decoder_take(&heap->decoder, THREAD_WORK) < THREAD_WORK)
@@ -373,15 +278,15 @@ mx_status heap_find_roots(struct mx_heap *heap, struct mx_error *err)
         read_interpreter(heap, interp);
         interp = field_at(&heap->decoder, interp, l->interp_next);
     }
-    if (add_root(heap, &collector)) {
+    if (root_add(heap, &collector)) {
         struct text text = root_name(heap, &collector);
         text_add(&text, "runtime");
         members_visit(heap, heap->runtime.addr, l->runtime_members, l->runtime_member_count,
                       &collector.visitor);
     }
     for (size_t i = 0; i < heap->statics.ranges.count; i++)
-        scan_static(heap, &heap->statics.ranges.items[i]);
+        roots_scan_static(heap, &heap->statics.ranges.items[i]);
     for (size_t i = 0; i < heap->image.register_count; i++)
-        scan_stack(heap, &heap->image.registers[i]);
+        roots_scan_stack(heap, &heap->image.registers[i]);
     return heap->roots.count ? MX_OK : fail_no_memory(err);
 }

@@ -110,16 +110,26 @@ bool heap_add_object(struct mx_heap *heap, mx_addr addr, bool certain)
     return true;
 }
 
-// ---- shared key tables ------------------------------------------------------------------------
+// ---- what is told of once: shared key tables, blocks of C memory -------------------------------
 
-// True when nobody had claimed the table before.
-static bool claim(struct mx_heap *heap, mx_addr keys)
+bool heap_claim(struct mx_heap *heap, mx_addr memory)
 {
-    uint64_t *claimed = map_put(&heap->claimed, keys);
+    uint64_t *claimed = map_put(&heap->claimed, memory);
     if (!claimed || *claimed)
         return false;
     *claimed = 1;
     return true;
+}
+
+void heap_unclaim(struct mx_heap *heap)
+{
+    map_free(&heap->claimed);
+}
+
+void heap_claim_root_blocks(struct mx_heap *heap)
+{
+    for (size_t i = 0; i < heap->root_blocks.count; i++)
+        (void)heap_claim(heap, heap->root_blocks.items[i]);
 }
 
 // ---- discovery --------------------------------------------------------------------------------
@@ -155,9 +165,9 @@ static void discover_edge(struct visitor *visitor, struct edge edge)
     ring_put(discoverer, edge.to, edge.certain);
 }
 
-static bool discover_keys(struct visitor *visitor, mx_addr keys, bool by_type)
+static bool discover_claim(struct visitor *visitor, mx_addr memory, enum claim_kind kind)
 {
-    return by_type || claim(((struct discoverer *)visitor)->heap, keys);
+    return kind == CLAIM_TYPE_KEYS || heap_claim(((struct discoverer *)visitor)->heap, memory);
 }
 
 static void prefetch_object(struct mx_heap *heap, mx_addr addr)
@@ -196,7 +206,7 @@ static void drain(struct mx_heap *heap, struct discoverer *discoverer, size_t *n
 
 mx_status heap_discover(struct mx_heap *heap, struct mx_error *err)
 {
-    struct discoverer discoverer = {{discover_edge, discover_keys}, heap, {{0, false}}, 0};
+    struct discoverer discoverer = {{discover_edge, discover_claim}, heap, {{0, false}}, 0};
     size_t next = 0;
     uint32_t types = 0;
     for (size_t i = 0; i < heap->root_edges.count; i++)
@@ -206,13 +216,13 @@ mx_status heap_discover(struct mx_heap *heap, struct mx_error *err)
         for (; types < heap->decoder.type_count; types++)
             heap_add_object(heap, heap->decoder.types[types]->addr, true);
     } while (next < heap->queue.count);
-    map_free(&heap->claimed);
+    heap_unclaim(heap);
     return heap->queue.count < LIMIT_QUEUE ? MX_OK : fail_no_memory(err);
 }
 
 // ---- uncertain references ---------------------------------------------------------------------
 
-static void possible_add(struct mx_heap *heap, mx_addr addr)
+void heap_add_possible(struct mx_heap *heap, mx_addr addr)
 {
     uint64_t *count = map_put(&heap->possible, addr);
     if (count)
@@ -250,7 +260,7 @@ static void count_edge(struct visitor *visitor, struct edge edge)
         return;
     heap->summary.references++;
     if (edge.hold == HOLD_POSSIBLE)
-        possible_add(heap, edge.to);
+        heap_add_possible(heap, edge.to);
     if (edge.hold != HOLD_OWNED || (counter->from_frozen && statics_find(&heap->statics, edge.to)))
         return;
     uint32_t *slot = &counter->ring[counter->at++ % RING], ready = *slot;
@@ -259,9 +269,9 @@ static void count_edge(struct visitor *visitor, struct edge edge)
     count_ready(heap, ready);
 }
 
-static bool count_keys(struct visitor *visitor, mx_addr keys, bool by_type)
+static bool count_claim(struct visitor *visitor, mx_addr memory, enum claim_kind kind)
 {
-    return by_type || claim(((struct counter *)visitor)->heap, keys);
+    return kind == CLAIM_TYPE_KEYS || heap_claim(((struct counter *)visitor)->heap, memory);
 }
 
 // Words inside static objects are those objects' own business.
@@ -311,15 +321,16 @@ static void count_object(struct mx_heap *heap, struct counter *counter, uint32_t
 
 mx_status heap_count_references(struct mx_heap *heap, struct mx_error *err)
 {
-    struct counter counter = {.visitor = {count_edge, count_keys}, .heap = heap};
+    struct counter counter = {.visitor = {count_edge, count_claim}, .heap = heap};
     memset(counter.ring, 0xFF, sizeof counter.ring);
     if (!vector_reserve(&heap->type_stats, heap->decoder.type_count + 1))
         return fail_no_memory(err);
     memset(heap->type_stats.items, 0, heap->type_stats.capacity * sizeof *heap->type_stats.items);
+    heap_claim_root_blocks(heap);
     for (uint32_t i = 0; i < heap->decoder.type_count; i++) {
         mx_addr keys = heap->decoder.types[i]->cached_keys;
         if (keys)
-            claim(heap, keys); // type_visit gives them to the class
+            heap_claim(heap, keys); // type_visit gives them to the class
     }
     for (uint32_t i = 0; i < heap->count; i++) {
         progress(heap, "counting references", i, heap->count);
@@ -331,6 +342,6 @@ mx_status heap_count_references(struct mx_heap *heap, struct mx_error *err)
             count_edge(&counter.visitor, heap->root_edges.items[i].edge);
     for (int i = 0; i < RING; i++)
         count_ready(heap, counter.ring[i]);
-    map_free(&heap->claimed);
+    heap_unclaim(heap);
     return MX_OK;
 }

@@ -1,12 +1,16 @@
 // copy.c - copying ranges of a stopped process into blocks, many ranges in one system call.
 //
 // process_vm_readv ends at the first page it cannot read and says how far it came. That page is
-// tried once more through /proc/PID/mem, else it is a hole, and copying goes on behind it.
+// tried once more through /proc/PID/mem, else it is a hole, and copying goes on behind it. Guard pages
+// (madvise, MADV_GUARD_INSTALL; under each stack that glibc 2.42 makes for a thread) are holes that look
+// like swapped pages until they are read.
 #include "memory/copy.h"
 
 #include <errno.h>
 #include <sys/uio.h>
+#include <unistd.h>
 
+#include "base/cleanup.h"
 #include "base/error.h"
 #include "base/sorted.h"
 #include "memory/process.h"
@@ -14,6 +18,7 @@
 
 #define PAGE_NBYTES 4096u
 #define BATCH_RANGES 1024                 // UIO_MAXIOV
+#define PAGE_GUARD ((uint64_t)1 << 58)    // Documentation/admin-guide/mm/pagemap.rst, Linux 6.15
 #define BATCH_NBYTES ((uint64_t)32 << 20) // about 5 ms: progress is told that often
 
 struct batch {
@@ -58,6 +63,17 @@ static void batch_advance(struct batch *batch, size_t nbytes)
     }
 }
 
+// Nobody can read it, not the process either: nothing is lost.
+static bool is_guard_page(int pid, mx_addr addr)
+{
+    cleanup(close_fd) int pagemap = proc_open(pid, "pagemap");
+    uint64_t entry = 0;
+    return pagemap >= 0 &&
+           pread(pagemap, &entry, sizeof entry, (off_t)(addr / PAGE_NBYTES * sizeof entry)) ==
+               sizeof entry &&
+           entry & PAGE_GUARD;
+}
+
 // The page at the front of the batch could not be read with the others.
 static mx_status copy_page(struct copy *copy, struct batch *batch, struct mx_error *err)
 {
@@ -67,6 +83,8 @@ static mx_status copy_page(struct copy *copy, struct batch *batch, struct mx_err
         copy->copied_bytes += PAGE_NBYTES;
     else if (!hole_push(copy, addr, addr + PAGE_NBYTES))
         return fail_no_memory(err);
+    else if (is_guard_page(copy->pid, addr))
+        copy->guard_bytes += PAGE_NBYTES;
     batch_advance(batch, PAGE_NBYTES);
     return MX_OK;
 }

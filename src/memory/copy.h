@@ -11,6 +11,7 @@ struct copy {
     size_t block_count;
     struct ranges holes; // what could not be read, sorted
     uint64_t copied_bytes;
+    uint64_t guard_bytes;     // of holes where there is nothing that could be read
     mx_progress_fn *progress; // may be NULL
     void *progress_data;
 };

@@ -1,7 +1,9 @@
 // core_files.c - the files that were mapped: is what stands there now the same file?
 //
 // The first page of a program or library is in the core, with its build-id. A file fits when its
-// build-id is that one, or, where neither has one, when its first page is the same.
+// build-id is that one, or, where neither has one, when its first page is the same. patchelf moves the
+// build-id to a page that is not in the core, and the dynamic section, which the loader writes to, into
+// the first: then the headers have to be the same, with the places and sizes of all segments.
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -91,13 +93,28 @@ static bool identity_in_core(const struct core *core, mx_addr start, struct iden
     return true;
 }
 
+static bool same_headers(const struct identity *wanted, int fd)
+{
+    Elf64_Ehdr header;
+    uint8_t page[PAGE_NBYTES];
+    if (wanted->page_nbytes < sizeof header ||
+        core_pread(fd, 0, page, wanted->page_nbytes) != wanted->page_nbytes)
+        return false;
+    memcpy(&header, page, sizeof header);
+    uint64_t nbytes = sizeof header + (uint64_t)header.e_phnum * sizeof(Elf64_Phdr);
+    return header.e_phoff == sizeof header && nbytes <= wanted->page_nbytes &&
+           memcmp(wanted->first_page, page, nbytes) == 0;
+}
+
 static bool identity_fits(const struct identity *wanted, Elf *elf, int fd)
 {
     struct identity found = {0};
     read_identity(elf, &found);
-    if (wanted->nbytes || found.nbytes)
+    if (wanted->nbytes)
         return wanted->nbytes == found.nbytes &&
                memcmp(wanted->build_id, found.build_id, found.nbytes) == 0;
+    if (found.nbytes)
+        return same_headers(wanted, fd);
     found.page_nbytes = core_pread(fd, 0, found.first_page, wanted->page_nbytes);
     return found.page_nbytes == wanted->page_nbytes &&
            memcmp(wanted->first_page, found.first_page, found.page_nbytes) == 0;

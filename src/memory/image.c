@@ -87,7 +87,8 @@ static mx_status copy_now(struct image *image, int pid, struct blocks *old, stru
     copy->block_count = plan->blocks.count;
     status = copy_ranges(copy, &plan->ranges, RANGE_COPY, err);
     image->copied_bytes = copy->copied_bytes;
-    image->skipped_bytes = ranges_nbytes(&plan->ranges, RANGE_COPY) - copy->copied_bytes;
+    image->skipped_bytes =
+        ranges_nbytes(&plan->ranges, RANGE_COPY) - copy->copied_bytes - copy->guard_bytes;
     return status;
 }
 
@@ -181,6 +182,10 @@ mx_status image_capture(int pid, const struct mx_capture_options *options, struc
     if (!status) {
         plan_free(&before);
         plan_read_files(&plan, pid);
+        image.behind_bytes = plan_behind_files(&plan, &copy.holes, pid);
+        if (image.behind_bytes > image.skipped_bytes)
+            image.behind_bytes = image.skipped_bytes;
+        image.skipped_bytes -= image.behind_bytes;
         status = plan_segments(&plan, &copy.holes, &image.memory, err);
     }
     vector_free(&copy.holes);

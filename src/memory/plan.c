@@ -6,6 +6,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/stat.h>
@@ -195,6 +196,44 @@ void plan_read_files(const struct plan *plan, int pid)
             pread(fd, block_at(block, range->start), range->end - range->start, offset) <= 0)
             range->kind = RANGE_NONE;
     }
+}
+
+// Size of the file behind a mapping as it is now, -1 when that cannot be found out. map_files knows
+// deleted files too, and wants more rights.
+static int64_t mapped_file_size(int pid, const struct mapping *mapping)
+{
+    char path[100];
+    snprintf(path, sizeof path, "/proc/%d/map_files/%" PRIx64 "-%" PRIx64, pid, mapping->start,
+             mapping->end);
+    struct stat info;
+    if (stat(path, &info) == 0 && S_ISREG(info.st_mode) && info.st_ino == mapping->inode)
+        return info.st_size;
+    cleanup(close_fd) int fd = mapping_open(pid, mapping);
+    return fd >= 0 && fstat(fd, &info) == 0 ? info.st_size : -1;
+}
+
+uint64_t plan_behind_files(const struct plan *plan, const struct ranges *holes, int pid)
+{
+    uint64_t nbytes = 0;
+    for (size_t i = 0; i < holes->count; i++) {
+        const struct mapping *mapping;
+        for (mx_addr addr = holes->items[i].start, end; addr < holes->items[i].end; addr = end) {
+            mapping = maps_find(&plan->maps, addr);
+            if (!mapping)
+                break;
+            end = mapping->end < holes->items[i].end ? mapping->end : holes->items[i].end;
+            int64_t size = mapping->inode ? mapped_file_size(pid, mapping) : -1;
+            if (size < 0)
+                continue;
+            uint64_t used = ((uint64_t)size + 4095) & ~(uint64_t)4095;
+            used = used > mapping->file_offset ? used - mapping->file_offset : 0;
+            if (used >= end - mapping->start)
+                continue;
+            mx_addr behind = mapping->start + used;
+            nbytes += end - (behind > addr ? behind : addr);
+        }
+    }
+    return nbytes;
 }
 
 // Adds [start, end) of a block, but for the holes in it. *hole goes through them in order.

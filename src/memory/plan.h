@@ -31,6 +31,8 @@ mx_status plan_check_room(int pid, const struct plan *plan, struct mx_error *err
 void plan_populate(const struct plan *plan);
 // Reads absent pages of files that the process cannot write to from the files.
 void plan_read_files(const struct plan *plan, int pid);
+// How much of the holes lies behind the ends of the files that are mapped there: no bytes, for anybody.
+uint64_t plan_behind_files(const struct plan *plan, const struct ranges *holes, int pid);
 // Turns what was copied, or is known to be zero, into segments: as few as possible.
 mx_status plan_segments(const struct plan *plan, const struct ranges *holes, struct memory *memory,
                         struct mx_error *err);

@@ -65,9 +65,12 @@ struct image {
     struct memory memory; // segments are the copied mappings; fetch reads what cannot change
     struct maps maps;     // as they were while the process stood still
     uint64_t pause_ns;
+    uint64_t behind_bytes;   // of pages behind the end of a mapped file, which hold nothing
     uint64_t unforked_bytes; // of mappings that a copy-on-write child does not get, or gets empty
     uint64_t copied_bytes;   // bytes of resident or swapped pages that were copied
-    uint64_t skipped_bytes;  // of pages that should have been copied and could not be read
+    uint64_t
+        skipped_bytes; // of pages that should have been copied and could not be read; not guard
+                       // pages, nor what is behind the end of a file: nothing is there
     int pid;
     struct thread_registers *registers; // of the threads while they stood still
     size_t register_count;

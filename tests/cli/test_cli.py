@@ -21,7 +21,7 @@ from conftest import (
     output,
 )
 
-COMMANDS = ["ps", "report", "objects", "show", "refs", "audit", "lesson"]
+COMMANDS = ["ps", "report", "objects", "show", "refs", "audit", "garbage", "cycles", "lesson"]
 NO_SUCH_PID = 2**22 + 1  # over the kernel's limit
 
 

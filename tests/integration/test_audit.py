@@ -198,6 +198,12 @@ def test_the_first_line_says_what_is_lost(leaking: Leaking) -> None:
     assert first("Kept") == "No reference is lost: something that was found holds each of them"
 
 
+def test_a_reference_in_a_c_struct_that_nobody_described_names_its_type(leaking: Leaking) -> None:
+    finding = leaking.finding("Wrapped")
+    assert kind(finding) == ("C struct", 1, 1)
+    assert finding["where"] == "leaky.Opaque"
+
+
 def test_every_answer_says_what_it_did_not_see(leaking: Leaking) -> None:
     for command in "audit", "report":
         spots = document(command, leaking.place)["blind_spots"]

@@ -44,6 +44,17 @@ print("ready", flush=True)
 sys.stdin.read()
 """
 
+CUT = """
+import mmap, sys, tempfile
+with tempfile.NamedTemporaryFile() as file:
+    file.truncate(1 << 20)
+    memory = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_COPY)
+    memory[-1] = 1
+    file.truncate(1 << 16)
+    print("ready", flush=True)
+    sys.stdin.read()
+"""
+
 
 def children_of(pid: int) -> List[int]:
     """Of all its threads, dead ones too."""
@@ -111,6 +122,16 @@ def test_memory_that_children_do_not_get_is_counted():
         }
     assert spots["--freeze"]["unforked_bytes"] == 0
     assert spots["--fork"]["unforked_bytes"] >= (1 << 20) + (1 << 21)
+
+
+def test_what_nobody_can_read_is_no_blind_spot():
+    with running(sys.executable, "-c", CUT) as target:
+        for way in WAYS:
+            result = memexplorer("report", target.pid, way, "--json")
+            spots = json.loads(result.stdout)["blind_spots"]
+            assert spots["unreadable_bytes"] == 0
+            assert spots["file_bytes"] == 0
+            assert result.stderr == ""
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="needs root")

@@ -119,7 +119,7 @@ struct fake_edges {
     size_t count;
     struct edge items[FAKE_EDGES];
     char labels[FAKE_EDGES][200];
-    bool claim; // what claim_keys answers
+    bool claim; // what visitor.claim answers
     bool ok;    // what object_visit answered
 };
 void fake_visit(struct fake *fake, mx_addr addr, struct fake_edges *ret);

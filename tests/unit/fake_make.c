@@ -188,9 +188,9 @@ static void keep_edge(struct visitor *visitor, struct edge edge)
     edges->items[edges->count++] = edge;
 }
 
-static bool claim(struct visitor *visitor, mx_addr keys, bool by_type)
+static bool claim(struct visitor *visitor, mx_addr memory, enum claim_kind kind)
 {
-    (void)keys, (void)by_type;
+    (void)memory, (void)kind;
     return ((struct fake_edges *)visitor)->claim;
 }
 

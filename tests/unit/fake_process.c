@@ -188,17 +188,20 @@ static void lists_init(struct fake_process *process)
                  l->gc_generation_threshold, 700);
 }
 
-static void track(struct fake_process *process, int generation, mx_addr object)
+void fake_track(struct fake_process *process, int generation, mx_addr object)
 {
     struct fake *fake = &process->fake;
     const struct layout *l = fake->l;
     process->tracked_count++;
     if (l->gc_shape == GC_WITHOUT_LISTS) {
-        fake_field8(fake, object, l->object_gc_bits, GC_BIT_TRACKED);
+        fake_field8(fake, object, l->object_gc_bits,
+                    GC_BIT_TRACKED | (generation == 3 ? GC_BIT_FROZEN : 0));
         return;
     }
     mx_addr head =
-        collector_of(process) + (uint64_t)(l->gc_generations + generation * l->gc_generation_size);
+        collector_of(process) +
+        (uint64_t)(generation < 3 ? l->gc_generations + generation * l->gc_generation_size
+                                  : l->gc_permanent);
     mx_addr node = object - (uint64_t)l->gc_head_size, first = word_at(&fake->decoder, head);
     fake_word(fake, head, node);
     fake_word(fake, node, first);
@@ -244,13 +247,13 @@ static void add_app(struct fake_process *process)
     mx_addr app_key = fake_str(fake, "app");
     process->modules = fake_dict(fake, &app_key, &process->app, 1);
     fake_field(fake, process->interp, l->interp_modules, process->modules);
-    track(process, 0, process->list);
-    track(process, 2, process->session);
-    track(process, 2, sessions);
-    track(process, 2, process->app);
+    fake_track(process, 0, process->list);
+    fake_track(process, 2, process->session);
+    fake_track(process, 2, sessions);
+    fake_track(process, 2, process->app);
     for (size_t i = 0; i < count; i++)
         if (fake_info(fake, everything[i])->gc)
-            track(process, 2, everything[i]);
+            fake_track(process, 2, everything[i]);
 }
 
 void fake_process_init(struct fake_process *process, const struct layout *layout)
@@ -260,7 +263,9 @@ void fake_process_init(struct fake_process *process, const struct layout *layout
     fake_init(fake, layout);
     process->runtime = fake_alloc(fake, (uint64_t)layout->runtime_size);
     process->interp = fake_alloc(fake, (uint64_t)layout->interp_size);
-    process->thread = fake_alloc(fake, (uint64_t)layout->tstate_size);
+    // Free-threaded: what stands behind the public part is wanted too.
+    uint64_t thread_nbytes = layout->free_threaded ? 32768 : (uint64_t)layout->tstate_size;
+    process->thread = fake_alloc(fake, thread_nbytes);
     process->objects_start = fake->used;
     fake_field(fake, process->runtime, layout->runtime_interpreters_head, process->interp);
     fake_field(fake, process->runtime, layout->runtime_interpreters_main, process->interp);

@@ -29,6 +29,8 @@ struct fake_process {
 // One interpreter, one thread in one frame, the module app, and an object of every family in
 // app.everything. What the collector tracks is in its lists: generation 2, but app.list in 0.
 void fake_process_init(struct fake_process *process, const struct layout *layout);
+// Puts the object into one of the collector's lists: generation 0 to 2, or 3 for gc.freeze().
+void fake_track(struct fake_process *process, int generation, mx_addr object);
 void fake_process_fini(struct fake_process *process);
 // A heap over any memory of this process (its own, or a changed copy), ready for heap_build. Freed
 // by mx_heap_free.

@@ -101,6 +101,44 @@ static void ask_audit(mx_heap *heap)
     check_text("allocators", spots.allocators);
 }
 
+static void check_cycles(mx_heap *heap, mx_cycles *cycles)
+{
+    const struct mx_cycle_totals *totals = mx_cycles_totals(cycles);
+    const struct mx_cycle_group *groups;
+    size_t count = mx_cycles_groups(cycles, &groups);
+    uint64_t objects = 0, bytes = 0;
+    for (size_t i = 0; i < count; i++) {
+        uint32_t index;
+        check_text("shape", groups[i].shape);
+        assert_true(groups[i].objects > 0);
+        assert_true((groups[i].cycles > 0) == (groups[i].shortest > 0));
+        assert_true(groups[i].shortest <= groups[i].longest);
+        assert_true(groups[i].step_count > 0 && groups[i].step_count <= MX_CYCLE_STEPS);
+        assert_int_equal(groups[i].example, groups[i].steps[0].address);
+        for (size_t k = 0; k < groups[i].step_count; k++) {
+            assert_true(mx_heap_find(heap, groups[i].steps[k].address, &index));
+            check_text("type", groups[i].steps[k].type);
+            check_text("label", groups[i].steps[k].label);
+        }
+        for (uint64_t k = 0; k < groups[i].objects + groups[i].held; k++)
+            assert_true(mx_heap_find(heap, groups[i].addresses[k], &index));
+        objects += groups[i].objects + groups[i].held;
+        bytes += groups[i].bytes + groups[i].held_bytes;
+    }
+    assert_int_equal(objects, totals->objects);
+    assert_int_equal(bytes, totals->bytes);
+    mx_cycles_free(cycles);
+}
+
+static void ask_cycles(mx_heap *heap)
+{
+    mx_cycles *cycles;
+    assert_int_equal(mx_heap_garbage(heap, &cycles, NULL), MX_OK);
+    check_cycles(heap, cycles);
+    assert_int_equal(mx_heap_cycles(heap, &cycles, NULL), MX_OK);
+    check_cycles(heap, cycles);
+}
+
 void ask_everything(mx_heap *heap, uint32_t most)
 {
     const struct mx_heap_summary *summary = mx_heap_summary(heap);
@@ -113,6 +151,7 @@ void ask_everything(mx_heap *heap, uint32_t most)
     }
     assert_true(counted <= summary->objects);
     ask_audit(heap);
+    ask_cycles(heap);
     struct listener listener = {heap, (uint32_t)summary->objects, 0};
     uint32_t step = most && summary->objects > most ? (uint32_t)summary->objects / most : 1;
     for (uint32_t i = 0; i < summary->objects; i += step)

@@ -191,6 +191,65 @@ static void test_shared_and_closed_memory_is_left_out_and_code_read_when_asked_f
     image_free(&image);
 }
 
+#define GUARD_INSTALL 102 // MADV_GUARD_INSTALL, Linux 6.13
+
+static void cut_path(pid_t pid, char *ret, size_t size)
+{
+    snprintf(ret, size, "/tmp/memexplorer-test-%d", (int)pid);
+}
+
+// A file of five pages, mapped privately, and cut to three; a page of another mapping is a guard page.
+static void body_nothing_there(int ready)
+{
+    char path[64], text[5 * PAGE];
+    cut_path(getpid(), path, sizeof path);
+    int file = open(path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+    memset(text, 'f', sizeof text);
+    uint8_t *guarded = (uint8_t *)map_pages(3);
+    if (file < 0 || write(file, text, sizeof text) != sizeof text)
+        _exit(1);
+    uint8_t *pages = mmap(NULL, sizeof text, PROT_READ | PROT_WRITE, MAP_PRIVATE, file, 0);
+    pages[0] = pages[4 * PAGE] = 'm';
+    memset(guarded, 'g', (size_t)3 * PAGE);
+    bool has_guard = madvise(guarded + PAGE, PAGE, GUARD_INSTALL) == 0;
+    if (ftruncate(file, 3 * PAGE) != 0)
+        _exit(1);
+    say_ready(ready, pages, guarded, (void *)(uintptr_t)has_guard, NULL); // NOLINT
+    for (;;)
+        pause();
+}
+
+static void test_what_nobody_can_read_is_not_missing(void **state)
+{
+    (void)state;
+    struct places places;
+    pid_t pid = target_start(body_nothing_there, &places);
+    const mx_capture_mode modes[] = {MX_CAPTURE_FREEZE, MX_CAPTURE_FORK, MX_CAPTURE_NO_PAUSE};
+    for (size_t i = 0; i < 3; i++) {
+        struct mx_capture_options options = {.mode = modes[i]};
+        struct image image;
+        struct mx_error err = {.message = ""};
+        if (image_capture(pid, &options, &image, &err) != MX_OK)
+            fail_msg("%s", err.message);
+        uint64_t word = 0;
+        assert_int_equal(image.skipped_bytes, 0);
+        assert_int_equal(image.behind_bytes, 2 * PAGE);
+        assert_true(memory_u64(&image.memory, places.first, &word));
+        assert_int_equal(word, 0x666666666666666d);
+        assert_true(memory_u64(&image.memory, places.first + 3 * PAGE - 8, &word));
+        assert_int_equal(word, 0x6666666666666666);
+        assert_false(memory_u64(&image.memory, places.first + 3 * PAGE, &word));
+        assert_true(memory_u64(&image.memory, places.second, &word));
+        assert_int_equal(word, 0x6767676767676767);
+        assert_true(memory_u64(&image.memory, places.second + PAGE, &word) != (bool)places.third);
+        image_free(&image);
+    }
+    char path[64];
+    cut_path(pid, path, sizeof path);
+    unlink(path);
+    target_kill(pid);
+}
+
 // ---- changing targets -------------------------------------------------------------------------
 
 // Keeps two numbers equal, far from each other, but for a moment.
@@ -390,6 +449,7 @@ int main(void)
         cmocka_unit_test(test_touched_untouched_and_file_pages_read_as_in_the_process),
         cmocka_unit_test(test_adjacent_mappings_are_one_segment),
         cmocka_unit_test(test_shared_and_closed_memory_is_left_out_and_code_read_when_asked_for),
+        cmocka_unit_test(test_what_nobody_can_read_is_not_missing),
         cmocka_unit_test(test_copy_is_of_one_moment),
         cmocka_unit_test(test_mappings_that_come_and_go),
         cmocka_unit_test(test_process_that_is_killed_meanwhile),

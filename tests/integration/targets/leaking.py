@@ -12,13 +12,13 @@ import leaky  # noqa: E402
 
 NAMES = (
     "Leaked LeakedButHeld GivenUp Kept KeptInLocal KeptInTable PutAway PutDeeper Lost LostSmall "
-    "Forgotten InList InSight"
+    "Forgotten InList InSight Wrapped"
 )
 for name in NAMES.split():
     globals()[name] = type(name, (), {})
 many = int(sys.argv[2])  # not a constant
 
-held = {}
+held, wrapped = {}, []
 
 
 def use_bugs():
@@ -43,6 +43,8 @@ def use_bugs():
         # Twice in the list: one reference may be given up too often.
         held[name] = [globals()[name]()] * 2
         function(held[name][0])
+    held["Wrapped"] = [Wrapped()]  # noqa: F821
+    wrapped.append(leaky.wrap(held["Wrapped"][0]))
 
 
 # In a thread that has ended: its C stack, and what was left behind on it, is gone.

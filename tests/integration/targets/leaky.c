@@ -132,6 +132,37 @@ static PyObject *leak_in_sight(PyObject *self, PyObject *arguments)
     return result;
 }
 
+// An object of a type that nobody has described: it keeps a reference in a word without a name.
+struct opaque {
+    PyObject_HEAD long number;
+    PyObject *held;
+};
+
+static void opaque_dealloc(PyObject *self)
+{
+    Py_XDECREF(((struct opaque *)self)->held);
+    PyObject_Free(self);
+}
+
+static PyTypeObject opaque_type = {
+    PyVarObject_HEAD_INIT(NULL, 0).tp_name = "leaky.Opaque",
+    .tp_basicsize = sizeof(struct opaque),
+    .tp_dealloc = opaque_dealloc,
+    .tp_flags = Py_TPFLAGS_DEFAULT,
+};
+
+static PyObject *wrap(PyObject *self, PyObject *object)
+{
+    (void)self;
+    struct opaque *made = PyObject_New(struct opaque, &opaque_type);
+    if (!made)
+        return NULL;
+    made->number = 42;
+    Py_INCREF(object);
+    made->held = object;
+    return (PyObject *)made;
+}
+
 static PyMethodDef methods[] = {{"leak", leak, METH_O, NULL},
                                 {"release", release, METH_O, NULL},
                                 {"keep", keep, METH_O, NULL},
@@ -142,6 +173,7 @@ static PyMethodDef methods[] = {{"leak", leak, METH_O, NULL},
                                 {"lose", lose, METH_O, NULL},
                                 {"lose_small", lose_small, METH_O, NULL},
                                 {"forget", forget, METH_O, NULL},
+                                {"wrap", wrap, METH_O, NULL},
                                 {"leak_in_sight", leak_in_sight, METH_VARARGS, NULL},
                                 {NULL, NULL, 0, NULL}};
 
@@ -150,5 +182,5 @@ static struct PyModuleDef module = {
 
 PyMODINIT_FUNC PyInit_leaky(void)
 {
-    return PyModule_Create(&module);
+    return PyType_Ready(&opaque_type) == 0 ? PyModule_Create(&module) : NULL;
 }

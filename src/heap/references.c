@@ -1,0 +1,96 @@
+// references.c - two passes over the chosen objects: count the references, then keep them.
+#include "heap/references.h"
+
+#include <stdlib.h>
+
+#include "base/error.h"
+
+struct builder {
+    struct visitor visitor;
+    struct mx_heap *heap;
+    const struct reference_choice *choice;
+    struct references *references;
+    uint32_t *numbers; // [objects of the heap], node of the object or GRAPH_NONE
+    uint32_t from;
+    bool counting;
+};
+
+static void build_edge(struct visitor *visitor, struct edge edge)
+{
+    struct builder *builder = (struct builder *)visitor;
+    struct region *region = regions_find(&builder->heap->regions, edge.to);
+    if (!region || edge.to % 8 || !region_is_marked(region, edge.to))
+        return;
+    uint32_t to = builder->numbers[region_number(region, edge.to)];
+    if (to == GRAPH_NONE ||
+        !builder->choice->wants(builder->choice->data, builder->from, to, &edge, builder->counting))
+        return;
+    if (builder->counting)
+        graph_count_edge(&builder->references->graph, builder->from);
+    else
+        graph_add_edge(&builder->references->graph, builder->from, to);
+}
+
+static void pass(struct builder *builder, bool counting)
+{
+    struct mx_heap *heap = builder->heap;
+    builder->counting = counting;
+    decoder_refill(&heap->decoder);
+    for (uint32_t node = 0; node < builder->references->graph.node_count; node++) {
+        uint32_t object = builder->references->objects[node];
+        builder->from = node;
+        builder->choice->visit(&heap->decoder, heap->addresses[object], heap->types[object],
+                               &builder->visitor);
+    }
+}
+
+static mx_status number_objects(struct builder *builder, const uint8_t *chosen,
+                                struct mx_error *err)
+{
+    uint32_t count = 0, object_count = builder->heap->count;
+    builder->numbers = malloc(((size_t)object_count + 1) * sizeof *builder->numbers);
+    for (uint32_t object = 0; builder->numbers && object < object_count; object++)
+        builder->numbers[object] = chosen[object] ? count++ : GRAPH_NONE;
+    uint32_t *objects = malloc(((size_t)count + 1) * sizeof *objects);
+    builder->references->objects = objects;
+    if (!builder->numbers || !objects)
+        return fail_no_memory(err);
+    for (uint32_t object = 0; object < object_count; object++)
+        if (chosen[object])
+            *objects++ = object;
+    return graph_init(&builder->references->graph, count, err);
+}
+
+mx_status references_build(struct mx_heap *heap, const uint8_t *chosen,
+                           const struct reference_choice *choice, struct references *ret,
+                           struct mx_error *err)
+{
+    struct references built = {0};
+    struct builder builder = {
+        .visitor = {build_edge, NULL}, .heap = heap, .choice = choice, .references = &built};
+    mx_status status = number_objects(&builder, chosen, err);
+    if (!status) {
+        pass(&builder, true);
+        if (choice->counted)
+            choice->counted(choice->data);
+        status = graph_allocate(&built.graph, err);
+    }
+    if (!status) {
+        pass(&builder, false);
+        graph_finish(&built.graph);
+    }
+    free(builder.numbers);
+    if (status) {
+        references_free(&built);
+        return status;
+    }
+    *ret = built;
+    return MX_OK;
+}
+
+void references_free(struct references *references)
+{
+    graph_fini(&references->graph);
+    free(references->objects);
+    references->objects = NULL;
+}

@@ -1,0 +1,228 @@
+// test_fork_ends.c - forks that come to a bad end: somebody is killed, or it is refused.
+#include <linux/filter.h>
+#include <linux/seccomp.h>
+#include <setjmp.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdint.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/ptrace.h>
+#include <sys/resource.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "fork_targets.h"
+
+// ---- somebody dies --------------------------------------------------------------------------------
+
+static void test_target_that_is_killed_meanwhile(void **state)
+{
+    (void)state;
+    for (unsigned i = 0; i < 40; i++) {
+        pid_t pid = target_start(body_busy);
+        pid_t killer = fork();
+        if (killer == 0) {
+            for (volatile unsigned k = 0; k < i * 20000; k++)
+                ;
+            _exit(kill(pid, SIGKILL));
+        }
+        struct fork_copy copy = {0};
+        struct mx_error err = {.message = ""};
+        mx_status status = fork_begin(pid, &copy, &err);
+        if (status != MX_OK && status != MX_NO_PROCESS)
+            fail_msg("%s", err.message);
+        fork_end(&copy, NULL);
+        waitpid(killer, NULL, 0);
+        assert_int_equal(waitpid(pid, NULL, 0), pid);
+        close(shared->pipe[0]);
+        close(shared->pipe[1]);
+    }
+}
+
+static void test_child_that_is_killed_is_not_trusted(void **state)
+{
+    (void)state;
+    pid_t pid = target_start(body_busy);
+    struct fork_copy copy;
+    begin(pid, &copy);
+    kill(copy.child, SIGKILL);
+    assert_true(comes_to(copy.child, 'Z'));
+    struct mx_error err;
+    assert_int_equal(fork_end(&copy, &err), MX_UNREADABLE);
+    assert_non_null(strstr(err.message, "its copy-on-write child was killed"));
+    assert_int_equal(children_of(pid), 0);
+    assert_int_equal(shared->children, 0);
+    target_kill(pid);
+}
+
+// Forks over and over for as long as it lives.
+static void forker_run(pid_t pid, int ready)
+{
+    for (bool told = false;; told = true) {
+        struct fork_copy copy;
+        if (fork_begin(pid, &copy, NULL) != MX_OK)
+            _exit(1);
+        if (!told)
+            say_ready(ready);
+        fork_end(&copy, NULL);
+    }
+}
+
+static void test_target_goes_on_when_the_explorer_is_killed_at_any_moment(void **state)
+{
+    (void)state;
+    pid_t pid = target_start(body_busy);
+    uint32_t seed = 3;
+    for (unsigned i = 0; i < 50; i++) {
+        int pipes[2];
+        char byte;
+        assert_int_equal(pipe(pipes), 0);
+        pid_t forker = fork();
+        if (forker == 0) {
+            setpgid(0, 0);
+            forker_run(pid, pipes[1]);
+        }
+        close(pipes[1]);
+        assert_int_equal(read(pipes[0], &byte, 1), 1);
+        close(pipes[0]);
+        seed = seed * 1664525 + 1013904223;
+        for (volatile unsigned k = 0; k < seed >> 9; k++)
+            ;
+        kill(-forker, SIGKILL); // its whole process group
+        assert_int_equal(waitpid(forker, NULL, 0), forker);
+        assert_true(all_go_on());
+        assert_true(has_no_children(pid));
+    }
+    assert_int_equal(shared->wrong, 0);
+    assert_int_equal(shared->children, 0);
+    target_kill(pid);
+}
+
+// ---- refusals ---------------------------------------------------------------------------------
+
+static void refusal(pid_t pid, mx_status status, const char *part)
+{
+    struct fork_copy copy;
+    struct mx_error err = {.message = ""};
+    assert_int_equal(fork_begin(pid, &copy, &err), status);
+    if (!strstr(err.message, part) || strchr(err.message, '\n'))
+        fail_msg("'%s' does not say '%s' in one line", err.message, part);
+    assert_int_equal(children_of(pid), 0);
+}
+
+static void body_filtered(int ready)
+{
+    struct sock_filter code[] = {{BPF_RET | BPF_K, 0, 0, SECCOMP_RET_ALLOW}};
+    struct sock_fprog program = {1, code};
+    prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
+    if (prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program) != 0)
+        _exit(1);
+    body_pages(ready);
+}
+
+static void test_filtered_process_is_refused(void **state)
+{
+    (void)state;
+    pid_t pid = target_start(body_filtered);
+    refusal(pid, MX_UNSUPPORTED, "seccomp");
+    target_kill(pid);
+}
+
+static void body_alone(int ready)
+{
+    if (setgid(65534) != 0 || setuid(65534) != 0)
+        _exit(1);
+    setrlimit(RLIMIT_NPROC, &(struct rlimit){0, 0});
+    body_pages(ready);
+}
+
+static void test_process_that_may_have_no_children_is_refused(void **state)
+{
+    (void)state;
+    if (geteuid() != 0)
+        skip();
+    pid_t pid = target_start(body_alone);
+    refusal(pid, MX_UNSUPPORTED, "RLIMIT_NPROC");
+    target_kill(pid);
+}
+
+static void body_vfork(int ready)
+{
+    say_ready(ready);
+    if (vfork() == 0) { // NOLINT
+        prctl(PR_SET_PDEATHSIG, SIGKILL);
+        for (;;)
+            pause();
+    }
+}
+
+static void test_process_inside_a_vfork_is_refused(void **state)
+{
+    (void)state;
+    pid_t pid = target_start(body_vfork);
+    assert_true(comes_to(pid, 'D'));
+    struct fork_copy copy;
+    struct mx_error err = {.message = ""};
+    double began = now();
+    assert_int_equal(fork_begin(pid, &copy, &err), MX_TIMEOUT);
+    assert_non_null(strstr(err.message, "inside a vfork"));
+    assert_true(now() - began < 4); // it was not stopped for that
+    kill(pid, SIGKILL);
+    waitpid(pid, NULL, 0);
+}
+
+static void test_oneself_zombie_and_nobody_are_refused(void **state)
+{
+    (void)state;
+    struct fork_copy copy;
+    struct mx_error err;
+    assert_int_equal(fork_begin(getpid(), &copy, &err), MX_BAD_ARGUMENT);
+    assert_int_equal(fork_begin(99999999, &copy, &err), MX_NO_PROCESS);
+    pid_t pid = target_start(say_ready);
+    assert_true(comes_to(pid, 'Z'));
+    assert_int_equal(fork_begin(pid, &copy, &err), MX_NO_PROCESS);
+    assert_non_null(strstr(err.message, "a zombie"));
+    waitpid(pid, NULL, 0);
+}
+
+static void test_other_tracer_is_named(void **state)
+{
+    (void)state;
+    pid_t pid = target_start(body_pages);
+    int pipes[2];
+    char byte;
+    assert_int_equal(pipe(pipes), 0);
+    pid_t tracer = fork();
+    if (tracer == 0) {
+        prctl(PR_SET_PDEATHSIG, SIGKILL);
+        if (ptrace(PTRACE_SEIZE, pid, NULL, NULL) == 0)
+            say_ready(pipes[1]);
+        for (;;)
+            pause();
+    }
+    assert_int_equal(read(pipes[0], &byte, 1), 1);
+    refusal(pid, MX_PERMISSION, "already traced by pid");
+    kill(tracer, SIGKILL);
+    waitpid(tracer, NULL, 0);
+    target_kill(pid);
+    close(pipes[0]);
+    close(pipes[1]);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_target_that_is_killed_meanwhile),
+        cmocka_unit_test(test_child_that_is_killed_is_not_trusted),
+        cmocka_unit_test(test_target_goes_on_when_the_explorer_is_killed_at_any_moment),
+        cmocka_unit_test(test_filtered_process_is_refused),
+        cmocka_unit_test(test_process_that_may_have_no_children_is_refused),
+        cmocka_unit_test(test_process_inside_a_vfork_is_refused),
+        cmocka_unit_test(test_oneself_zombie_and_nobody_are_refused),
+        cmocka_unit_test(test_other_tracer_is_named),
+    };
+    return cmocka_run_group_tests(tests, targets_setup, NULL);
+}
