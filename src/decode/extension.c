@@ -10,6 +10,7 @@
 
 #define LIMIT_ARRAY (1ull << 32) // items that one of these objects keeps
 #define LIMIT_TREE 4096          // nodes of a tree that wait for their turn
+#define LIMIT_NODES (1ull << 20) // of a tree, one for each function that a profiler saw
 
 static mx_addr follow(struct decoder *decoder, mx_addr addr, const uint32_t *path, uint32_t steps)
 {
@@ -100,7 +101,7 @@ static bool tree_emit(struct decoder *decoder, const struct layout_behind *behin
     for (uint64_t i = 0; node || count; i++) {
         if (!node)
             node = waiting[--count];
-        if (node % 8 || !decoder_take_items(decoder, 1))
+        if (i == LIMIT_NODES || node % 8 || !decoder_take_items(decoder, 1))
             return false;
         node_emit(decoder, behind, node, i, visitor);
         mx_addr right = word_at(decoder, node + behind->extra[1]);

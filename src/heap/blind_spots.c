@@ -125,11 +125,21 @@ static void look_at_blocks(const struct blocks *blocks, struct mx_blind_spots *r
 
 // ---- threads ----------------------------------------------------------------------------------
 
+// gcore writes zeros for a whole stack where it cannot read its guard pages (glibc 2.42 on).
+static bool stack_is_there(const struct mx_heap *heap, const struct thread_registers *thread)
+{
+    static const uint8_t ZEROS[256]; // a function that runs has more than that on its stack
+    const uint8_t *bytes = memory_at(heap->memory, thread->stack_pointer, sizeof ZEROS);
+    return bytes && memcmp(bytes, ZEROS, sizeof ZEROS) != 0;
+}
+
 static void look_at_threads(const struct mx_heap *heap, struct mx_blind_spots *ret)
 {
-    for (size_t i = 0; i < heap->threads.count; i++)
-        ret->threads_unseen += !image_thread(&heap->image, heap->threads.items[i].ident,
-                                             heap->threads.items[i].native_id);
+    for (size_t i = 0; i < heap->threads.count; i++) {
+        const struct thread_registers *thread = image_thread(
+            &heap->image, heap->threads.items[i].ident, heap->threads.items[i].native_id);
+        ret->threads_unseen += !thread || !stack_is_there(heap, thread);
+    }
 }
 
 mx_status mx_heap_blind_spots(const mx_heap *heap, struct mx_blind_spots *ret, struct mx_error *err)

@@ -17,6 +17,7 @@ from processes import EDGES, LIMIT_SECONDS, TARGETS, running
 NOT_GC = "(type without tp_traverse)"
 CLASS = "(class)"
 STATIC_CLASS = "(static class)"
+INLINE_DICT = "(__dict__ over inline values)"
 
 
 class Known(NamedTuple):
@@ -38,7 +39,7 @@ class Agreement(NamedTuple):
     referents: int
     missing: Counter[Tuple[str, str]]  # reported by tp_traverse and not found: type, type of it
     untold: Counter[Tuple[str, str]]  # owned and not reported: type, label
-    unnamed: Counter[str]  # words without a name, by type
+    unnamed: Counter[Tuple[str, str]]  # words without a name: type, label
 
 
 def read_found(pid: int) -> Dict[int, Found]:
@@ -69,7 +70,15 @@ def read_known(text: str) -> Dict[int, Known]:
 
 
 def kind_of(label: str) -> str:
-    return "[item]" if label[0] == "[" else "{key}" if label.startswith("{key") else label
+    if label[0] == "[" and label[1] not in "'\"":
+        return "[item]"
+    return "{key}" if label.startswith("{key") else label
+
+
+def in_order(reference: Tuple[str, int, str]) -> Tuple[bool, bool]:
+    """An owned reference is the one that was reported; of a key and its value, the value."""
+    hold, _, label = reference
+    return hold != "o", label.startswith("{key")
 
 
 def group_of(known: Known, found: Found) -> str:
@@ -78,6 +87,8 @@ def group_of(known: Known, found: Found) -> str:
         return NOT_GC
     if any(label == ".__mro__" for _, _, label in found.references):
         return CLASS if known.referents else STATIC_CLASS
+    if found.type == "builtins.dict" and found.references and not known.referents:
+        return INLINE_DICT
     return found.type
 
 
@@ -91,8 +102,7 @@ def compare(python: str) -> Agreement:
     for address, object_ in known.items():
         other = found.get(address, Found("not found", []))
         name, left = group_of(object_, other), object_.referents.copy()
-        # A table that has the same object as key and as value reports the value.
-        for hold, to, label in sorted(other.references, key=lambda each: each[2][0] == "{"):
+        for hold, to, label in sorted(other.references, key=in_order):
             if hold != "w" and left[to] > 0:
                 left[to] -= 1
             elif hold == "o":
@@ -100,7 +110,10 @@ def compare(python: str) -> Agreement:
         for to, count in (+left).items():
             missing[name, found[to].type if to in found else "not found"] += count
     unnamed = collections.Counter(
-        name for name, told in found.values() for _, _, label in told if "word +0x" in label
+        (name, label)
+        for name, references in found.values()
+        for _, _, label in references
+        if "word +0x" in label
     )
     reported = sum(sum(object_.referents.values()) for object_ in known.values())
     return Agreement(len(known), reported, missing, untold, unnamed)

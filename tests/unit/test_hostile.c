@@ -46,11 +46,18 @@ static void make_clones(mx_addr type, void (*complete)(mx_addr object))
     fake_field(f, process.list, f->l->var_size, HALF / 8 - 64);
 }
 
+#define AS_IN_TABLE UINT64_MAX // basicsize: that of the layout, where it has the type at all
+
 static void survive(const char *type, uint64_t basicsize, void (*complete)(mx_addr object))
 {
+    bool as_in_table = basicsize == AS_IN_TABLE;
     for (size_t i = 0; i < layout_count(); i++) {
         if (i > 0 && i + 2 < layout_count()) // the oldest, and the newest of both kinds
             continue;
+        const struct layout_object *known = layout_object_members(layout_at(i), type);
+        if (as_in_table && !known)
+            continue;
+        basicsize = as_in_table ? known->nbytes : basicsize;
         struct memory memory;
         fake_process_init(&process, layout_at(i));
         bytes = calloc(1, NBYTES);
@@ -225,9 +232,89 @@ static void test_types_that_claim_a_megabyte_are_bounded(void **state)
     survive("type", 0, claim_a_megabyte);
 }
 
+// ---- references behind pointers -----------------------------------------------------------------
+
+#define NODE (START + NBYTES - 4096) // a node of lists and trees; its own neighbour
+
+static struct {
+    const char *type;
+    mx_addr to;      // where each pointer leads
+    uint64_t length; // what each number says
+} behind;
+
+static void write_number(mx_addr addr, const struct layout_number *number)
+{
+    if (number->steps == 0 && number->nbytes)
+        memcpy(bytes + (addr - START) + number->offset, &behind.length, number->nbytes);
+    else if (number->nbytes)
+        memcpy(bytes + (NODE - START) + number->offset, &behind.length, number->nbytes);
+}
+
+// The struct as its row says: every pointer of it leads to `to`, and each number is `length`.
+static void complete_behind(mx_addr object)
+{
+    const struct layout_object *known = layout_object_members(f->l, behind.type);
+    for (size_t i = 0; i < known->behind_count; i++) {
+        const struct layout_behind *row = &known->behind[i];
+        for (uint32_t k = 0; k < row->steps; k++)
+            write_word((k ? NODE : object) + row->path[k], behind.to);
+        write_number(object, &row->length);
+        for (uint32_t k = 0; k < 2; k++) {
+            bool in_node = row->shape == BEHIND_CHAIN || row->shape == BEHIND_TREE;
+            write_word((in_node ? NODE : object) + row->extra[k], in_node ? NODE : behind.length);
+        }
+    }
+}
+
+static const char *const WITH_BEHIND[] = {
+    "_lsprof.Profiler", "_queue.SimpleQueue", "_pickle.Pickler",   "_pickle.Unpickler",
+    "sqlite3.Cache",    "PyCapsule",          "zoneinfo.ZoneInfo", "xml.etree.ElementTree.Element",
+};
+
+static void survive_behind(mx_addr to, uint64_t length)
+{
+    for (size_t i = 0; i < sizeof WITH_BEHIND / sizeof WITH_BEHIND[0]; i++) {
+        behind.type = WITH_BEHIND[i];
+        behind.to = to;
+        behind.length = length;
+        survive(behind.type, AS_IN_TABLE, complete_behind);
+    }
+}
+
+static void test_nodes_that_are_their_own_neighbours_are_bounded(void **state)
+{
+    (void)state;
+    survive_behind(NODE, 1);
+}
+
+static void test_arrays_behind_pointers_that_all_share_are_bounded(void **state)
+{
+    (void)state;
+    survive_behind(START + HALF, HALF / 64);
+}
+
+static void test_absurd_lengths_behind_pointers_are_refused(void **state)
+{
+    (void)state;
+    survive_behind(START + HALF, UINT64_MAX);
+    survive_behind(START + HALF, UINT32_MAX);
+}
+
+static void test_pointers_into_nothing_are_survived(void **state)
+{
+    (void)state;
+    survive_behind(0x123456789000, 1000);
+    survive_behind(UINT64_MAX - 7, 1000);
+    survive_behind(START + NBYTES - 8, 1000);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_nodes_that_are_their_own_neighbours_are_bounded),
+        cmocka_unit_test(test_arrays_behind_pointers_that_all_share_are_bounded),
+        cmocka_unit_test(test_absurd_lengths_behind_pointers_are_refused),
+        cmocka_unit_test(test_pointers_into_nothing_are_survived),
         cmocka_unit_test(test_lists_that_share_a_table_are_bounded),
         cmocka_unit_test(test_lists_that_reach_over_the_end_of_memory_are_not_copied_each),
         cmocka_unit_test(test_sets_that_share_a_table_are_bounded),
