@@ -64,6 +64,7 @@ struct mx_heap {
     uint32_t *public_types; // index into decoder.types -> index into type_stats
 
     struct mx_heap_summary summary;
+    bool asking; // inside a question: one that its callback asks has what it has left
     mx_progress_fn *progress;
     void *progress_data;
 };

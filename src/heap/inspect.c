@@ -10,7 +10,8 @@
 static struct mx_heap *mutable_heap(const mx_heap *heap)
 {
     struct mx_heap *self = (struct mx_heap *)(uintptr_t)heap;
-    decoder_refill(&self->decoder); // each question has an allowance of its own
+    if (!self->asking) // each question has an allowance of its own, but for those in its callbacks
+        decoder_refill(&self->decoder);
     return self;
 }
 
@@ -74,7 +75,7 @@ mx_status mx_heap_object(const mx_heap *heap, uint32_t index, struct mx_object *
 
 bool mx_heap_find(const mx_heap *heap, mx_addr address, uint32_t *ret_index)
 {
-    struct region *region = regions_find(&mutable_heap(heap)->regions, address);
+    struct region *region = regions_find(&((struct mx_heap *)(uintptr_t)heap)->regions, address);
     if (!region || address % 8 || !region_is_marked(region, address))
         return false;
     *ret_index = region_number(region, address);
@@ -164,8 +165,11 @@ mx_status mx_heap_references(const mx_heap *heap, uint32_t index, mx_reference_f
     if (index >= heap->count)
         return fail(err, MX_BAD_ARGUMENT, "object %u: there are only %u", index, heap->count);
     struct teller teller = {{tell, tell_claim}, self, fn, data, index, 0, "", false};
+    bool asking = self->asking;
+    self->asking = true;
     object_visit(&self->decoder, heap->addresses[index], heap->types[index], &teller.visitor);
     heap_unclaim(self);
+    self->asking = asking;
     return MX_OK;
 }
 
@@ -178,6 +182,8 @@ mx_status mx_heap_referrers(const mx_heap *heap, uint32_t index, mx_reference_fn
         return fail(err, MX_BAD_ARGUMENT, "object %u: there are only %u", index, heap->count);
     struct teller teller = {{tell, tell_claim},     self, fn,   data, 0,
                             heap->addresses[index], "",   false};
+    bool asking = self->asking;
+    self->asking = true;
     for (uint32_t i = 0; i < heap->count && !teller.stopped; i++) {
         teller.from = i;
         object_visit(&self->decoder, heap->addresses[i], heap->types[i], &teller.visitor);
@@ -190,5 +196,6 @@ mx_status mx_heap_referrers(const mx_heap *heap, uint32_t index, mx_reference_fn
         if (!heap_is_inside_object(self, edge->place))
             tell(&teller.visitor, edge->edge);
     }
+    self->asking = asking;
     return MX_OK;
 }

@@ -202,7 +202,7 @@ def test_of_two_in_one_process_it_says_which(embedding: Path) -> None:
         described = target_of(target.pid)
         assert described["other_pythons"] == 1
         [chosen] = [each for facts, each in known if str(facts.shared) == described["library"]]
-        assert has_version(described, Interpreter(chosen["binary"], tuple(chosen["version"])))
+        assert described["python"] == ".".join(map(str, chosen["version"]))
         assert "One of 2 CPythons in this process" in output("report", target.pid)
 
 

@@ -261,7 +261,9 @@ static void complete_behind(mx_addr object)
         write_number(object, &row->length);
         for (uint32_t k = 0; k < 2; k++) {
             bool in_node = row->shape == BEHIND_CHAIN || row->shape == BEHIND_TREE;
-            write_word((in_node ? NODE : object) + row->extra[k], in_node ? NODE : behind.length);
+            if (row->extra[k] || in_node) // 0 is no member of an object: its count stands there
+                write_word((in_node ? NODE : object) + row->extra[k],
+                           in_node ? NODE : behind.length);
         }
     }
 }
