@@ -78,9 +78,10 @@ static enum candidate judge_block(struct mx_heap *heap, mx_addr block, uint64_t 
     if (object_prefix(decoder, addr, type) != offset || !head_makes_sense(decoder, addr, type) ||
         !object_fits(decoder, addr, type, nbytes - offset))
         return CANDIDATE_NONE;
-    // On a free list the count is 0 or the link to the next one.
+    // On a free list the count is 0 or the link to the next one. Instances of classes are on none: what
+    // looks like a dead one is a block with a new owner, who has not written to all of it.
     if (!object_header(decoder, addr, &header) || header.refcount > LIMIT_UNREACHED_COUNT)
-        return CANDIDATE_DEAD;
+        return type->heap ? CANDIDATE_NONE : CANDIDATE_DEAD;
     if (header.immortal)
         return CANDIDATE_NONE;
     *ret = (struct unreached){addr, number, header.refcount};

@@ -178,6 +178,15 @@ static void own_by_stacks(struct owning *owning)
     own_queued(owning);
 }
 
+// The C library keeps the stacks of threads that have ended for others to come, each behind its guard
+// page (nptl/allocatestack.c): what stands there is stale. From glibc 2.42 on the guard is no mapping.
+static bool is_old_stack(const struct maps *maps, size_t i)
+{
+    const struct mapping *guard = i ? &maps->items[i - 1] : NULL;
+    return guard && guard->end == maps->items[i].start && guard->end - guard->start == 4096 &&
+           !guard->readable && !guard->writable && !guard->executable;
+}
+
 // Private anonymous memory that neither an allocator nor a stack has: thread-local variables of the
 // main thread, for one.
 static void own_by_memory(struct owning *owning)
@@ -189,7 +198,7 @@ static void own_by_memory(struct owning *owning)
         const struct mapping *mapping = &heap->maps->items[i];
         if (!mapping->writable || mapping->shared || mapping->inode ||
             mapping->end - mapping->start > LIMIT_MAPPING || mapping->end - mapping->start > left ||
-            statics_find(&heap->statics, mapping->start))
+            statics_find(&heap->statics, mapping->start) || is_old_stack(heap->maps, i))
             continue;
         left -= mapping->end - mapping->start;
         for (mx_addr page = mapping->start; page < mapping->end; page += 4096)

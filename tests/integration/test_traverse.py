@@ -33,8 +33,8 @@ UNNAMED = [
 
 # Counted, and not reported.
 UNTOLD = [
-    Reason(r".*", r"its memory \+0x\w+", "words of a block that a C struct owns: possible ones, which"
-           " count where a count asks for them"),
+    Reason(r".*", r"its memory \+0x\w+", "words of a block that a C struct owns: possible ones,"
+           " which count where a count asks for them"),
     Reason(group(NOT_GC), "", "the collector does not look at them"),
     Reason(r"builtins\.(frozen)?dict", "{key}", "a table with no other keys than str skips them"),
     Reason(r"collections\.(OrderedDict|defaultdict|Counter)|__main__\.MyDict", "{key}", "as dict"),
