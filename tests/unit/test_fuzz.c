@@ -9,8 +9,8 @@
 #include <stdlib.h>
 #include <sys/resource.h>
 
-#define ITERATIONS 1000 // of each kind, for each layout
-#define ASKED 60        // objects of each heap
+#define ITERATIONS 12000 // of each kind, over all layouts
+#define ASKED 60         // objects of each heap
 #define SEGMENT 65536
 
 static struct fake_process process;
@@ -19,7 +19,8 @@ static uint8_t *copy;
 static unsigned iterations(void)
 {
     const char *factor = getenv("MX_FUZZ_FACTOR");
-    return ITERATIONS * (factor ? (unsigned)strtoul(factor, NULL, 10) : 1);
+    return ITERATIONS / (unsigned)layout_count() *
+           (factor ? (unsigned)strtoul(factor, NULL, 10) : 1);
 }
 
 // Where something is: the objects mostly, the used starts of the states, the thread.
