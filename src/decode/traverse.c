@@ -51,7 +51,9 @@ static bool hold_is_reported(const struct edge *edge)
     case HOLD_POSSIBLE: // a value stack of unknown depth is not visited: frame_traverse
         return edge->kind != EDGE_STACK;
     case HOLD_BORROWED:
-        return edge->kind == EDGE_STACK || edge->kind == EDGE_LOCAL || edge->kind == EDGE_CLOSURE;
+        return edge->kind == EDGE_STACK || edge->kind == EDGE_LOCAL || edge->kind == EDGE_CLOSURE ||
+               (edge->kind == EDGE_NAMED &&
+                (is_named(edge, " frame function") || is_named(edge, " frame code")));
     case HOLD_WEAK:
         return false;
     }

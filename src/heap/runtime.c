@@ -205,9 +205,10 @@ struct search {
     const char *executable;
     bool thorough;
     int pid;
-    bool without_layout; // one that is not initialised, or that no table fits
-    bool traced;         // one with Py_TRACE_REFS
-    struct runtime *ret; // the first that was found
+    bool without_layout;  // one that is not initialised, or that no table fits
+    bool without_runtime; // one that does not tell where its state is
+    bool traced;          // one with Py_TRACE_REFS
+    struct runtime *ret;  // the first that was found
 };
 
 static bool names_python(const char *path)
@@ -285,8 +286,12 @@ static void look_at_file(struct search *search, const struct mapping *mapping)
 {
     struct candidate candidate;
     struct runtime found = {0};
-    if (!candidate_read(search->memory, mapping->start, &candidate) || !candidate.runtime)
+    if (!candidate_read(search->memory, mapping->start, &candidate))
         return;
+    if (!candidate.runtime) { // to 3.6, or it is not exported
+        search->without_runtime = true;
+        return;
+    }
     if (choose_layout(search->memory, &candidate, &found)) {
         runtime_take(search, &candidate, mapping->path, &found);
         return;
@@ -326,7 +331,12 @@ mx_status runtime_find(struct memory *memory, const struct maps *maps, int pid,
                        const char *executable, bool thorough, struct runtime *ret,
                        struct mx_error *err)
 {
-    struct search search = {memory, maps, executable, thorough, pid, false, false, ret};
+    struct search search = {.memory = memory,
+                            .maps = maps,
+                            .executable = executable,
+                            .thorough = thorough,
+                            .pid = pid,
+                            .ret = ret};
     const char *slash = strrchr(executable, '/'), *name = slash ? slash + 1 : executable;
     int files = 0;
     *ret = (struct runtime){0};
@@ -346,7 +356,7 @@ mx_status runtime_find(struct memory *memory, const struct maps *maps, int pid,
         return MX_OK;
     if (strncmp(name, "pypy", 4) == 0)
         return fail_unsupported(pid, "PyPy", "", err);
-    if (search.without_layout)
+    if (search.without_layout || search.without_runtime)
         return fail_unknown(&search, err);
     return fail(err, MX_NOT_PYTHON, "pid %d: %s is not a Python process; memexplorer ps lists them",
                 pid, name);

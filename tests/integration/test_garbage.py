@@ -224,7 +224,10 @@ def test_a_core_has_the_garbage_of_its_process(interpreter: Interpreter, tmp_pat
 @pytest.fixture(scope="module")
 def cycles(interpreter: Interpreter) -> Iterator[dict]:
     with running(interpreter.path, TARGETS / "cycles.py") as target:
-        assert document("garbage", target.pid)["objects"] == 0
+        # Without a GIL a function that ran a class body waits for the collector: its count is deferred.
+        garbage = document("garbage", target.pid)
+        waiting = 1 if interpreter.free_threaded else 0
+        assert garbage["objects"] <= waiting
         yield document("cycles", target.pid)
 
 
