@@ -224,7 +224,7 @@ def test_a_core_has_the_garbage_of_its_process(interpreter: Interpreter, tmp_pat
 @pytest.fixture(scope="module")
 def cycles(interpreter: Interpreter) -> Iterator[dict]:
     with running(interpreter.path, TARGETS / "cycles.py") as target:
-        # Without a GIL a function that ran a class body waits for the collector: its count is deferred.
+        # Without a GIL a function that ran a class body waits for the collector: it is deferred.
         garbage = document("garbage", target.pid)
         waiting = 1 if interpreter.free_threaded else 0
         assert garbage["objects"] <= waiting

@@ -86,6 +86,7 @@ UNTOLD = [
 
 # Reported, and not found there.
 MISSING = [
+    Reason(r"builtins\.dict", "not found", "dropped by the program after it has told of it"),
     Reason(r"functools\._lru_cache_wrapper", ".*", "they are held by its links"),
     Reason(group(CLASS), r"_ctypes\.PyC\w+Type", "what PyCPointerType reports is the StgDict's",
            until=(3, 13)),
