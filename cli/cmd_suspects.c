@@ -145,10 +145,9 @@ static const char *short_type(const char *type)
 
 static void print_suspect(size_t number, const struct mx_suspect *suspect)
 {
-    char *text = text_clean(suspect->text), *path = text_clean(suspect->path);
-    printf("%s%zu. %s%s\n", output_style(STYLE_HEADING), number, must(text),
-           output_style(STYLE_PLAIN));
-    printf("   path     %s\n", must(path));
+    char *text = must(text_clean(suspect->text)), *path = must(text_clean(suspect->path));
+    printf("%s%zu. %s%s\n", output_style(STYLE_HEADING), number, text, output_style(STYLE_PLAIN));
+    printf("   path     %s\n", path);
     if (suspect->address)
         printf("   at       %s, %s\n", text_address(suspect->address).s, short_type(suspect->type));
     printf("   objects  %s:", text_count(suspect->objects).s);

@@ -116,9 +116,24 @@ static void find_modules(struct hang *hang)
             continue;
         hang->modules[i] = module_facts(s, root->name, reference->to);
         uint32_t object = snapshot_dominator(s, reference->to);
-        for (; object != MX_NO_OBJECT && !hang->above[object];
+        for (; object != MX_NO_OBJECT && !hang->program[object];
              object = snapshot_dominator(s, object))
-            hang->above[object] = 1;
+            hang->program[object] = 1;
+    }
+}
+
+// What classes and modules dominate is shared by parts of the program: it hangs on the nearest of them.
+static void mark_program(struct hang *hang)
+{
+    const struct snapshot *s = hang->snapshot;
+    for (uint32_t i = 0; i < s->object_count; i++) {
+        uint8_t family = snapshot_type_of(s, i)->family;
+        if (family != SNAPSHOT_TYPE && family != SNAPSHOT_MODULE)
+            continue;
+        uint32_t dict = hang_namespace(s, i);
+        hang->program[i] = 1;
+        if (dict != MX_NO_OBJECT)
+            hang->program[dict] = 1;
     }
 }
 
@@ -246,13 +261,14 @@ mx_status hang_make(const struct snapshot *snapshot, struct hang *ret, struct mx
     ret->place = malloc(count * sizeof *ret->place);
     ret->order = malloc(count * sizeof *ret->order);
     ret->modules = calloc(snapshot->root_reference_count + 1, sizeof *ret->modules);
-    ret->above = calloc(count, 1);
-    if (!ret->before || !ret->place || !ret->order || !ret->modules || !ret->above)
+    ret->program = calloc(count, 1);
+    if (!ret->before || !ret->place || !ret->order || !ret->modules || !ret->program)
         return fail_no_memory(err);
     for (uint32_t i = 0; i < snapshot->object_count; i++)
         ret->before[i] = UNSEEN;
     memset(ret->place, 0xFF, count * sizeof *ret->place);
     find_modules(ret);
+    mark_program(ret);
     search(ret);
     find_places(ret);
     return MX_OK;
@@ -264,6 +280,6 @@ void hang_free(struct hang *hang)
     free(hang->place);
     free(hang->order);
     free(hang->modules);
-    free(hang->above);
+    free(hang->program);
     *hang = (struct hang){0};
 }

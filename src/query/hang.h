@@ -3,8 +3,8 @@
 //
 //   way      the shortest way of owned references from a root: modules of the user's code first, then
 //            running frames and other modules, then what only the interpreter or native code holds
-//   holder   the object's dominator; where that is a root alone, or above the modules (sys.modules),
-//            the object before it on the way
+//   holder   the object's dominator; where that is a root alone or a part of the program (a module, a
+//            class, sys.modules), the object before it on the way
 //
 // What no root leads to begins ways of its own, as garbage. Knows the columns of a snapshot alone.
 #ifndef MX_QUERY_HANG_H
@@ -28,7 +28,7 @@ struct hang {
     uint32_t *order;  // [objects] each after the one before it on the way
     uint32_t reached; // of them from roots; behind these garbage
     struct module_facts *modules; // [root references], of those to modules
-    uint8_t *above; // [objects] 1: it dominates a module, and is on no way to what hangs there
+    uint8_t *program; // [objects] 1: a module, class, a namespace of these, or above modules
 };
 
 // O(objects + references). hang_free also after a failure.
@@ -41,7 +41,7 @@ static inline uint32_t hang_holder(const struct hang *hang, uint32_t object)
     if (hang->before[object] == MX_NO_OBJECT)
         return MX_NO_OBJECT;
     uint32_t dominator = snapshot_dominator(hang->snapshot, object);
-    return dominator == MX_NO_OBJECT || hang->above[dominator] ? hang->before[object] : dominator;
+    return dominator == MX_NO_OBJECT || hang->program[dominator] ? hang->before[object] : dominator;
 }
 
 // The reference of `from` that leads to `to`: its number, or UINT64_MAX. O(references of from).

@@ -12,7 +12,7 @@
 // ---- numbers ------------------------------------------------------------------------------------
 
 struct words {
-    char s[48];
+    char s[64];
 };
 
 static struct words count_words(uint64_t count)
@@ -101,8 +101,8 @@ static const char *article(const char *word)
 static struct words share_words(const struct mx_suspects *suspects, uint64_t bytes)
 {
     uint64_t whole = suspects->totals.bytes - suspects->totals.baseline;
-    struct words words;
-    snprintf(words.s, sizeof words.s, "%s (%.0f %%)", size_words(bytes).s,
+    struct words words, size = size_words(bytes);
+    snprintf(words.s, sizeof words.s, "%.40s (%.0f %%)", size.s,
              whole ? 100.0 * (double)bytes / (double)whole : 0.0);
     return words;
 }
