@@ -14,6 +14,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/cleanup.h"
 #include "base/error.h"
 
 // While semidominators are found: the path above a node, as far as it has been seen, in one step.
@@ -86,6 +87,7 @@ void dominators_free(struct dominators *dominators)
 {
     free(dominators->parent);
     free(dominators->order);
+    free(dominators->added);
     *dominators = (struct dominators){0};
 }
 
@@ -111,8 +113,12 @@ mx_status dominators_find(const struct flow *flow, struct dominators *ret, struc
         uint32_t above = numbering.parent[i + 1];
         parent[numbering.order[i]] = above ? numbering.order[above - 1] : DOMINATOR_ROOT;
     }
-    *ret = (struct dominators){count, numbering.reached, parent, numbering.order};
-    numbering.order = NULL;
+    *ret = (struct dominators){.node_count = count,
+                               .reached = numbering.reached,
+                               .parent = parent,
+                               .order = steal(numbering.order),
+                               .added = steal(numbering.added),
+                               .added_count = numbering.added_count};
     free(links);
     numbering_free(&numbering);
     return MX_OK;

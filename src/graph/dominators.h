@@ -17,6 +17,8 @@ struct dominators {
     uint32_t node_count, reached;
     uint32_t *parent; // [node_count], immediate dominator
     uint32_t *order;  // [reached], nodes as a depth-first search meets them: dominators come first
+    uint32_t *added;  // [added_count], nodes that the root refers to because flow->close says so
+    uint32_t added_count;
 };
 
 // Freed by dominators_free. No recursion. O(edges log nodes) at the worst and linear in practice;
@@ -30,7 +32,7 @@ void dominators_retained(const struct dominators *dominators, const uint64_t *si
                          uint64_t *retained);
 
 // Whether it is the dominator tree of the flow, without trust in whatever made it: *ret_right, or
-// else *ret_node is a node whose place is wrong. The check is O(nodes + edges), finding the order that
+// else *ret_node is a node whose place is wrong. With flow->close, dominators->added is believed. The check is O(nodes + edges), finding the order that
 // it checks (low_high.h) costs what dominators_find does; some 90 bytes a node while it works.
 mx_status dominators_verify(const struct flow *flow, const struct dominators *dominators,
                             bool *ret_right, uint32_t *ret_node, struct mx_error *err);

@@ -87,14 +87,24 @@ static bool note_support(struct verifier *verifier, uint32_t from, uint32_t to)
     return true;
 }
 
+static bool each_entry(struct verifier *verifier, edge_fn *check, const uint32_t *entries,
+                       size_t count)
+{
+    for (size_t i = 0; i < count; i++)
+        if (!check(verifier, 0, verifier->tree.place[entries[i]]))
+            return wrong_node(verifier, entries[i]);
+    return true;
+}
+
 static bool each_edge(struct verifier *verifier, edge_fn *check)
 {
     const struct flow *flow = verifier->flow;
     const struct graph *graph = flow->graph;
     const uint32_t *place = verifier->tree.place;
-    for (size_t i = 0; i < flow->entry_count; i++)
-        if (!check(verifier, 0, place[flow->entries[i]]))
-            return wrong_node(verifier, flow->entries[i]);
+    if (!each_entry(verifier, check, flow->entries, flow->entry_count) ||
+        (flow->close && !each_entry(verifier, check, verifier->dominators->added,
+                                    verifier->dominators->added_count)))
+        return false;
     for (uint32_t node = 0; node < graph->node_count; node++) {
         if (!place[node])
             continue;

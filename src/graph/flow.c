@@ -67,7 +67,7 @@ static bool next_new(struct search *search, uint32_t *ret_node)
     return false;
 }
 
-static bool search_from(struct search *search, uint32_t entry)
+static bool search_from_one(struct search *search, uint32_t entry)
 {
     struct numbering *to = search->to;
     if (to->number[entry]) {
@@ -84,6 +84,28 @@ static bool search_from(struct search *search, uint32_t entry)
             return false;
     }
     return true;
+}
+
+static bool search_from(struct search *search, const uint32_t *entries, size_t count)
+{
+    for (size_t i = 0; i < count; i++)
+        if (!search_from_one(search, entries[i]))
+            return false;
+    return true;
+}
+
+static mx_status search_all(struct search *search, struct mx_error *err)
+{
+    const struct flow *flow = search->flow;
+    struct numbering *to = search->to;
+    if (!search_from(search, flow->entries, flow->entry_count))
+        return fail_no_memory(err);
+    if (!flow->close || to->reached == flow->graph->node_count)
+        return MX_OK;
+    mx_status status = flow_close(flow, to->number, &to->added, &to->added_count, err);
+    if (!status && !search_from(search, to->added, to->added_count))
+        status = fail_no_memory(err);
+    return status;
 }
 
 // first[n] has been the count of n's later edges; filled from the back, it ends as their place.
@@ -116,6 +138,7 @@ void numbering_free(struct numbering *numbering)
     free(numbering->highest);
     free(numbering->first);
     free(numbering->later);
+    free(numbering->added);
     *numbering = (struct numbering){0};
 }
 
@@ -128,16 +151,19 @@ mx_status numbering_find(const struct flow *flow, struct numbering *ret, struct 
                               .highest = malloc(count * sizeof *found.highest),
                               .first = calloc(count + 1, sizeof *found.first)};
     struct search search = {.flow = flow, .to = &found};
-    bool ok = found.number && found.order && found.parent && found.highest && found.first;
-    if (ok)
+    mx_status status = MX_OK;
+    if (!found.number || !found.order || !found.parent || !found.highest || !found.first) {
+        status = fail_no_memory(err);
+    } else {
         found.parent[0] = found.highest[0] = 0;
-    for (size_t i = 0; ok && i < flow->entry_count; i++)
-        ok = search_from(&search, flow->entries[i]);
-    vector_free(&search.waiting);
-    if (!ok || !keep_later(flow, &found)) {
-        numbering_free(&found);
-        return fail_no_memory(err);
+        status = search_all(&search, err);
     }
-    *ret = found;
-    return MX_OK;
+    vector_free(&search.waiting);
+    if (!status && !keep_later(flow, &found))
+        status = fail_no_memory(err);
+    if (status)
+        numbering_free(&found);
+    else
+        *ret = found;
+    return status;
 }

@@ -43,7 +43,7 @@ struct small_flow {
     struct flow flow;
     struct graph graph;
     uint8_t hold[SMALL_EDGES];
-    uint32_t entries[SMALL_NODES];
+    uint32_t entries[2 * SMALL_NODES];
 };
 
 static inline uint32_t random_below(uint64_t *state, uint32_t limit)
@@ -95,7 +95,10 @@ static inline void small_flow_init(struct small_flow *small, uint64_t *seed, uin
     uint32_t entries = random_below(seed, 3) ? 1 : random_below(seed, nodes + 1);
     for (uint32_t i = 0; i < entries; i++)
         small->entries[i] = kind == 4 ? 0 : random_below(seed, nodes);
-    small->flow = (struct flow){&small->graph, holds ? small->hold : NULL, small->entries, entries};
+    small->flow = (struct flow){.graph = &small->graph,
+                                .hold = holds ? small->hold : NULL,
+                                .entries = small->entries,
+                                .entry_count = entries};
 }
 
 static inline void small_flow_fini(struct small_flow *small)

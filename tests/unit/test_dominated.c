@@ -93,7 +93,7 @@ static void test_a_list_of_a_million_of_a_class_retains_each_once(void **state)
     struct dominators found;
     uint64_t got;
     build_graph(&graph, LONG, edges, LONG);
-    struct flow flow = {&graph, NULL, (uint32_t[]){0}, 1};
+    struct flow flow = {.graph = &graph, .entries = (uint32_t[]){0}, .entry_count = 1};
     assert_int_equal(dominators_find(&flow, &found, NULL), MX_OK);
     dominators_retained(&found, sizes, retained);
     assert_int_equal(dominators_union(&found, classes, 1, retained, &got, NULL), MX_OK);
@@ -118,7 +118,8 @@ static void test_the_largest_of_a_million_children_come_in_order(void **state)
         order[i] = sorted[i] = i;
         retained[i] = random_below(&seed, LONG / 10);
     }
-    struct dominators tree = {LONG, LONG, parent, order};
+    struct dominators tree = {
+        .node_count = LONG, .reached = LONG, .parent = parent, .order = order};
     struct dominator_children children;
     assert_int_equal(dominator_children_find(&tree, &children, NULL), MX_OK);
     qsort_r(sorted, LONG, sizeof *sorted, by_retained, retained);

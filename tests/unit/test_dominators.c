@@ -71,6 +71,82 @@ static void test_small_graphs_have_the_dominators_that_removal_shows(void **stat
     }
 }
 
+// Nodes that are not reached and that no other leads to, unless they lead back to it.
+static uint32_t sources(const struct small_flow *small)
+{
+    uint32_t count = small->graph.node_count, leads_to[SMALL_NODES], found = 0;
+    uint32_t rest = ((1u << count) - 1) & ~small_flow_reached(small, GRAPH_NONE);
+    struct small_flow from = *small;
+    from.flow.entries = from.entries;
+    from.flow.entry_count = 1;
+    for (uint32_t node = 0; node < count; node++) {
+        from.entries[0] = node;
+        leads_to[node] = small_flow_reached(&from, GRAPH_NONE);
+    }
+    for (uint32_t node = 0; node < count; node++) {
+        bool first = rest >> node & 1;
+        for (uint32_t other = 0; other < count; other++)
+            if (rest >> other & 1 && leads_to[other] >> node & 1 && !(leads_to[node] >> other & 1))
+                first = false;
+        found |= (uint32_t)first << node;
+    }
+    return found;
+}
+
+static void test_a_closed_flow_is_entered_where_nothing_else_leads(void **state)
+{
+    (void)state;
+    uint64_t seed = 271828182845ull, sizes[SMALL_NODES];
+    uint32_t most = 0;
+    for (int round = 0; round < SMALL_ROUNDS / 3; round++) {
+        struct small_flow small;
+        struct dominators found;
+        small_flow_init(&small, &seed, SMALL_NODES);
+        for (int i = 0; i < SMALL_NODES; i++)
+            sizes[i] = random_below(&seed, 1000);
+        small.flow.close = true;
+        assert_int_equal(dominators_find(&small.flow, &found, NULL), MX_OK);
+        assert_int_equal(found.reached, small.graph.node_count);
+        assert_verified(&small.flow, &found);
+        uint32_t expected = sources(&small), added = 0;
+        for (uint32_t i = 0; i < found.added_count; i++) {
+            assert_true(i == 0 || found.added[i - 1] < found.added[i]);
+            added |= 1u << found.added[i];
+            small.entries[small.flow.entry_count++] = found.added[i];
+        }
+        assert_int_equal(added, expected);
+        most = found.added_count > most ? found.added_count : most;
+        small.flow.close = false; // entered there, it is a flow like any other
+        assert_order(&found);
+        assert_like_removal(&small, &found, sizes);
+        assert_verified(&small.flow, &found);
+        dominators_free(&found);
+        small_flow_fini(&small);
+    }
+    assert_true(most > SMALL_NODES / 2);
+}
+
+static void test_a_ring_that_nothing_holds_is_entered_everywhere(void **state)
+{
+    (void)state;
+    struct pair *edges = malloc((LONG + 1) * sizeof *edges);
+    for (uint32_t i = 0; i < LONG; i++)
+        edges[i] = (struct pair){i, (i + 1) % LONG};
+    edges[LONG] = (struct pair){7, LONG};
+    struct graph graph;
+    struct dominators found;
+    build_graph(&graph, LONG + 1, edges, LONG + 1);
+    struct flow flow = {.graph = &graph, .close = true};
+    assert_int_equal(dominators_find(&flow, &found, NULL), MX_OK);
+    assert_int_equal(found.added_count, LONG);
+    for (uint32_t i = 0; i <= LONG; i++)
+        assert_int_equal(found.parent[i], i < LONG ? DOMINATOR_ROOT : 7);
+    assert_verified(&flow, &found);
+    dominators_free(&found);
+    free(edges);
+    graph_fini(&graph);
+}
+
 // ---- trees that are not the one -------------------------------------------------------------------
 
 // Nodes so that parents come first; false when that cannot be.
@@ -104,7 +180,7 @@ static uint32_t try_all_trees(const struct small_flow *small, const struct domin
     for (uint32_t i = 0; i < count; i++)
         choices *= count + 2;
     for (uint32_t choice = 0; choice < choices; choice++) {
-        struct dominators tree = {count, 0, parent, order};
+        struct dominators tree = {.node_count = count, .parent = parent, .order = order};
         for (uint32_t i = 0, rest = choice; i < count; i++, rest /= count + 2) {
             parent[i] = rest % (count + 2);
             if (parent[i] >= count)
@@ -169,7 +245,7 @@ static void test_what_is_no_tree_is_not_verified(void **state)
     (void)state;
     struct graph graph;
     build_graph(&graph, 3, (struct pair[]){{0, 1}, {1, 2}}, 2);
-    struct flow flow = {&graph, NULL, (uint32_t[]){0}, 1};
+    struct flow flow = {.graph = &graph, .entries = (uint32_t[]){0}, .entry_count = 1};
     static const struct {
         uint32_t reached, parent[3], order[3], wrong;
     } cases[] = {
@@ -188,7 +264,8 @@ static void test_what_is_no_tree_is_not_verified(void **state)
         uint32_t node = 99, parent[3], order[3];
         memcpy(parent, cases[i].parent, sizeof parent);
         memcpy(order, cases[i].order, sizeof order);
-        struct dominators tree = {3, cases[i].reached, parent, order};
+        struct dominators tree = {
+            .node_count = 3, .reached = cases[i].reached, .parent = parent, .order = order};
         assert_int_equal(dominators_verify(&flow, &tree, &right, &node, NULL), MX_OK);
         assert_false(right);
         assert_int_equal(node, cases[i].wrong);
@@ -218,7 +295,7 @@ static void test_a_chain_of_a_million_is_one_branch(void **state)
     struct graph graph;
     struct dominators found;
     build_graph(&graph, LONG, edges, count);
-    struct flow flow = {&graph, NULL, (uint32_t[]){0}, 1};
+    struct flow flow = {.graph = &graph, .entries = (uint32_t[]){0}, .entry_count = 1};
     assert_int_equal(dominators_find(&flow, &found, NULL), MX_OK);
     uint64_t *retained = ones(LONG);
     dominators_retained(&found, retained, retained);
@@ -229,7 +306,8 @@ static void test_a_chain_of_a_million_is_one_branch(void **state)
     assert_verified(&flow, &found);
     dominators_free(&found);
     // Held at both ends, nobody in the middle dominates anybody.
-    flow = (struct flow){&graph, NULL, (uint32_t[]){LONG - 1, 0, 0}, 3};
+    flow.entries = (uint32_t[]){LONG - 1, 0, 0};
+    flow.entry_count = 3;
     assert_int_equal(dominators_find(&flow, &found, NULL), MX_OK);
     for (uint32_t i = 0; i < LONG; i++)
         assert_int_equal(found.parent[i], DOMINATOR_ROOT);
@@ -250,7 +328,7 @@ static void test_in_a_complete_graph_the_entry_dominates_all(void **state)
     struct graph graph;
     struct dominators found;
     build_graph(&graph, COUNT, edges, COUNT * COUNT);
-    struct flow flow = {&graph, NULL, (uint32_t[]){5}, 1};
+    struct flow flow = {.graph = &graph, .entries = (uint32_t[]){5}, .entry_count = 1};
     assert_int_equal(dominators_find(&flow, &found, NULL), MX_OK);
     for (uint32_t i = 0; i < COUNT; i++)
         assert_int_equal(found.parent[i], i == 5 ? DOMINATOR_ROOT : 5);
@@ -278,7 +356,7 @@ static void test_in_a_ladder_the_first_rung_dominates_all(void **state)
     struct graph graph;
     struct dominators found;
     build_graph(&graph, 2 * RUNGS, edges, count);
-    struct flow flow = {&graph, NULL, (uint32_t[]){0}, 1};
+    struct flow flow = {.graph = &graph, .entries = (uint32_t[]){0}, .entry_count = 1};
     assert_int_equal(dominators_find(&flow, &found, NULL), MX_OK);
     for (uint32_t i = 1; i < 2 * RUNGS; i++)
         assert_int_equal(found.parent[i], 0);
@@ -305,7 +383,7 @@ static void test_many_held_by_both_ends_of_a_long_chain_take_no_time(void **stat
     struct graph graph;
     struct dominators found;
     build_graph(&graph, 2 * CHAIN, edges, count);
-    struct flow flow = {&graph, NULL, (uint32_t[]){0}, 1};
+    struct flow flow = {.graph = &graph, .entries = (uint32_t[]){0}, .entry_count = 1};
     assert_int_equal(dominators_find(&flow, &found, NULL), MX_OK);
     for (uint32_t i = 0; i < 2 * CHAIN; i++)
         assert_int_equal(found.parent[i], i == 0 ? DOMINATOR_ROOT : i < CHAIN ? i - 1 : 0);
@@ -335,7 +413,11 @@ static void test_large_random_graphs_are_verified(void **state)
         struct graph graph;
         struct dominators found;
         build_graph(&graph, nodes, edges, count);
-        struct flow flow = {&graph, round % 4 == 3 ? hold : NULL, entries, entry_count};
+        struct flow flow = {.graph = &graph,
+                            .hold = round % 4 == 3 ? hold : NULL,
+                            .entries = entries,
+                            .entry_count = entry_count,
+                            .close = round % 2};
         assert_int_equal(dominators_find(&flow, &found, NULL), MX_OK);
         assert_order(&found);
         assert_verified(&flow, &found);
@@ -353,7 +435,7 @@ static void test_a_flow_without_nodes_or_entries_reaches_nothing(void **state)
         struct graph graph;
         struct dominators found;
         build_graph(&graph, nodes, NULL, 0);
-        struct flow flow = {&graph, NULL, NULL, 0};
+        struct flow flow = {.graph = &graph};
         assert_int_equal(dominators_find(&flow, &found, NULL), MX_OK);
         assert_int_equal(found.reached, 0);
         for (uint32_t i = 0; i < nodes; i++)
@@ -368,6 +450,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_small_graphs_have_the_dominators_that_removal_shows),
+        cmocka_unit_test(test_a_closed_flow_is_entered_where_nothing_else_leads),
+        cmocka_unit_test(test_a_ring_that_nothing_holds_is_entered_everywhere),
         cmocka_unit_test(test_of_all_trees_the_dominator_tree_alone_is_verified),
         cmocka_unit_test(test_of_larger_graphs_no_tree_with_one_node_elsewhere_is_verified),
         cmocka_unit_test(test_what_is_no_tree_is_not_verified),
