@@ -143,20 +143,27 @@ static bool hash_tuples(struct hashes *hashes, uint32_t first)
     return true;
 }
 
+// Constants and names in code are the program's: nobody would write it otherwise for them.
+static bool is_code(const struct hashes *hashes, uint32_t object)
+{
+    const struct fold *fold = &hashes->suspects->fold;
+    return fold->nodes[fold->node_of[object]].is_code;
+}
+
 static mx_status hash_all(struct hashes *hashes, struct mx_error *err)
 {
     const struct snapshot *s = hashes->snapshot;
     for (uint32_t i = 0; i < s->object_count; i++) {
         uint8_t family = snapshot_type_of(s, i)->family;
-        if (family != SNAPSHOT_STR && family != SNAPSHOT_BYTES)
+        if ((family != SNAPSHOT_STR && family != SNAPSHOT_BYTES) || is_code(hashes, i))
             continue;
         mx_status status = hash_value(hashes, i, &hashes->of[i], err);
         if (status)
             return status;
     }
     for (uint32_t i = 0; i < s->object_count; i++)
-        if (hashes->of[i] == NO_HASH && snapshot_type_of(s, i)->family == SNAPSHOT_TUPLE &&
-            !hash_tuples(hashes, i))
+        if (hashes->of[i] == NO_HASH && !is_code(hashes, i) &&
+            snapshot_type_of(s, i)->family == SNAPSHOT_TUPLE && !hash_tuples(hashes, i))
             return fail_no_memory(err);
     return MX_OK;
 }
@@ -233,7 +240,7 @@ static mx_status find_groups(struct hashes *hashes, struct mx_error *err)
 
 struct place {
     uint64_t count;
-    uint32_t object, entry;
+    uint32_t object, other; // of the node
 };
 
 // The node of the fold that has the most of each entry: *best, one for each.
@@ -241,6 +248,8 @@ static mx_status find_places(struct hashes *hashes, struct place *best, struct m
 {
     struct map by_hash = {0}, by_node = {0};
     bool ok = true;
+    for (size_t i = 0; i < MX_SUSPECT_ROWS; i++)
+        best[i] = (struct place){0, MX_NO_OBJECT, MX_NO_OBJECT};
     for (size_t i = 0; ok && i < hashes->entries.count; i++) {
         uint64_t *number = map_put(&by_hash, hashes->entries.items[i].hash);
         ok = number != NULL;
@@ -255,7 +264,7 @@ static mx_status find_places(struct hashes *hashes, struct place *best, struct m
         uint64_t *count = map_put(&by_node, (node + 1) * MX_SUSPECT_ROWS + *number - 1);
         ok = count != NULL;
         if (ok && ++*count > best[*number - 1].count)
-            best[*number - 1] = (struct place){*count, i, (uint32_t)*number - 1};
+            best[*number - 1] = (struct place){*count, i, best[*number - 1].object};
     }
     map_free(&by_hash);
     map_free(&by_node);
@@ -266,13 +275,13 @@ static mx_status describe(struct hashes *hashes, struct mx_error *err)
 {
     struct mx_suspects *suspects = hashes->suspects;
     const struct snapshot *s = hashes->snapshot;
-    struct place best[MX_SUSPECT_ROWS] = {0};
+    struct place best[MX_SUSPECT_ROWS];
     mx_status status = find_places(hashes, best, err);
     for (size_t i = 0; !status && i < hashes->entries.count; i++) {
         const struct entry *entry = &hashes->entries.items[i];
         char preview[PREVIEW_NBYTES];
         struct names names;
-        status = names_of(&suspects->hang, best[i].object, best[i].count > 1, &names, err);
+        status = names_of(&suspects->hang, best[i].object, best[i].other, &names, err);
         if (status)
             break;
         s->texts.preview(s->texts.data, entry->example, preview, sizeof preview);

@@ -53,6 +53,7 @@ static mx_status add_node(struct folding *folding, struct fold_node node, uint32
         fold->node_capacity = capacity;
     }
     node.child = NO_NODE;
+    node.other = MX_NO_OBJECT;
     node.next = node.parent == NO_NODE ? NO_NODE : fold->nodes[node.parent].child;
     *ret = fold->node_count++;
     if (node.parent != NO_NODE)
@@ -112,9 +113,11 @@ static void describe(const struct folding *folding, uint32_t object, const struc
         break;
     case SNAPSHOT_TYPE:
     case SNAPSHOT_MODULE:
+        node->is_trunk = parent->is_trunk;
+        break;
     case SNAPSHOT_FUNCTION:
     case SNAPSHOT_BUILTIN:
-        node->is_trunk = parent->is_trunk;
+        node->is_trunk = parent->is_trunk && !parent->is_root;
         break;
     case SNAPSHOT_CODE:
         node->is_code = true;
@@ -212,8 +215,11 @@ static uint32_t find_link(const struct folding *folding, uint32_t parent, uint32
                           uint32_t place)
 {
     const struct fold_node *nodes = folding->fold->nodes;
+    uint32_t holder_type = nodes[parent].type;
     for (int i = 0; i < LIMIT_ANCESTORS && !nodes[parent].is_trunk; i++) {
-        if (nodes[parent].type == type && nodes[parent].place == place)
+        const struct fold_node *holder = &nodes[nodes[parent].parent];
+        if (!holder->is_trunk && holder->type == holder_type && nodes[parent].type == type &&
+            nodes[parent].place == place)
             return parent;
         parent = nodes[parent].parent;
     }
@@ -227,7 +233,7 @@ static mx_status child_node(struct folding *folding, uint32_t object, uint32_t p
     uint32_t type = (uint32_t)column_at(&folding->snapshot->type, object);
     uint32_t link = find_link(folding, parent, type, (uint32_t)place);
     if (link != NO_NODE) {
-        fold->nodes[link].is_chain = true;
+        fold->nodes[link].links++;
         *ret = link;
         return MX_OK;
     }
@@ -284,8 +290,12 @@ static mx_status assign(struct folding *folding, struct mx_error *err)
         node->count++;
         node->own_bytes += snapshot_nbytes(s, object);
         if (!node->is_root && retained > node->largest_bytes) {
+            if (node->largest != object)
+                node->other = node->largest;
             node->largest = object;
             node->largest_bytes = retained;
+        } else if (node->largest != object) {
+            node->other = object;
         }
     }
     return MX_OK;

@@ -22,13 +22,14 @@ struct fold_node {
     uint32_t place;          // that the objects have in their holders; 0 where all are alike
     uint32_t largest;        // of the objects, by retained size; of a root its number
     uint32_t child, next;    // a list of children
+    uint32_t other;          // one more of them; MX_NO_OBJECT
     uint64_t count;          // objects
+    uint64_t links;          // of them hang on each other
     uint64_t own_bytes;      // of these objects
     uint64_t objects, bytes; // and of all below
     uint64_t largest_bytes;
     bool is_trunk;
     bool is_root;       // of root: kind and name
-    bool is_chain;      // its objects hang on each other
     bool has_places;    // children are told apart by their place
     bool is_namespace;  // dict of a module or class
     bool is_attributes; // dict of an instance

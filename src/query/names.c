@@ -7,6 +7,7 @@
 
 #include "base/error.h"
 #include "base/vector.h"
+#include "query/steps.h"
 
 #define LIMIT_WAY 1000000 // objects on a way: a linked list may be that long
 #define SHOWN_FIRST 12    // of a longer way
@@ -17,9 +18,9 @@ struct writer {
     const struct snapshot *snapshot;
     struct names *names;
     uint32_t previous; // object before, MX_NO_OBJECT for the root
-    bool in_namespace; // it is the dict behind attributes
-    bool many;         // the object written is the last, and one of many
-    char suffix[200];  // of holder: ", a local of f at app.py:14"
+    struct step_state state;
+    uint32_t other;   // like the object written; MX_NO_OBJECT
+    char suffix[200]; // of holder: ", a local of f at app.py:14"
 };
 
 __attribute__((format(printf, 2, 3))) static void add(char *buffer, const char *format, ...)
@@ -68,6 +69,18 @@ static void add_frame(struct writer *writer, const char *root, const char *label
         add(names->user, "%.*s", (int)(at - frame), frame);
 }
 
+// A function that is found without its name: "function on_reload at app.py:12".
+static void add_function(struct writer *writer, uint32_t object)
+{
+    const struct snapshot *s = writer->snapshot;
+    char kind[200];
+    if (snapshot_type_of(s, object)->family != SNAPSHOT_FUNCTION)
+        return;
+    s->texts.kind(s->texts.data, object, kind, sizeof kind);
+    add(writer->names->holder, " %s", kind);
+    add(writer->names->path, " (%s)", kind);
+}
+
 static void add_root(struct writer *writer, uint32_t object)
 {
     const struct snapshot *s = writer->snapshot;
@@ -82,6 +95,11 @@ static void add_root(struct writer *writer, uint32_t object)
     }
     const struct snapshot_root *root = &s->roots[s->root_references[number].root];
     names->root = (enum root_kind)root->kind;
+    if (root->kind == ROOT_MODULE && writer->other != MX_NO_OBJECT) { // modules are the many
+        add(names->holder, "sys.modules[...]");
+        add(names->path, "sys.modules -> [...]");
+        return;
+    }
     if (root->kind == ROOT_MODULE) {
         add(names->holder, "%s", root->name + (strncmp(root->name, "module ", 7) == 0 ? 7 : 0));
         add(names->path, "%s", root->name);
@@ -92,10 +110,11 @@ static void add_root(struct writer *writer, uint32_t object)
         add_frame(writer, root->name, label);
         return;
     }
-    if (root->kind == ROOT_NATIVE)
-        add(names->holder, "native code: ");
-    add(names->holder, "%s%s%s", root->name, *label && *label != '.' ? " " : "", label);
+    bool said = root->kind == ROOT_NATIVE && strstr(label, ": "); // "libfoo.so: cache+0x8"
+    add(names->holder, root->kind == ROOT_NATIVE ? "native code, %s%s%s" : "%s%s%s",
+        said ? "" : root->name, *label && *label != '.' && !said ? " " : "", label);
     add(names->path, *label ? "%s -> %s" : "%s", root->name, label);
+    add_function(writer, object);
 }
 
 // ---- steps --------------------------------------------------------------------------------------
@@ -105,89 +124,95 @@ static bool is_subscript(const char *label)
     return *label == '[' || *label == '{';
 }
 
-// ['name'] of a namespace is .name
-static bool as_attribute(char *label)
-{
-    size_t length = strlen(label);
-    if (length < 5 || strncmp(label, "['", 2) != 0 || strcmp(label + length - 2, "']") != 0)
-        return false;
-    label[length - 2] = '\0';
-    memmove(label, label + 1, length - 2);
-    label[0] = '.';
-    return true;
-}
-
 static bool is_user_step(const struct writer *writer, uint32_t object)
 {
-    const struct snapshot *s = writer->snapshot;
-    uint32_t root = writer->hang->place[object];
-    if (writer->previous == MX_NO_OBJECT)
-        return false;
-    const struct snapshot_type *type = snapshot_type_of(s, object);
-    (void)root;
-    return type->flags & TYPE_USER;
+    return snapshot_type_of(writer->snapshot, object)->flags & TYPE_USER;
 }
 
-static void add_step(struct writer *writer, uint32_t object)
+// ["jobs"] stays what it is when the others are so called too.
+static bool is_one_of_many(const struct writer *writer, uint32_t object)
+{
+    char label[STEP_NBYTES], other[STEP_NBYTES] = "";
+    if (writer->other == MX_NO_OBJECT)
+        return false;
+    step_label(writer->snapshot, writer->previous, object, label);
+    if (writer->hang->before[writer->other] != MX_NO_OBJECT)
+        step_label(writer->snapshot, writer->hang->before[writer->other], writer->other, other);
+    return is_subscript(label) && strcmp(label, other) != 0;
+}
+
+static void add_step(struct writer *writer, uint32_t object, bool last)
 {
     const struct snapshot *s = writer->snapshot;
     struct names *names = writer->names;
-    char label[200] = "";
-    uint64_t reference = hang_reference(s, writer->previous, object);
-    if (reference != UINT64_MAX)
-        s->texts.label(s->texts.data, writer->previous, reference, label, sizeof label);
-    bool was_namespace = writer->in_namespace;
-    writer->in_namespace = strcmp(label, ".__dict__") == 0;
-    if (writer->in_namespace)
-        return;
-    if (was_namespace)
-        as_attribute(label);
-    const char *shown = writer->many && is_subscript(label) ? "[...]" : label;
-    add(names->holder, "%s%s", *shown == '.' || is_subscript(shown) ? "" : " ", shown);
-    bool is_name = was_namespace && names->root == ROOT_MODULE && *shown == '.' &&
-                   !strstr(names->path, " -> ");
-    add(names->path, " -> %s", is_name ? shown + 1 : shown);
+    char label[STEP_NBYTES];
+    bool in_namespace = writer->state.in_namespace;
+    step_write(s, &writer->state, writer->previous, object, last, label);
+    if (is_one_of_many(writer, object))
+        snprintf(label, sizeof label, "[...]");
+    if (*label) {
+        bool is_name = in_namespace && names->root == ROOT_MODULE && *label == '.' &&
+                       !strstr(names->path, " -> ");
+        add(names->holder, "%s%s", *label == '.' || is_subscript(label) ? "" : " ", label);
+        add(names->path, " -> %s", is_name ? label + 1 : label);
+        if (!in_namespace)
+            add_function(writer, object);
+    }
     if (!*names->user && is_user_step(writer, object))
         add(names->user, "%s", names_type(s, (uint32_t)column_at(&s->type, object)));
 }
 
-mx_status names_of(const struct hang *hang, uint32_t object, bool many, struct names *ret,
+struct way {
+    uint32_t *items; // from the object to its root
+    size_t count, capacity;
+};
+
+static bool is_in_user_module(const struct hang *hang, uint32_t root)
+{
+    uint32_t place = hang->place[root];
+    return place != NO_PLACE && hang->modules[place].is_user;
+}
+
+static void add_way(struct writer *writer, const struct way *way, uint32_t other)
+{
+    struct names *names = writer->names;
+    bool is_users = is_in_user_module(writer->hang, way->items[way->count - 1]);
+    writer->other = way->count == 1 ? other : MX_NO_OBJECT;
+    add_root(writer, way->items[way->count - 1]);
+    for (size_t i = way->count - 1; i-- > 0;) {
+        size_t step = way->count - 1 - i;
+        writer->previous = way->items[i + 1];
+        writer->other = i == 0 ? other : MX_NO_OBJECT;
+        if (step > SHOWN_FIRST && i >= SHOWN_LAST) {
+            if (step == SHOWN_FIRST + 1) {
+                add(names->holder, " ... ");
+                add(names->path, " -> ...");
+            }
+            writer->state = (struct step_state){0};
+            continue;
+        }
+        bool first = !strstr(names->path, " -> ");
+        add_step(writer, way->items[i], i == 0);
+        if (is_users && first && strstr(names->path, " -> "))
+            memcpy(names->user, names->holder, sizeof names->user);
+    }
+    if (is_users && !*names->user)
+        memcpy(names->user, names->holder, sizeof names->user);
+    add(names->holder, "%s", writer->suffix);
+}
+
+mx_status names_of(const struct hang *hang, uint32_t object, uint32_t other, struct names *ret,
                    struct mx_error *err)
 {
     struct writer writer = {.hang = hang, .snapshot = hang->snapshot, .names = ret};
-    VECTOR(uint32_t) way = {0};
+    struct way way = {0};
     *ret = (struct names){0};
-    for (uint32_t at = object; at != MX_NO_OBJECT && way.count < LIMIT_WAY; at = hang->before[at])
-        if (!vector_push(&way, at)) {
-            vector_free(&way);
-            return fail_no_memory(err);
-        }
-    uint32_t root = way.items[way.count - 1];
-    bool in_user_module = false;
-    writer.previous = MX_NO_OBJECT;
-    add_root(&writer, root);
-    if (ret->root == ROOT_MODULE && hang->place[root] != NO_PLACE)
-        in_user_module = hang->modules[hang->place[root]].is_user;
-    for (size_t i = way.count - 1; i-- > 0;) {
-        writer.previous = way.items[i + 1];
-        writer.many = many && i == 0;
-        size_t step = way.count - 1 - i;
-        if (step > SHOWN_FIRST && i >= SHOWN_LAST) {
-            if (step == SHOWN_FIRST + 1) {
-                add(ret->holder, " ... ");
-                add(ret->path, " -> ...");
-            }
-            writer.in_namespace = false;
-            continue;
-        }
-        bool first = !strstr(ret->path, " -> ");
-        add_step(&writer, way.items[i]);
-        if (first && in_user_module && strstr(ret->path, " -> "))
-            memcpy(ret->user, ret->holder, sizeof ret->user);
-    }
-    if (in_user_module && !*ret->user)
-        memcpy(ret->user, ret->holder, sizeof ret->user);
-    add(ret->holder, "%s", writer.suffix);
+    bool ok = true;
+    for (uint32_t at = object; ok && at != MX_NO_OBJECT && way.count < LIMIT_WAY;
+         at = hang->before[at])
+        ok = vector_push(&way, at);
+    if (ok)
+        add_way(&writer, &way, other);
     vector_free(&way);
-    return MX_OK;
+    return ok ? MX_OK : fail_no_memory(err);
 }

@@ -13,9 +13,9 @@ struct names {
     enum root_kind root;
 };
 
-// Of the object; `many`: of all that are alike, so that its last subscript is [...]. Long ways are
-// written without their middle. O(length of the way + references of what is on it).
-mx_status names_of(const struct hang *hang, uint32_t object, bool many, struct names *ret,
+// Of the object; `other` is MX_NO_OBJECT, or one that is alike: a last subscript that they do not
+// share is [...]. Long ways are written without their middle. O(length of the way + references of what is on it).
+mx_status names_of(const struct hang *hang, uint32_t object, uint32_t other, struct names *ret,
                    struct mx_error *err);
 
 // A type's name without what everybody knows: "list", "app.Session".

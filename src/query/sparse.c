@@ -115,12 +115,14 @@ static mx_status add_rows(struct finder *finder, struct mx_error *err)
         suspects->sparse.count = MX_SUSPECT_ROWS;
     for (size_t i = 0; i < suspects->sparse.count; i++) {
         struct mx_sparse *row = &suspects->sparse.items[i];
+        const struct fold_node *node;
         struct names names;
         uint32_t object;
         if (!snapshot_find(suspects->snapshot, row->example, &object))
             return fail(err, MX_CORRUPT, "0x%llx is not found where it is",
                         (unsigned long long)row->example);
-        mx_status status = names_of(&suspects->hang, object, row->count > 1, &names, err);
+        node = &suspects->fold.nodes[suspects->fold.node_of[object]];
+        mx_status status = names_of(&suspects->hang, object, node->other, &names, err);
         if (status)
             return status;
         if (!(row->where = suspects_keep(suspects, names.holder)))

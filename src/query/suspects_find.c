@@ -82,6 +82,34 @@ static bool visit_trunk(struct finder *finder, uint32_t number)
     return true;
 }
 
+// What only joins an object to what a person wrote: the dict of an instance, the cells of a closure.
+static bool is_joint(const struct finder *finder, const struct fold_node *node)
+{
+    const struct snapshot_type *types = finder->suspects->snapshot->types;
+    const struct fold_node *holder = &finder->fold->nodes[node->parent];
+    uint8_t family = types[node->type].family;
+    return node->is_attributes || family == SNAPSHOT_CELL ||
+           (family == SNAPSHOT_TUPLE && !holder->is_root &&
+            types[holder->type].family == SNAPSHOT_FUNCTION);
+}
+
+// Behind joints, the child with the most bytes.
+static uint32_t behind_joints(const struct finder *finder, uint32_t number)
+{
+    const struct fold_node *nodes = finder->fold->nodes;
+    while (number != NO_NODE && is_joint(finder, &nodes[number])) {
+        uint32_t largest = NO_NODE;
+        for (uint32_t child = nodes[number].child; child != NO_NODE; child = nodes[child].next)
+            if (nodes[child].count >= MANY &&
+                (largest == NO_NODE || nodes[child].bytes > nodes[largest].bytes))
+                largest = child;
+        if (largest == NO_NODE)
+            break;
+        number = largest;
+    }
+    return number;
+}
+
 static bool visit(struct finder *finder, uint32_t number, uint32_t top)
 {
     const struct fold_node *nodes = finder->fold->nodes, *node = &nodes[number];
@@ -97,10 +125,10 @@ static bool visit(struct finder *finder, uint32_t number, uint32_t top)
             large_bytes += nodes[child].bytes;
     }
     if (many_bytes >= finder->threshold && many_bytes >= node->bytes / 2)
-        return add(finder, number, top, largest, false);
+        return add(finder, number, top, behind_joints(finder, largest), false);
     uint64_t rest = node->bytes - large_bytes;
     if (!large_bytes || (rest >= finder->threshold && rest >= large_bytes))
-        return add(finder, number, top, largest, false);
+        return add(finder, number, top, behind_joints(finder, largest), false);
     for (uint32_t child = node->child; child != NO_NODE; child = nodes[child].next)
         if (nodes[child].bytes >= finder->threshold && !push(finder, child, top))
             return false;

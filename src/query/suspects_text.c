@@ -175,7 +175,9 @@ static mx_suspect_kind kind_of(const struct mx_suspects *suspects, const struct 
         return MX_SUSPECT_NATIVE;
     if (found->is_group)
         return MX_SUSPECT_GROUP;
-    return found->of != NO_NODE && nodes[found->of].is_chain ? MX_SUSPECT_CHAIN : MX_SUSPECT_OBJECT;
+    const struct fold_node *of = found->of == NO_NODE ? NULL : &nodes[found->of];
+    return of && of->links && of->links >= of->count / 10 * 9 ? MX_SUSPECT_CHAIN
+                                                              : MX_SUSPECT_OBJECT;
 }
 
 // Of a chain, the name of what leads from one link to the next stands in the name of its second link.
@@ -192,7 +194,7 @@ static mx_status describe(struct mx_suspects *suspects, const struct accumulatio
     const struct fold_node *node = &suspects->fold.nodes[found->node];
     char text[SENTENCE_NBYTES] = "";
     struct names names;
-    mx_status status = names_of(&suspects->hang, node->largest, node->count > 1, &names, err);
+    mx_status status = names_of(&suspects->hang, node->largest, node->other, &names, err);
     if (status)
         return status;
     struct mx_suspect suspect = {.kind = kind_of(suspects, found, names.root),
@@ -204,8 +206,8 @@ static mx_status describe(struct mx_suspects *suspects, const struct accumulatio
                                  .bytes = found->bytes,
                                  .retained = column_at(&s->retained, node->largest)};
     if (suspect.kind == MX_SUSPECT_CHAIN)
-        status = names_of(&suspects->hang, named_object(suspects, found, suspect.kind), false,
-                          &names, err);
+        status = names_of(&suspects->hang, named_object(suspects, found, suspect.kind),
+                          MX_NO_OBJECT, &names, err);
     if (!status)
         status = add_types(suspects, found->node, sums, &suspect, err);
     if (status)
@@ -241,7 +243,7 @@ static mx_status tie_together(struct mx_suspects *suspects, const struct accumul
         struct names names;
         if (!alike || top->is_root)
             continue;
-        mx_status status = names_of(&suspects->hang, top->largest, top->count > 1, &names, err);
+        mx_status status = names_of(&suspects->hang, top->largest, top->other, &names, err);
         if (status)
             return status;
         if (!(suspects->list.items[i].together = suspects_keep(suspects, names.holder)))

@@ -1,31 +1,26 @@
-"""Weak references keep their callbacks, and these keep what they are to clean up."""
-# holder: __main__.WATCHED
-# of: builtins.weakref | weakref.ReferenceType | shop.Request | functools.partial
+"""The callback of each weakref.finalize is given the very object whose end it waits for."""
+# holder: weakref.finalize._registry
+# of: weakref.finalize | weakref._Info | weakref.finalize._Info | shop.Request
 
-import functools
 import weakref
 
 import shop
 
-WATCHED = []
-
 
 class Client:
-    pass
+    def __init__(self, request):
+        self.request = request
 
 
-def forget(request, reference):
-    shop.log.info("gone: %s", request.path)
-
-
-def watch(client, request):
-    WATCHED.append(weakref.ref(client, functools.partial(forget, request)))
+def forget(client):
+    shop.log.info("gone: %s", client.request.path)
 
 
 def main():
     for request in shop.requests(2500):
-        watch(Client(), request)
-    del request
+        client = Client(request)
+        weakref.finalize(client, forget, client)
+    del client, request
     shop.wait()
 
 
