@@ -9,8 +9,8 @@
 #define MX_DECODE_DECODER_H
 
 #include "base/map.h"
+#include "base/text.h"
 #include "decode/table.h"
-#include "decode/text.h"
 #include "layout/layout.h"
 #include "memory/memory.h"
 
