@@ -404,6 +404,52 @@ MX_EXPORT size_t mx_cycles_groups(const mx_cycles *cycles, const struct mx_cycle
 MX_EXPORT const struct mx_cycle_totals *mx_cycles_totals(const mx_cycles *cycles);
 MX_EXPORT void mx_cycles_free(mx_cycles *cycles);
 
+// ---- what holds what --------------------------------------------------------------------------
+
+// An object dominates those to which every way from a root leads through it: they go when it goes.
+// What it retains are its own bytes and theirs, blocks of memory included. Exact, over owned
+// references; the tree's root, MX_NO_OBJECT, is what holds objects from outside.
+typedef struct mx_tree mx_tree;
+
+// *ret is freed by mx_tree_free, before the heap. O(objects + references).
+MX_EXPORT mx_status mx_heap_tree(const mx_heap *heap, mx_tree **ret, struct mx_error *err);
+MX_EXPORT void mx_tree_free(mx_tree *tree);
+// Bytes. O(1), as what follows.
+MX_EXPORT uint64_t mx_tree_retained(const mx_tree *tree, uint32_t object);
+// The object that dominates it directly; MX_NO_OBJECT when only roots do.
+MX_EXPORT uint32_t mx_tree_parent(const mx_tree *tree, uint32_t object);
+// Fills `ret`, with room for `most`, with those of the objects dominated directly that retain most,
+// the largest first; *ret_count of them. Returns how many there are in all. O(these).
+MX_EXPORT uint64_t mx_tree_largest(const mx_tree *tree, uint32_t object, uint32_t most,
+                                   uint32_t *ret, uint32_t *ret_count);
+
+// Objects of one type.
+struct mx_holding {
+    const char *type; // qualified
+    uint32_t type_index;
+    uint64_t count;
+    uint64_t bytes;          // their own, and of blocks that they own
+    uint64_t retained;       // see below
+    const uint32_t *objects; // [count] where it says so, else NULL
+};
+// Those that the `count` objects dominate directly, by type: `retained` is their sum, and `objects`
+// says which they are, so that they can be folded in their turn. `objects` NULL: the root. *ret, as
+// those below, is freed by mx_holdings_free, before the tree; the largest come first.
+MX_EXPORT mx_status mx_tree_fold(const mx_tree *tree, const uint32_t *objects, size_t count,
+                                 struct mx_holding **ret, size_t *ret_count, struct mx_error *err);
+// All that the object dominates, itself included, by type; `retained` equals `bytes`.
+MX_EXPORT mx_status mx_tree_inside(const mx_tree *tree, uint32_t object, struct mx_holding **ret,
+                                   size_t *ret_count, struct mx_error *err);
+// All objects by type; `retained` is what would go with one or more of the type's objects, each byte
+// counted once: the union, and not the sum.
+MX_EXPORT mx_status mx_tree_types(const mx_tree *tree, struct mx_holding **ret, size_t *ret_count,
+                                  struct mx_error *err);
+MX_EXPORT void mx_holdings_free(struct mx_holding *holdings);
+// Proves the tree and its sizes right, without trust in what made them; else *ret_object is one in a
+// wrong place. O(objects + references).
+MX_EXPORT mx_status mx_tree_verify(const mx_tree *tree, bool *ret_right, uint32_t *ret_object,
+                                   struct mx_error *err);
+
 // ---- why ----------------------------------------------------------------------------------------
 
 // One object on a way, and what the one before it calls it.
