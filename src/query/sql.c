@@ -181,7 +181,11 @@ mx_status mx_sql_open(const mx_heap *heap, const struct mx_sql_options *options,
 {
     const struct snapshot *snapshot;
     mx_status status = heap_snapshot(heap, &snapshot, err);
-    return status ? status : sql_open(snapshot, options, ret, err);
+    if (!status)
+        status = sql_open(snapshot, options, ret, err);
+    if (!status)
+        (*ret)->data.heap = heap;
+    return status;
 }
 
 void mx_sql_free(mx_sql *sql)

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/error.h"
+#include "graph/dominated.h"
 #include "query/sql_table.h"
 
 // ---- types --------------------------------------------------------------------------------------
@@ -40,8 +41,7 @@ static mx_status rank_types(struct sql_data *data, struct mx_error *err)
     return MX_OK;
 }
 
-bool sql_data_find_type(const struct sql_data *data, const char *name, size_t nbytes,
-                        uint32_t *ret_rank)
+bool sql_data_find_type(struct sql_data *data, const char *name, size_t nbytes, uint32_t *ret_rank)
 {
     const struct snapshot *s = data->snapshot;
     size_t low = 0, high = s->type_count;
@@ -76,6 +76,77 @@ bool sql_data_sum_types(struct sql_data *data)
     }
     data->types_summed = true;
     return true;
+}
+
+// What dominators_union takes. The order is that of the numbers: it asks for no other.
+struct tree {
+    struct dominators dominators;
+    uint32_t *types;
+    uint64_t *retained;
+};
+
+static void tree_free(struct tree *tree)
+{
+    free(tree->dominators.parent);
+    free(tree->dominators.order);
+    free(tree->types);
+    free(tree->retained);
+}
+
+static bool tree_make(const struct snapshot *s, struct tree *ret)
+{
+    size_t count = (size_t)s->object_count + 1;
+    *ret = (struct tree){.dominators = {.node_count = s->object_count,
+                                        .reached = s->object_count,
+                                        .parent = malloc(count * sizeof(uint32_t)),
+                                        .order = malloc(count * sizeof(uint32_t))},
+                         .types = malloc(count * sizeof(uint32_t)),
+                         .retained = malloc(count * sizeof(uint64_t))};
+    if (!ret->dominators.parent || !ret->dominators.order || !ret->types || !ret->retained)
+        return false;
+    for (uint32_t i = 0; i < s->object_count; i++) {
+        uint32_t dominator = snapshot_dominator(s, i);
+        ret->dominators.parent[i] = dominator == MX_NO_OBJECT ? DOMINATOR_ROOT : dominator;
+        ret->dominators.order[i] = i;
+        ret->types[i] = (uint32_t)column_at(&s->type, i);
+        ret->retained[i] = column_at(&s->retained, i);
+    }
+    return true;
+}
+
+bool sql_data_retain_types(struct sql_data *data)
+{
+    const struct snapshot *s = data->snapshot;
+    if (data->types_retained || data->retaining_failed)
+        return data->types_retained;
+    struct tree tree;
+    uint64_t *sizes = malloc((s->type_count + 1) * sizeof *sizes);
+    data->types_retained = tree_make(s, &tree) && sizes &&
+                           dominators_union(&tree.dominators, tree.types, (uint32_t)s->type_count,
+                                            tree.retained, sizes, NULL) == MX_OK;
+    data->retaining_failed = !data->types_retained;
+    for (size_t i = 0; i < s->type_count && data->types_retained; i++)
+        data->types[i].retained = sizes[i];
+    free(sizes);
+    tree_free(&tree);
+    return data->types_retained;
+}
+
+// ---- labels -------------------------------------------------------------------------------------
+
+#define LABEL_STEPS_ALWAYS 10000 // done one by one, however small the heap is
+
+void sql_data_expect_label(struct sql_data *data, uint32_t object)
+{
+    const struct snapshot *s = data->snapshot;
+    if (!data->heap)
+        return;
+    data->label_steps +=
+        column_at(&s->first, (uint64_t)object + 1) - column_at(&s->first, object) + 1;
+    if (data->label_steps < LABEL_STEPS_ALWAYS || data->label_steps < s->reference_count / 4)
+        return;
+    heap_labels(data->heap, NULL); // without the memory for it, it goes on one by one
+    data->heap = NULL;
 }
 
 // ---- strings ------------------------------------------------------------------------------------

@@ -6,15 +6,6 @@
 
 #include <string.h>
 
-struct filter {
-    const struct sql_column *column;
-    enum sql_filter_kind kind;
-    bool real;
-    int64_t number;
-    double value;
-    uint8_t *types; // FILTER_LIKE, FILTER_GLOB: by place in types; else NULL
-};
-
 // Rows in the order of an index lie here and there: what will be read of them is asked for so many
 // rows before. Without it a GROUP BY waits for memory half of the time.
 #define ROWS_AHEAD 24
@@ -31,8 +22,7 @@ struct cursor {
     uint64_t at, begin, end; // rows, places in `order`, or places among the referrers
     bool backwards;
     struct sql_place place;
-    struct filter filters[LIMIT_FILTERS];
-    size_t filter_count;
+    struct sql_filters filters;
     struct ahead ahead[LIMIT_AHEAD];
     size_t ahead_count;
 };
@@ -100,139 +90,23 @@ static int cursor_open(sqlite3_vtab *table, sqlite3_vtab_cursor **ret)
     return SQLITE_OK;
 }
 
-static void drop_filters(struct cursor *cursor)
-{
-    for (size_t i = 0; i < cursor->filter_count; i++)
-        sqlite3_free(cursor->filters[i].types);
-    cursor->filter_count = 0;
-}
-
 static int cursor_close(sqlite3_vtab_cursor *base)
 {
-    drop_filters((struct cursor *)base);
+    sql_filters_drop(&((struct cursor *)base)->filters);
     sqlite3_free(base);
     return SQLITE_OK;
 }
 
-// ---- filters ------------------------------------------------------------------------------------
-
-// NULL fits no comparison; a number is not a type's name, and reads as one nowhere.
-static bool fits(const struct sql_data *data, const struct filter *filter,
-                 const struct sql_place *place)
-{
-    int64_t number = 0;
-    bool there = filter->types ? filter->column->number(data, place, &number)
-                               : sql_key(data, filter->column, place, &number);
-    long double left = number, right = filter->real ? (long double)filter->value : filter->number;
-    switch (filter->kind) {
-    case FILTER_EQUAL:
-        return there && left == right;
-    case FILTER_NOT_EQUAL:
-        return there && left != right;
-    case FILTER_LESS:
-        return there && left < right;
-    case FILTER_LESS_EQUAL:
-        return there && left <= right;
-    case FILTER_GREATER:
-        return there && left > right;
-    case FILTER_GREATER_EQUAL:
-        return there && left >= right;
-    case FILTER_LIKE:
-    case FILTER_GLOB:
-        return there && filter->types[number];
-    case FILTER_NULL:
-        return !there;
-    case FILTER_NOT_NULL:
-        return there;
-    }
-    return true;
-}
-
-static bool fit_all(const struct sql_data *data, const struct cursor *cursor)
-{
-    for (size_t i = 0; i < cursor->filter_count; i++)
-        if (!fits(data, &cursor->filters[i], &cursor->place))
-            return false;
-    return true;
-}
-
-// Which types' names match the pattern.
-static int match_types(const struct sql_data *data, struct filter *filter, sqlite3_value *value)
-{
-    const char *pattern = (const char *)sqlite3_value_text(value);
-    const struct snapshot *s = data->snapshot;
-    filter->types = sqlite3_malloc64(s->type_count + 1);
-    if (!filter->types || !pattern)
-        return SQLITE_NOMEM;
-    for (size_t i = 0; i < s->type_count; i++)
-        filter->types[i] = filter->kind == FILTER_LIKE
-                               ? sqlite3_strlike(pattern, s->types[i].name, 0) == 0
-                               : sqlite3_strglob(pattern, s->types[i].name) == 0;
-    return SQLITE_OK;
-}
-
-// What a value is compared as: *ret_exists is false when no row has it (or it is NULL). False when
-// only SQLite can say.
-static bool read_type_name(const struct sql_data *data, sqlite3_value *value, int64_t *ret,
-                           bool *ret_exists)
-{
-    uint32_t rank = UINT32_MAX; // no type's
-    if (sqlite3_value_type(value) != SQLITE_TEXT)
-        return false;
-    const char *name = (const char *)sqlite3_value_text(value);
-    *ret_exists = name && sql_data_find_type(data, name, (size_t)sqlite3_value_bytes(value), &rank);
-    *ret = rank;
-    return true;
-}
-
-// Adds a filter, unless its value is one that only SQLite can compare.
-static int add_filter(const struct sql_data *data, struct cursor *cursor, struct filter filter,
-                      sqlite3_value *value, bool *ret_none)
-{
-    bool exists;
-    int result = SQLITE_OK;
-    if (filter.kind == FILTER_NULL || filter.kind == FILTER_NOT_NULL) {
-        // needs no value
-    } else if (sqlite3_value_type(value) == SQLITE_NULL) {
-        *ret_none = true;
-    } else if (filter.kind == FILTER_LIKE || filter.kind == FILTER_GLOB) {
-        if (sqlite3_value_type(value) != SQLITE_TEXT)
-            return SQLITE_OK;
-        result = match_types(data, &filter, value);
-    } else if (filter.column->kind == SQL_TYPE) {
-        if (!read_type_name(data, value, &filter.number, &exists))
-            return SQLITE_OK;
-    } else {
-        int type = sqlite3_value_numeric_type(value);
-        if (type != SQLITE_INTEGER && type != SQLITE_FLOAT)
-            return SQLITE_OK;
-        filter.real = type == SQLITE_FLOAT;
-        filter.number = sqlite3_value_int64(value);
-        filter.value = sqlite3_value_double(value);
-    }
-    cursor->filters[cursor->filter_count++] = filter; // also when it failed: `types` is freed there
-    return result;
-}
-
 // ---- walks --------------------------------------------------------------------------------------
 
-// The key of an equality. False when no row can have it.
-static bool read_key(const struct sql_data *data, const struct sql_column *column,
-                     sqlite3_value *value, int64_t *ret)
+// By number, or by address.
+static bool find_target(const struct snapshot *s, const struct sql_column *column, int64_t key,
+                        uint32_t *ret)
 {
-    bool exists;
-    if (column && column->kind == SQL_TYPE)
-        return read_type_name(data, value, ret, &exists) && exists;
-    int type = sqlite3_value_numeric_type(value);
-    if (type == SQLITE_FLOAT) {
-        double real = sqlite3_value_double(value);
-        if (!(real >= -0x1p63 && real < 0x1p63) || real != (double)(int64_t)real)
-            return false;
-    } else if (type != SQLITE_INTEGER) {
-        return false;
-    }
-    *ret = sqlite3_value_int64(value);
-    return true;
+    if (column->kind == SQL_ADDRESS)
+        return snapshot_find(s, (mx_addr)key, ret);
+    *ret = (uint32_t)key;
+    return (uint64_t)key < s->object_count;
 }
 
 static int walk_equal(struct sql_virtual_table *table, struct cursor *cursor, enum sql_walk walk,
@@ -240,14 +114,15 @@ static int walk_equal(struct sql_virtual_table *table, struct cursor *cursor, en
 {
     const struct snapshot *s = table->data->snapshot;
     uint64_t row_count = cursor->end;
+    uint32_t target;
     cursor->end = 0;
     if (walk == WALK_ROW && (uint64_t)key < row_count) {
         cursor->begin = (uint64_t)key;
         cursor->end = cursor->begin + 1;
-    } else if (walk == WALK_REFERRERS && (uint64_t)key < s->object_count) {
-        cursor->place.target = (uint32_t)key;
-        cursor->begin = column_at(&s->referrer_first, (uint64_t)key);
-        cursor->end = column_at(&s->referrer_first, (uint64_t)key + 1);
+    } else if (walk == WALK_REFERRERS && find_target(s, column, key, &target)) {
+        cursor->place.target = target;
+        cursor->begin = column_at(&s->referrer_first, target);
+        cursor->end = column_at(&s->referrer_first, (uint64_t)target + 1);
     } else if (walk == WALK_ASCENDING || walk == WALK_INDEX || walk == WALK_NULLS) {
         sql_find_key(table->data, table->table, column, cursor->order, row_count,
                      walk == WALK_NULLS, key, &cursor->begin, &cursor->end);
@@ -262,7 +137,7 @@ static int begin_walk(struct sql_virtual_table *table, struct cursor *cursor, en
     int64_t key = 0;
     *ret_used =
         walk == WALK_ROW || walk == WALK_ASCENDING || walk == WALK_INDEX || walk == WALK_REFERRERS;
-    if (*ret_used && !read_key(table->data, column, values[0], &key)) {
+    if (*ret_used && !sql_read_key(table->data, column, values[0], &key)) {
         cursor->end = 0;
         return SQLITE_OK;
     }
@@ -314,7 +189,8 @@ static void skip_to_fit(const struct sql_virtual_table *table, struct cursor *cu
 {
     for (; cursor->at < cursor->end; cursor->at++) {
         go_to_place(table, cursor);
-        if (fit_all(table->data, cursor))
+        if (!cursor->filters.count ||
+            sql_filters_fit(table->data, &cursor->filters, &cursor->place))
             return;
     }
 }
@@ -326,7 +202,7 @@ static int cursor_filter(sqlite3_vtab_cursor *base, int index_number, const char
     struct cursor *cursor = (struct cursor *)base;
     struct sql_virtual_table *table = table_of(base);
     const struct sql_column *columns = table->table->columns;
-    drop_filters(cursor);
+    sql_filters_drop(&cursor->filters);
     *cursor = (struct cursor){.base = cursor->base,
                               .end = table->table->count(table->data),
                               .backwards = index_number & SQL_WALK_BACKWARDS,
@@ -337,10 +213,11 @@ static int cursor_filter(sqlite3_vtab_cursor *base, int index_number, const char
     bool none = false;
     const char *text = index_text + 1;
     for (; !result && *text != SQL_READS; text += 2) {
-        struct filter filter = {.column = &columns[text[0] - SQL_COLUMN_CHARACTER],
-                                .kind = (enum sql_filter_kind)text[1]};
+        struct sql_filter filter = {.column = &columns[text[0] - SQL_COLUMN_CHARACTER],
+                                    .kind = (enum sql_filter_kind)text[1]};
         bool valued = filter.kind != FILTER_NULL && filter.kind != FILTER_NOT_NULL;
-        result = add_filter(table->data, cursor, filter, valued ? values[used++] : NULL, &none);
+        result = sql_filters_add(table->data, &cursor->filters, filter,
+                                 valued ? values[used++] : NULL, &none);
     }
     if (none || result)
         cursor->end = 0;

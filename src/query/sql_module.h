@@ -52,6 +52,33 @@ enum sql_filter_kind {
 #define SQL_PLAN_NBYTES (1 + 2 * LIMIT_FILTERS + 1 + LIMIT_COLUMNS + 1)
 _Static_assert(SQL_COLUMN_CHARACTER + LIMIT_COLUMNS < SQL_READS, "they are told apart");
 
+struct sql_filter {
+    const struct sql_column *column;
+    enum sql_filter_kind kind;
+    bool real;
+    int64_t number;
+    double value;
+    uint8_t *types; // FILTER_LIKE, FILTER_GLOB: by place in types; else NULL
+};
+
+struct sql_filters {
+    struct sql_filter items[LIMIT_FILTERS];
+    size_t count;
+};
+
+// Adds a filter with this value, unless only SQLite can compare with it; *ret_none is set when no row
+// can fit. `value` is NULL for filters without one.
+int sql_filters_add(struct sql_data *data, struct sql_filters *filters, struct sql_filter filter,
+                    sqlite3_value *value, bool *ret_none);
+void sql_filters_drop(struct sql_filters *filters);
+bool sql_filters_fit(struct sql_data *data, const struct sql_filters *filters,
+                     const struct sql_place *place);
+
+// The key (sql_key) that rows of this column have when they are equal to the value; `column` is NULL
+// for the rowid. False when no row can be.
+bool sql_read_key(struct sql_data *data, const struct sql_column *column, sqlite3_value *value,
+                  int64_t *ret);
+
 // xBestIndex.
 int sql_plan(sqlite3_vtab *virtual_table, sqlite3_index_info *info);
 

@@ -13,7 +13,7 @@
 
 // NULL where the condition does not hold.
 #define NUMBER_IF(name, condition, expression)                                                     \
-    static bool name(const struct sql_data *data, const struct sql_place *place, int64_t *ret)     \
+    static bool name(struct sql_data *data, const struct sql_place *place, int64_t *ret)           \
     {                                                                                              \
         const struct snapshot *s = data->snapshot;                                                 \
         uint64_t row = place->row;                                                                 \

@@ -10,7 +10,6 @@ static uint64_t count_objects(struct sql_data *data)
 
 #define FLAGS column_at(&s->flags, row)
 #define IS_IMMORTAL (FLAGS & OBJECT_IMMORTAL)
-#define NO_GENERATION 4 // in the column
 
 NUMBER(object_number, row)
 NUMBER(object_address, snapshot_address(s, (uint32_t)row))
@@ -22,7 +21,7 @@ NUMBER_IF(object_unexplained, !IS_IMMORTAL, zagzig(column_at(&s->unexplained, ro
 NUMBER(object_possible, column_at(&s->possible, row))
 NUMBER(object_immortal, (FLAGS & OBJECT_IMMORTAL) != 0)
 NUMBER(object_tracked, (FLAGS & OBJECT_TRACKED) != 0)
-NUMBER_IF(object_generation, column_at(&s->generation, row) < NO_GENERATION,
+NUMBER_IF(object_generation, column_at(&s->generation, row) < SNAPSHOT_NO_GENERATION,
           column_at(&s->generation, row))
 NUMBER(object_finalized, (FLAGS & OBJECT_FINALIZED) != 0)
 NUMBER(object_native, (FLAGS & OBJECT_NATIVE) != 0)
@@ -115,8 +114,7 @@ const struct sql_table sql_table_objects = {
 
 // ---- dominators ---------------------------------------------------------------------------------
 
-static bool dominator_address(const struct sql_data *data, const struct sql_place *place,
-                              int64_t *ret)
+static bool dominator_address(struct sql_data *data, const struct sql_place *place, int64_t *ret)
 {
     uint32_t dominator = snapshot_dominator(data->snapshot, (uint32_t)place->row);
     if (dominator == MX_NO_OBJECT)
@@ -125,7 +123,7 @@ static bool dominator_address(const struct sql_data *data, const struct sql_plac
     return true;
 }
 
-static bool dominator_type(const struct sql_data *data, const struct sql_place *place, int64_t *ret)
+static bool dominator_type(struct sql_data *data, const struct sql_place *place, int64_t *ret)
 {
     uint32_t dominator = snapshot_dominator(data->snapshot, (uint32_t)place->row);
     if (dominator == MX_NO_OBJECT)
@@ -170,6 +168,7 @@ OBJECT_OR_NULL(type_object, s->types[row].object)
 OBJECT_OR_NULL(type_base, s->types[row].base)
 NUMBER(type_objects, data->types[row].objects)
 NUMBER(type_bytes, data->types[row].bytes)
+NUMBER_IF(type_retained, sql_data_retain_types(data), data->types[row].retained)
 NUMBER(type_basic, s->types[row].basic_nbytes)
 NUMBER(type_python, (s->types[row].flags & TYPE_PYTHON) != 0)
 NUMBER(type_user, (s->types[row].flags & TYPE_USER) != 0)
@@ -223,6 +222,8 @@ static const struct sql_column type_columns[] = {
     {"objects", SQL_INTEGER, ACCESS_INDEXED, type_objects, NULL, "instances of exactly this type",
      0},
     {"bytes", SQL_INTEGER, ACCESS_INDEXED, type_bytes, NULL, "the sum of their sizes", 0},
+    {"retained", SQL_INTEGER, ACCESS_INDEXED, type_retained, NULL,
+     "bytes that would be freed if each of them were: their union, nothing counted twice", 0},
     {"address", SQL_ADDRESS, ACCESS_NONE, type_address, NULL, "of the type itself", 0},
     {"object", SQL_INTEGER, ACCESS_NONE, type_object, NULL,
      "the type itself, in `objects`; NULL where it is not one of them", 0},

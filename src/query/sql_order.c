@@ -15,7 +15,7 @@
 
 // Keys less the smallest, plus 1; 0 is NULL.
 struct keys {
-    const struct sql_data *data;
+    struct sql_data *data;
     const struct sql_table *table;
     const struct sql_column *column;
     uint64_t row_count;
@@ -164,7 +164,7 @@ const struct sql_order *sql_order_of(struct sql_data *data, const struct sql_tab
 
 // A key to be found, and how a row compares with it.
 struct wanted {
-    const struct sql_data *data;
+    struct sql_data *data;
     const struct sql_table *table;
     const struct sql_column *column;
     const struct sql_order *order;
@@ -201,7 +201,7 @@ static uint64_t first_above(const struct wanted *wanted, uint64_t count, int lim
     return low;
 }
 
-void sql_find_key(const struct sql_data *data, const struct sql_table *table,
+void sql_find_key(struct sql_data *data, const struct sql_table *table,
                   const struct sql_column *column, const struct sql_order *order,
                   uint64_t row_count, bool is_null, int64_t key, uint64_t *ret_begin,
                   uint64_t *ret_end)

@@ -41,12 +41,12 @@ static uint64_t count_frames(struct sql_data *data)
 }
 
 // The last thread whose frames begin at or before the row: it has frames.
-static size_t thread_of(const struct sql_data *data, uint64_t row)
+static size_t thread_of(struct sql_data *data, uint64_t row)
 {
     return sorted_upto(data->frame_first, data->snapshot->thread_count + 1, row) - 1;
 }
 
-static const struct mx_frame *frame_at(const struct sql_data *data, uint64_t row)
+static const struct mx_frame *frame_at(struct sql_data *data, uint64_t row)
 {
     size_t thread = thread_of(data, row);
     return &data->snapshot->threads[thread].frames[row - data->frame_first[thread]];

@@ -13,7 +13,7 @@
 
 static uint64_t count_references(struct sql_data *data)
 {
-    return data->snapshot->reference_count;
+    return data->snapshot->object_count ? data->snapshot->reference_count : 0;
 }
 
 // Is the row one of the references of `source`?
@@ -22,10 +22,10 @@ static bool has_row(const struct snapshot *s, uint32_t source, uint64_t row)
     return row >= column_at(&s->first, source) && row < column_at(&s->first, source + 1);
 }
 
-// The object whose references have the row.
+// The object whose references have the row; the last one, where a damaged file says of none.
 static uint32_t find_source(const struct snapshot *s, uint64_t row)
 {
-    uint32_t low = 0, high = s->object_count;
+    uint32_t low = 0, high = s->object_count - 1;
     while (low < high) {
         uint32_t middle = low + (high - low) / 2;
         if (column_at(&s->first, (uint64_t)middle + 1) <= row)
@@ -36,7 +36,7 @@ static uint32_t find_source(const struct snapshot *s, uint64_t row)
     return low;
 }
 
-static void settle_reference(const struct sql_data *data, struct sql_place *place)
+static void settle_reference(struct sql_data *data, struct sql_place *place)
 {
     const struct snapshot *s = data->snapshot;
     uint32_t source = place->source;
@@ -73,8 +73,7 @@ static bool find_reference(const struct snapshot *s, const struct sql_place *pla
     return false;
 }
 
-static bool reference_number(const struct sql_data *data, const struct sql_place *place,
-                             int64_t *ret)
+static bool reference_number(struct sql_data *data, const struct sql_place *place, int64_t *ret)
 {
     uint64_t row = place->row;
     if (by_target(place) && !find_reference(data->snapshot, place, &row))
@@ -86,14 +85,14 @@ static bool reference_number(const struct sql_data *data, const struct sql_place
 NUMBER(reference_source, by_target(place) ? column_at(&s->referrer, row) : place->source)
 NUMBER(reference_target, by_target(place) ? place->target : column_at(&s->target, row))
 
-static bool source_address(const struct sql_data *data, const struct sql_place *place, int64_t *ret)
+static bool source_address(struct sql_data *data, const struct sql_place *place, int64_t *ret)
 {
     reference_source(data, place, ret);
     *ret = (int64_t)snapshot_address(data->snapshot, (uint32_t)*ret);
     return true;
 }
 
-static bool target_address(const struct sql_data *data, const struct sql_place *place, int64_t *ret)
+static bool target_address(struct sql_data *data, const struct sql_place *place, int64_t *ret)
 {
     reference_target(data, place, ret);
     *ret = (int64_t)snapshot_address(data->snapshot, (uint32_t)*ret);
@@ -118,13 +117,13 @@ static void reference_ownership(struct sql_data *data, const struct sql_place *p
 static void reference_label(struct sql_data *data, const struct sql_place *place,
                             struct sql_cell *ret)
 {
-    const struct snapshot_texts *texts = &data->snapshot->texts;
     int64_t row, source;
     if (!reference_number(data, place, &row) || !reference_source(data, place, &source)) {
         sql_cell_text(ret, NULL);
         return;
     }
-    texts->label(texts->data, (uint32_t)source, (uint64_t)row, data->buffer, TEXT_NBYTES);
+    sql_data_expect_label(data, (uint32_t)source);
+    snapshot_label(data->snapshot, (uint32_t)source, (uint64_t)row, data->buffer, TEXT_NBYTES);
     sql_cell_text(ret, data->buffer);
 }
 
@@ -137,9 +136,10 @@ static const struct sql_column reference_columns[] = {
      "its name: `.attr`, `['key']`, `[3]`, `local x`, `closure x`, `__class__`", 0},
     {"ownership", SQL_TEXT, ACCESS_NONE, NULL, reference_ownership,
      "owned (counts in the refcount), borrowed or weak", 0},
-    {"source_address", SQL_ADDRESS, ACCESS_NONE, source_address, NULL, "of the object that refers",
-     0},
-    {"target_address", SQL_ADDRESS, ACCESS_NONE, target_address, NULL, "of the one referred to", 0},
+    {"source_address", SQL_ADDRESS, ACCESS_ASCENDING, source_address, NULL,
+     "of the object that refers", 0},
+    {"target_address", SQL_ADDRESS, ACCESS_REFERRERS, target_address, NULL,
+     "of the one referred to", 0},
 };
 
 const struct sql_table sql_table_references = {
@@ -204,6 +204,7 @@ static uint64_t count_root_references(struct sql_data *data)
 
 NUMBER(root_reference_root, s->root_references[row].root)
 NUMBER(root_reference_target, s->root_references[row].to)
+NUMBER(root_reference_keeps, s->root_references[row].keeps)
 NUMBER(root_target_address, snapshot_address(s, s->root_references[row].to))
 
 static void root_reference_kind(struct sql_data *data, const struct sql_place *place,
@@ -223,7 +224,9 @@ static void root_reference_name(struct sql_data *data, const struct sql_place *p
 static void root_reference_label(struct sql_data *data, const struct sql_place *place,
                                  struct sql_cell *ret)
 {
-    sql_cell_text(ret, data->snapshot->root_references[place->row].label);
+    const struct snapshot_texts *texts = &data->snapshot->texts;
+    texts->root_label(texts->data, place->row, data->buffer, TEXT_NBYTES);
+    sql_cell_text(ret, data->buffer);
 }
 
 static void root_reference_ownership(struct sql_data *data, const struct sql_place *place,
@@ -239,9 +242,11 @@ static const struct sql_column root_reference_columns[] = {
      "its name: local x, .modules; empty where the root says it all", 0},
     {"ownership", SQL_TEXT, ACCESS_NONE, NULL, root_reference_ownership, "owned, borrowed or weak",
      0},
+    {"keeps", SQL_BOOLEAN, ACCESS_NONE, root_reference_keeps, NULL,
+     "keeps the object alive: owned, or of a stack that does not count", 0},
     {"kind", SQL_TEXT, ACCESS_NONE, NULL, root_reference_kind, "of the root", 0},
     {"name", SQL_TEXT, ACCESS_NONE, NULL, root_reference_name, "of the root", 0},
-    {"target_address", SQL_ADDRESS, ACCESS_NONE, root_target_address, NULL, "of the object held",
+    {"target_address", SQL_ADDRESS, ACCESS_INDEXED, root_target_address, NULL, "of the object held",
      0},
 };
 

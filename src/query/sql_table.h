@@ -34,7 +34,7 @@ enum sql_access {
     ACCESS_ROW,       // the value is the row's number
     ACCESS_ASCENDING, // values ascend with the rows: O(log rows)
     ACCESS_INDEXED,   // an index is made when it is first wanted: O(rows), 4 bytes a row
-    ACCESS_REFERRERS, // references by target: the snapshot's referrers
+    ACCESS_REFERRERS, // references by target, or its address: the snapshot's referrers
 };
 
 // Where a cursor stands.
@@ -56,7 +56,7 @@ struct sql_column {
     enum sql_kind kind;
     enum sql_access access;
     // False for NULL. O(1), or O(log objects). Missing for SQL_TEXT and SQL_ANY.
-    bool (*number)(const struct sql_data *data, const struct sql_place *place, int64_t *ret);
+    bool (*number)(struct sql_data *data, const struct sql_place *place, int64_t *ret);
     // For these two.
     void (*cell)(struct sql_data *data, const struct sql_place *place, struct sql_cell *ret);
     const char *meaning;
@@ -70,7 +70,7 @@ struct sql_table {
     size_t column_count;
     uint64_t (*count)(struct sql_data *data); // of rows; UINT64_MAX when out of memory
     // Completes a place whose row was set; NULL where there is nothing to complete.
-    void (*settle)(const struct sql_data *data, struct sql_place *place);
+    void (*settle)(struct sql_data *data, struct sql_place *place);
 };
 
 struct sql_view {
@@ -106,7 +106,7 @@ struct sql_type {
 
 // Rows in the order of a column, NULL first. Made when it is first wanted.
 struct sql_order {
-    bool (*number)(const struct sql_data *data, const struct sql_place *place, int64_t *ret);
+    bool (*number)(struct sql_data *data, const struct sql_place *place, int64_t *ret);
     enum sql_kind kind;
     uint64_t row_count;
     uint32_t *rows;
@@ -118,7 +118,9 @@ struct sql_data {
     const struct snapshot *snapshot;
     struct sql_type *types;  // as the snapshot's
     uint32_t *types_by_name; // places in types
-    bool types_summed;
+    bool types_summed, types_retained, retaining_failed;
+    const mx_heap *heap;  // whose snapshot it is; NULL for one that has its labels
+    uint64_t label_steps; // that labels have cost so far
     struct sql_order orders[LIMIT_ORDERS];
     size_t order_count;
     uint32_t *strings; // objects that are str or bytes, by address; NULL until wanted
@@ -140,17 +142,20 @@ void sql_data_fini(struct sql_data *data);
 
 // Each is made once, and false when there is no memory for it.
 bool sql_data_sum_types(struct sql_data *data);
+bool sql_data_retain_types(struct sql_data *data);
 bool sql_data_list_strings(struct sql_data *data);
+// Before a label of the object's is made: a live heap looks through all its references for one. When
+// that has cost as much as making the columns of all labels, they are made.
+void sql_data_expect_label(struct sql_data *data, uint32_t object);
 // At least so many bytes.
 char *sql_data_buffer(struct sql_data *data, size_t nbytes);
 
 // The rank of types of exactly this name, as in struct sql_type; false when there is none.
 // O(log types).
-bool sql_data_find_type(const struct sql_data *data, const char *name, size_t nbytes,
-                        uint32_t *ret_rank);
+bool sql_data_find_type(struct sql_data *data, const char *name, size_t nbytes, uint32_t *ret_rank);
 
 // The value that rows are compared by: the rank of a type, else the number.
-static inline bool sql_key(const struct sql_data *data, const struct sql_column *column,
+static inline bool sql_key(struct sql_data *data, const struct sql_column *column,
                            const struct sql_place *place, int64_t *ret)
 {
     if (!column->number(data, place, ret))
@@ -167,7 +172,7 @@ const struct sql_order *sql_order_of(struct sql_data *data, const struct sql_tab
 
 // Places in `order`, or rows where order is NULL and the column ascends, that have this key; NULL
 // when is_null. O(log rows).
-void sql_find_key(const struct sql_data *data, const struct sql_table *table,
+void sql_find_key(struct sql_data *data, const struct sql_table *table,
                   const struct sql_column *column, const struct sql_order *order,
                   uint64_t row_count, bool is_null, int64_t key, uint64_t *ret_begin,
                   uint64_t *ret_end);

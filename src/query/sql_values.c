@@ -3,7 +3,8 @@
 
 // ---- strings ------------------------------------------------------------------------------------
 
-#define VALUE_NBYTES 4096 // of most strings; longer ones are read twice
+#define VALUE_NBYTES 4096  // of most strings; longer ones are read again
+#define CHARACTER_NBYTES 8 // what is cut ends at most so far before the end of its room
 #define OBJECT (data->strings[row])
 
 static uint64_t count_strings(struct sql_data *data)
@@ -11,23 +12,23 @@ static uint64_t count_strings(struct sql_data *data)
     return sql_data_list_strings(data) ? data->string_count : UINT64_MAX;
 }
 
-// Its length in *ret_length, and the value in the buffer, cut to LIMIT_VALUE_NBYTES; false when it
-// is not there.
-static bool read_value(struct sql_data *data, uint32_t object, size_t *ret_length)
+// Reads the value into the buffer, cut to LIMIT_VALUE_NBYTES; *ret_whole when it was not cut. False
+// when it is not there.
+static bool read_value(struct sql_data *data, uint32_t object, size_t *ret_nbytes, bool *ret_whole)
 {
+    static const size_t rooms[] = {VALUE_NBYTES, 16 * VALUE_NBYTES, LIMIT_VALUE_NBYTES};
     const struct snapshot_texts *texts = &data->snapshot->texts;
-    if (!sql_data_buffer(data, VALUE_NBYTES))
-        return false;
-    *ret_length = texts->value(texts->data, object, data->buffer, data->buffer_nbytes);
-    if (*ret_length == SIZE_MAX || *ret_length <= data->buffer_nbytes)
-        return *ret_length != SIZE_MAX;
-    size_t wanted = *ret_length < LIMIT_VALUE_NBYTES ? *ret_length : LIMIT_VALUE_NBYTES;
-    if (wanted <= data->buffer_nbytes)
-        return true;
-    if (!sql_data_buffer(data, wanted))
-        return false;
-    *ret_length = texts->value(texts->data, object, data->buffer, wanted);
-    return *ret_length != SIZE_MAX;
+    for (size_t i = 0; i < sizeof rooms / sizeof *rooms; i++) {
+        if (!sql_data_buffer(data, rooms[i]))
+            return false;
+        *ret_nbytes = texts->value(texts->data, object, data->buffer, rooms[i]);
+        if (*ret_nbytes == SNAPSHOT_NO_VALUE)
+            return false;
+        *ret_whole = *ret_nbytes + CHARACTER_NBYTES < rooms[i];
+        if (*ret_whole)
+            break;
+    }
+    return true;
 }
 
 // A text that was cut does not end in the middle of a character.
@@ -46,26 +47,16 @@ static size_t whole_characters(const char *text, size_t nbytes)
 static void string_value(struct sql_data *data, const struct sql_place *place, struct sql_cell *ret)
 {
     uint32_t object = data->strings[place->row];
-    size_t length;
+    size_t nbytes;
+    bool whole;
     *ret = (struct sql_cell){.kind = CELL_NULL};
-    if (!read_value(data, object, &length))
+    if (!read_value(data, object, &nbytes, &whole))
         return;
     bool text = snapshot_type_of(data->snapshot, object)->family == SNAPSHOT_STR;
-    size_t nbytes = length < LIMIT_VALUE_NBYTES ? length : LIMIT_VALUE_NBYTES;
-    nbytes = nbytes < data->buffer_nbytes ? nbytes : data->buffer_nbytes;
-    if (text && nbytes < length)
+    if (text && !whole)
         nbytes = whole_characters(data->buffer, nbytes);
     *ret = (struct sql_cell){
         .kind = text ? CELL_TEXT : CELL_BLOB, .bytes = data->buffer, .nbytes = nbytes};
-}
-
-static void string_length(struct sql_data *data, const struct sql_place *place,
-                          struct sql_cell *ret)
-{
-    const struct snapshot_texts *texts = &data->snapshot->texts;
-    size_t length = texts->value(texts->data, data->strings[place->row], data->buffer, 1);
-    *ret = (struct sql_cell){.kind = length == SIZE_MAX ? CELL_NULL : CELL_INTEGER,
-                             .number = (int64_t)length};
 }
 
 NUMBER(string_object, OBJECT)
@@ -82,7 +73,6 @@ static const struct sql_column string_columns[] = {
     {"value", SQL_TEXT, ACCESS_NONE, NULL, string_value,
      "text of a str, blob of bytes, the first MiB of it; NULL where it was left out or not read",
      0},
-    {"bytes", SQL_INTEGER, ACCESS_NONE, NULL, string_length, "how long the value is, in UTF-8", 0},
     {"size", SQL_INTEGER, ACCESS_NONE, string_size, NULL, "of the object", 0},
     {"interned", SQL_BOOLEAN, ACCESS_NONE, string_interned, NULL, "kept by the interpreter", 0},
 };
@@ -102,20 +92,27 @@ static uint64_t count_blocks(struct sql_data *data)
     return data->snapshot->block_count;
 }
 
+static struct snapshot_block block_at(struct sql_data *data, uint64_t row)
+{
+    struct snapshot_block block;
+    data->snapshot->texts.block(data->snapshot->texts.data, row, &block);
+    return block;
+}
+
 NUMBER(block_number, row)
-NUMBER(block_address, s->blocks[row].address)
-NUMBER(block_size, s->blocks[row].nbytes)
-OBJECT_OR_NULL(block_owner, s->blocks[row].owner)
+NUMBER(block_address, block_at(data, row).address)
+NUMBER(block_size, block_at(data, row).nbytes)
+OBJECT_OR_NULL(block_owner, block_at(data, row).owner)
 
 static void block_allocator(struct sql_data *data, const struct sql_place *place,
                             struct sql_cell *ret)
 {
-    sql_cell_text(ret, data->snapshot->blocks[place->row].allocator);
+    sql_cell_text(ret, block_at(data, place->row).allocator);
 }
 
 static void block_holder(struct sql_data *data, const struct sql_place *place, struct sql_cell *ret)
 {
-    sql_cell_text(ret, data->snapshot->blocks[place->row].holder);
+    sql_cell_text(ret, block_at(data, place->row).holder);
 }
 
 static const struct sql_column block_columns[] = {

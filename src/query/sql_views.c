@@ -3,15 +3,17 @@
 
 const struct sql_view sql_views[] = {
     {"biggest_types", "types by the bytes of their instances, as `report` has them",
-     "SELECT type, objects, bytes, address FROM types WHERE objects > 0 ORDER BY bytes DESC, type"},
+     "SELECT type, objects, bytes, retained, address FROM types WHERE objects > 0 ORDER BY bytes "
+     "DESC, type"},
     {"biggest_objects", "objects by what they retain, as `report` has them",
      "SELECT object, address, type, size, retained, preview FROM objects ORDER BY retained DESC"},
+    // Columns have the kind that they have in the last of the SELECTs.
     {"referrers", "who refers to an object: `WHERE target_address = 0x...`; roots too",
-     "SELECT r.target, r.target_address, r.label, r.ownership, r.source, r.source_address,"
-     " o.type AS source_type, NULL AS root"
-     " FROM \"references\" AS r JOIN objects AS o ON o.object = r.source"
-     " UNION ALL SELECT target, target_address, label, ownership, NULL, NULL, NULL, name"
-     " FROM root_references"},
+     "SELECT target, target_address, label, ownership, NULL AS source, NULL AS source_address,"
+     " NULL AS source_type, name AS root FROM root_references"
+     " UNION ALL SELECT r.target, r.target_address, r.label, r.ownership, r.source,"
+     " r.source_address, o.type, NULL"
+     " FROM \"references\" AS r JOIN objects AS o ON o.object = r.source"},
     {"referents", "what an object refers to: `WHERE source_address = 0x...`",
      "SELECT r.source, r.source_address, r.label, r.ownership, r.target, r.target_address,"
      " o.type AS target_type, o.preview AS target_preview"

@@ -66,30 +66,45 @@ static void say_label(void *data, uint32_t object, uint64_t reference, char *buf
     snprintf(buffer, nbytes, ".%u_%llu", object, (unsigned long long)reference);
 }
 
-// Every fourth is left out; the long one ends in the middle of a character where it is cut.
+// Every fourth is left out; the long one is cut in the middle of a character.
 static size_t say_value(void *data, uint32_t object, char *buffer, size_t nbytes)
 {
     (void)data;
     char text[32];
     if (object == LONG_VALUE_OBJECT) {
-        for (size_t i = 0; i < nbytes; i++)
+        for (size_t i = 0; i < nbytes && i < LONG_VALUE_NBYTES; i++)
             buffer[i] = "\xe2\x82\xac"[i % 3];
-        return LONG_VALUE_NBYTES;
+        return nbytes < LONG_VALUE_NBYTES ? nbytes : LONG_VALUE_NBYTES;
     }
     if (object % 4 == 0)
-        return SIZE_MAX;
+        return SNAPSHOT_NO_VALUE;
     size_t length = (size_t)snprintf(text, sizeof text, "value %u", object % 9);
-    memcpy(buffer, text, length < nbytes ? length : nbytes);
+    length = length < nbytes ? length : nbytes;
+    memcpy(buffer, text, length);
     return length;
+}
+
+static void say_root_label(void *data, size_t reference, char *buffer, size_t nbytes)
+{
+    (void)data;
+    snprintf(buffer, nbytes, "local %zu", reference);
+}
+
+static void say_block(void *data, size_t block, struct snapshot_block *ret)
+{
+    (void)data;
+    *ret = world.blocks[block];
 }
 
 static struct column column(const void *numbers, uint64_t count, size_t width)
 {
-    return (struct column){count, numbers, count * width,
-                           (uint8_t)(width == 1   ? COLUMN_U8
-                                     : width == 2 ? COLUMN_U16
-                                     : width == 4 ? COLUMN_U32
-                                                  : COLUMN_U64)};
+    return (struct column){.count = count,
+                           .bytes = numbers,
+                           .nbytes = count * width,
+                           .encoding = (uint8_t)(width == 1   ? COLUMN_U8
+                                                 : width == 2 ? COLUMN_U16
+                                                 : width == 4 ? COLUMN_U32
+                                                              : COLUMN_U64)};
 }
 #define COLUMN_OF(array) column((array), sizeof(array) / sizeof *(array), sizeof *(array))
 
@@ -155,7 +170,7 @@ static void make_tables(void)
         world.roots[i] = (struct snapshot_root){(uint8_t)(i % ROOT_KINDS), "module app"};
     for (uint32_t i = 0; i < ROOT_REFERENCES; i++)
         world.root_references[i] = (struct snapshot_root_reference){
-            i * ROOTS / ROOT_REFERENCES, random_below(30), (uint8_t)random_below(3), "local x"};
+            i * ROOTS / ROOT_REFERENCES, random_below(30), (uint8_t)random_below(3), i % 2};
     for (uint32_t i = 0; i < BLOCKS; i++)
         world.blocks[i] = (struct snapshot_block){
             0x7f1200000000 + 100 * i, random_below(4096),
@@ -201,12 +216,11 @@ static const struct snapshot *make_snapshot(uint64_t seed)
         .root_reference_count = ROOT_REFERENCES,
         .root_references = world.root_references,
         .block_count = BLOCKS,
-        .blocks = world.blocks,
         .thread_count = 3,
         .threads = world.threads,
         .summary = {.objects = OBJECTS},
         .info = {.process = {.pid = 812, .cmdline = "python app.py"}},
-        .texts = {say_preview, say_kind, say_label, say_value, NULL},
+        .texts = {say_preview, say_kind, say_label, say_root_label, say_value, say_block, NULL},
     };
     return &world.snapshot;
 }
@@ -535,12 +549,31 @@ static void test_a_long_value_is_cut_between_two_characters(void **state)
     (void)state;
     mx_sql *sql = open_with(NULL);
     char expected[80];
-    snprintf(expected, sizeof expected, "%u|%u|t3:\xe2\x82\xac\n", LONG_VALUE_NBYTES,
-             LIMIT_VALUE_NBYTES / 3);
-    assert_rows(sql,
-                "SELECT bytes, length(value), substr(value, -1) FROM strings WHERE object = 17",
+    snprintf(expected, sizeof expected, "%u|t3:\xe2\x82\xac\n", LIMIT_VALUE_NBYTES / 3);
+    assert_rows(sql, "SELECT length(value), substr(value, -1) FROM strings WHERE object = 17",
                 expected);
     assert_rows(sql, "SELECT count(*) FROM strings WHERE value IS NULL AND object % 4 <> 0", "0\n");
+    mx_sql_free(sql);
+}
+
+// By walking up from each instance: it counts where no other of its type dominates it.
+static void test_types_retain_what_their_instances_retain_together(void **state)
+{
+    (void)state;
+    char query[80], expected[32];
+    mx_sql *sql = open_with(NULL);
+    for (uint32_t type = 0; type < TYPES; type++) {
+        uint64_t retained = 0;
+        for (uint32_t i = 0; i < OBJECTS; i++) {
+            bool counts = world.type[i] == type;
+            for (uint32_t up = world.dominator[i]; counts && up; up = world.dominator[up - 1])
+                counts = world.type[up - 1] != type;
+            retained += counts ? world.retained[i] : 0;
+        }
+        snprintf(query, sizeof query, "SELECT retained FROM types WHERE type_id = %u", type);
+        snprintf(expected, sizeof expected, "%llu\n", (unsigned long long)retained);
+        assert_rows(sql, query, expected);
+    }
     mx_sql_free(sql);
 }
 
@@ -847,6 +880,7 @@ int main(void)
         cmocka_unit_test(test_columns_say_what_the_snapshot_says),
         cmocka_unit_test(test_texts_are_made_for_the_row_that_is_asked_for),
         cmocka_unit_test(test_a_long_value_is_cut_between_two_characters),
+        cmocka_unit_test(test_types_retain_what_their_instances_retain_together),
         cmocka_unit_test(test_every_table_and_view_that_is_documented_can_be_read),
         cmocka_unit_test(test_addresses_are_told_from_other_integers),
         cmocka_unit_test(test_orders_and_groups_of_indexed_columns_need_no_sorter),
