@@ -46,9 +46,10 @@ static void interrupt(int signal)
         mx_sql_interrupt(running);
 }
 
-static void catch_interrupts(void)
+// While a line is read Ctrl-C ends the reading; while rows are written it must not end the writing.
+static void catch_interrupts(int flags)
 {
-    struct sigaction action = {.sa_handler = interrupt}; // without SA_RESTART: reading ends too
+    struct sigaction action = {.sa_handler = interrupt, .sa_flags = flags};
     sigemptyset(&action.sa_mask);
     sigaction(SIGINT, &action, NULL);
 }
@@ -65,8 +66,12 @@ static mx_status run_statement(struct session *session, mx_sql_query *query, str
 {
     uint64_t count;
     running = session->sql;
+    if (session->prompting)
+        catch_interrupts(SA_RESTART);
     mx_status status = sql_rows_print(query, session->json, &count, err);
     running = NULL;
+    if (session->prompting)
+        catch_interrupts(0);
     if (!status && session->prompting && !session->json)
         print_count(count);
     return status;
@@ -305,7 +310,7 @@ static mx_status run(struct request *request, struct mx_error *err)
         return status;
     session.prompting = !request->word && isatty(STDIN_FILENO);
     if (session.prompting) {
-        catch_interrupts();
+        catch_interrupts(0);
         if (!request->json)
             greet(request->heap);
     }

@@ -8,6 +8,7 @@ static uint64_t count_objects(struct sql_data *data)
 
 // ---- objects ------------------------------------------------------------------------------------
 
+#define PREVIEW_NBYTES sizeof((struct mx_object *)NULL)->preview // cut as the commands' are
 #define FLAGS column_at(&s->flags, row)
 #define IS_IMMORTAL (FLAGS & OBJECT_IMMORTAL)
 
@@ -46,7 +47,7 @@ static void object_preview(struct sql_data *data, const struct sql_place *place,
                            struct sql_cell *ret)
 {
     const struct snapshot_texts *texts = &data->snapshot->texts;
-    texts->preview(texts->data, (uint32_t)place->row, data->buffer, TEXT_NBYTES);
+    texts->preview(texts->data, (uint32_t)place->row, data->buffer, PREVIEW_NBYTES);
     sql_cell_text(ret, data->buffer);
 }
 

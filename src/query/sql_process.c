@@ -210,6 +210,19 @@ static void entry_kind(struct sql_data *data, const struct sql_place *place, str
                                      : "view");
 }
 
+static void entry_found_by(struct sql_data *data, const struct sql_place *place,
+                           struct sql_cell *ret)
+{
+    (void)data;
+    static const char *const names[] = {[ACCESS_NONE] = NULL,
+                                        [ACCESS_ROW] = "row",
+                                        [ACCESS_ASCENDING] = "sorted",
+                                        [ACCESS_INDEXED] = "index",
+                                        [ACCESS_REFERRERS] = "referrers"};
+    struct entry entry = entry_at(place->row);
+    sql_cell_text(ret, entry.column ? names[entry.column->access] : NULL);
+}
+
 static void entry_meaning(struct sql_data *data, const struct sql_place *place,
                           struct sql_cell *ret)
 {
@@ -232,6 +245,8 @@ static const struct sql_column entry_columns[] = {
     {"column", SQL_TEXT, ACCESS_NONE, NULL, entry_column, "NULL for the table or view itself", 0},
     {"kind", SQL_TEXT, ACCESS_NONE, NULL, entry_kind,
      "table, view, or what a column has: INTEGER, ADDRESS, BOOLEAN, TEXT", 0},
+    {"found_by", SQL_TEXT, ACCESS_NONE, NULL, entry_found_by,
+     "how rows with a value of the column are found: row, sorted, index, referrers", 0},
     {"meaning", SQL_TEXT, ACCESS_NONE, NULL, entry_meaning, "in words", 0},
     {"query", SQL_TEXT, ACCESS_NONE, NULL, entry_query, "of a view", 0},
 };
