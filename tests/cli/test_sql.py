@@ -166,7 +166,7 @@ def test_json_keeps_every_column_and_every_kind_of_value(target):
     assert rows(target.pid, query) == [
         {"a": 1, "a_2": 2, "b": "00ff", "n": None, "r": 0.1, "i": None, "t": "\0\n"}
     ]
-    assert "x'00ff'  NULL  0.1  inf  \\x00\\n\n" in output("sql", target.pid, query)
+    assert "x'00ff'  NULL  0.1  inf  \\x00\\x0a\n" in output("sql", target.pid, query)
 
 
 def test_statements_are_read_from_standard_input(target):
