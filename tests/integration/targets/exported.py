@@ -1,6 +1,7 @@
 """A heap with what is hard for other programs to read: names, shapes, and ways not to be held.
 
-Says where its things are, then obeys a word a line: "change" makes and drops objects, and says which.
+Says where its things are, then obeys a word a line: "change" makes and drops objects, and says
+which.
 """
 
 import collections
