@@ -1,8 +1,8 @@
 """The same question to three programs: the retained size of every object of a process.
 
-memexplorer is asked at the process itself, from the start of the program to its end. Chrome DevTools'
-heap worker and MemLab are asked at the .heapsnapshot that memexplorer wrote of it, under node; that
-they find the same sum is checked. Used by run.py.
+memexplorer is asked at the process itself, from the start of the program to its end. Chrome
+DevTools' heap worker and MemLab are asked at the .heapsnapshot that memexplorer wrote of it, under
+node; that they find the same sum is checked. Used by run.py.
 
     python bench/readers.py [--sizes 1000000] [--python PATH]
 """
