@@ -85,12 +85,31 @@ mx_status export_snapshot(const struct snapshot *snapshot, mx_export_format form
     return finished;
 }
 
+// One by one they take longer.
+static bool needs_all_labels(mx_export_format format, const struct mx_export_options *options)
+{
+    mx_export_table table = options ? options->table : MX_TABLE_OBJECTS;
+    switch (format) {
+    case MX_EXPORT_HEAPSNAPSHOT:
+        return true;
+    case MX_EXPORT_CSV:
+        return table == MX_TABLE_REFERENCES;
+    case MX_EXPORT_JSONL:
+        return table == MX_TABLE_REFERENCES || table == MX_TABLE_OBJECTS;
+    case MX_EXPORT_DOT:
+        break;
+    }
+    return false;
+}
+
 mx_status mx_heap_export(const mx_heap *heap, mx_export_format format,
                          const struct mx_export_options *options, mx_write_fn *write, void *data,
                          struct mx_export_result *ret, struct mx_error *err)
 {
     const struct snapshot *snapshot;
     mx_status status = heap_snapshot(heap, &snapshot, err);
+    if (!status && needs_all_labels(format, options))
+        status = heap_labels(heap, err);
     if (status)
         return status;
     return export_snapshot(snapshot, format, options, write, data, ret, err);

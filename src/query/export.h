@@ -51,9 +51,8 @@ static inline const char *export_kind(const struct export *export, uint32_t obje
 static inline const char *export_label(const struct export *export, uint32_t object,
                                        uint64_t reference, char *buffer)
 {
-    const struct snapshot_texts *texts = &export->snapshot->texts;
     buffer[0] = '\0';
-    texts->label(texts->data, object, reference, buffer, NAME_NBYTES);
+    snapshot_label(export->snapshot, object, reference, buffer, NAME_NBYTES);
     return buffer;
 }
 
@@ -64,17 +63,6 @@ static inline const char *export_root_label(const struct export *export, size_t 
     buffer[0] = '\0';
     texts->root_label(texts->data, root_reference, buffer, NAME_NBYTES);
     return buffer;
-}
-
-// Calls fn with every reference of the object and its label, in order. O(references).
-typedef void export_label_fn(uint64_t reference, const char *label, void *data);
-static inline void export_labels(const struct export *export, uint32_t object, export_label_fn *fn,
-                                 void *data)
-{
-    char label[NAME_NBYTES];
-    uint64_t end = column_at(&export->snapshot->first, object + 1ull);
-    for (uint64_t at = column_at(&export->snapshot->first, object); at < end; at++)
-        fn(at, export_label(export, object, at, label), data);
 }
 
 // "owned", "borrowed", "weak"; "module", "frame", ...: stable, as in JSON.

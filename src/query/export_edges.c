@@ -1,6 +1,6 @@
 // export_edges.c - labels of references as Chrome DevTools names edges.
 //
-//   .attr            property attr          [3]        element 3 (of a list or tuple)
+//   .attr            property attr          [3]        element 3
 //   ['key']          property key           [3]        property 3 (a key of a dict)
 //   .__class__       internal __class__     local x    context x
 //   stack 3          internal stack 3       {member}   internal member
@@ -47,8 +47,7 @@ static enum edge_type name_attribute(struct edge_name *name)
 
 static enum edge_type name_item(uint8_t family, struct edge_name *name)
 {
-    if ((family == SNAPSHOT_LIST || family == SNAPSHOT_TUPLE) &&
-        read_index(name->bytes, name->nbytes, &name->index))
+    if (family != SNAPSHOT_DICT && read_index(name->bytes, name->nbytes, &name->index))
         return EDGE_ELEMENT;
     char quote = name->nbytes > 4 ? name->bytes[1] : '\0';
     if ((quote == '\'' || quote == '"') && name->bytes[name->nbytes - 2] == quote &&

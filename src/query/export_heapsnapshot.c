@@ -230,28 +230,21 @@ static mx_status write_nodes(struct writer *writer, struct mx_error *err)
     return MX_OK;
 }
 
-struct edge_writer {
-    struct writer *writer;
-    uint8_t family; // of the object that refers
-};
-
-static void write_reference(uint64_t reference, const char *label, void *data)
-{
-    const struct edge_writer *edge = data;
-    struct writer *writer = edge->writer;
-    struct edge_name name =
-        edge_name_of(edge->family, (uint8_t)column_at(&writer->s->hold, reference), label);
-    uint32_t place =
-        name.type == EDGE_ELEMENT ? name.index : names_add(writer->names, name.bytes, name.nbytes);
-    write_edge(writer, name.type, place,
-               FIXED_NODES + (uint32_t)column_at(&writer->s->target, reference));
-}
-
 static void write_object_edges(struct writer *writer, uint32_t object)
 {
-    struct edge_writer edge = {writer, snapshot_type_of(writer->s, object)->family};
-    export_labels(writer->export, object, write_reference, &edge);
-    uint32_t part = FIXED_NODES + writer->s->object_count + (uint32_t)writer->next_part;
+    char label[NAME_NBYTES];
+    const struct snapshot *s = writer->s;
+    uint8_t family = snapshot_type_of(s, object)->family;
+    uint64_t end = column_at(&s->first, object + 1ull);
+    for (uint64_t at = column_at(&s->first, object); at < end; at++) {
+        export_label(writer->export, object, at, label);
+        struct edge_name name = edge_name_of(family, (uint8_t)column_at(&s->hold, at), label);
+        uint32_t place = name.type == EDGE_ELEMENT
+                             ? name.index
+                             : names_add(writer->names, name.bytes, name.nbytes);
+        write_edge(writer, name.type, place, FIXED_NODES + (uint32_t)column_at(&s->target, at));
+    }
+    uint32_t part = FIXED_NODES + s->object_count + (uint32_t)writer->next_part;
     for (size_t left = parts_of(writer, object); left; left--)
         write_edge(writer, EDGE_INTERNAL, add_name(writer, "further memory"), part++);
 }

@@ -104,10 +104,8 @@ static uint32_t string_name(struct node_namer *namer, uint32_t object)
     char value[NAME_NBYTES];
     const struct snapshot_texts *texts = &namer->export->snapshot->texts;
     size_t nbytes = texts->value(texts->data, object, value, sizeof value);
-    if (nbytes == SIZE_MAX)
+    if (nbytes == SNAPSHOT_NO_VALUE)
         return add_name(namer, export_preview(namer->export, object, value));
-    if (nbytes > sizeof value)
-        nbytes = sizeof value;
     return names_add(namer->names, value, utf8_cut(value, nbytes));
 }
 

@@ -71,30 +71,27 @@ void row_begin(struct rows *rows)
         sink_char(rows->export->sink, '{');
 }
 
-// What an object refers to, as a member of its own: CSV has a table for that.
-static void add_reference(uint64_t reference, const char *label, void *data)
-{
-    struct rows *rows = data;
-    struct sink *sink = rows->export->sink;
-    const struct snapshot *s = rows->export->snapshot;
-    sink_text(sink, rows->listed++ ? ",{\"label\":" : "{\"label\":");
-    sink_json(sink, label, strlen(label));
-    sink_text(sink, ",\"ownership\":\"");
-    sink_text(sink, export_hold_name((uint8_t)column_at(&s->hold, reference)));
-    sink_text(sink, "\",\"address\":\"");
-    sink_address(sink, snapshot_address(s, (uint32_t)column_at(&s->target, reference)));
-    sink_text(sink, "\"}");
-    rows->export->result.references++;
-}
-
 void cell_references(struct rows *rows, uint32_t object)
 {
+    char label[NAME_NBYTES];
+    struct sink *sink = rows->export->sink;
+    const struct snapshot *s = rows->export->snapshot;
+    uint64_t first = column_at(&s->first, object), end = column_at(&s->first, object + 1ull);
     if (!rows->json)
         return;
-    rows->listed = 0;
-    sink_text(rows->export->sink, ",\"references\":[");
-    export_labels(rows->export, object, add_reference, rows);
-    sink_char(rows->export->sink, ']');
+    sink_text(sink, ",\"references\":[");
+    for (uint64_t at = first; at < end; at++) {
+        export_label(rows->export, object, at, label);
+        sink_text(sink, at > first ? ",{\"label\":" : "{\"label\":");
+        sink_json(sink, label, strlen(label));
+        sink_text(sink, ",\"ownership\":\"");
+        sink_text(sink, export_hold_name((uint8_t)column_at(&s->hold, at)));
+        sink_text(sink, "\",\"address\":\"");
+        sink_address(sink, snapshot_address(s, (uint32_t)column_at(&s->target, at)));
+        sink_text(sink, "\"}");
+    }
+    sink_char(sink, ']');
+    rows->export->result.references += end - first;
 }
 
 void row_end(struct rows *rows)

@@ -8,7 +8,6 @@ struct rows {
     struct export *export;
     const char *const *columns; // ended by NULL
     size_t column;              // the next cell's
-    uint64_t listed;            // members of the list that is being written
     bool json;
     uint64_t *instances, *instance_nbytes; // by type; of the table of types
 };

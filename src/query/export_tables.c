@@ -70,27 +70,20 @@ static const char *const object_columns[] = {
 
 // ---- references ---------------------------------------------------------------------------------
 
-struct referring {
-    struct rows *rows;
-    uint32_t object;
-};
-
-static void write_reference(uint64_t reference, const char *label, void *data)
-{
-    const struct referring *it = data;
-    const struct snapshot *s = it->rows->export->snapshot;
-    row_begin(it->rows);
-    cell_object(it->rows, it->object);
-    cell_text(it->rows, label);
-    cell_object(it->rows, (uint32_t)column_at(&s->target, reference));
-    cell_text(it->rows, export_hold_name((uint8_t)column_at(&s->hold, reference)));
-    row_end(it->rows);
-}
-
 static void write_references(struct rows *rows, uint64_t index)
 {
-    struct referring it = {rows, (uint32_t)index};
-    export_labels(rows->export, it.object, write_reference, &it);
+    char label[NAME_NBYTES];
+    uint32_t object = (uint32_t)index;
+    const struct snapshot *s = rows->export->snapshot;
+    uint64_t end = column_at(&s->first, index + 1);
+    for (uint64_t at = column_at(&s->first, index); at < end; at++) {
+        row_begin(rows);
+        cell_object(rows, object);
+        cell_text(rows, export_label(rows->export, object, at, label));
+        cell_object(rows, (uint32_t)column_at(&s->target, at));
+        cell_text(rows, export_hold_name((uint8_t)column_at(&s->hold, at)));
+        row_end(rows);
+    }
 }
 
 static const char *const reference_columns[] = {"from", "label", "to", "ownership", NULL};
