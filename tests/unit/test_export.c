@@ -124,7 +124,7 @@ static void reverse(struct made *made)
 
 static struct column column(const void *items, enum column_encoding encoding, uint64_t count)
 {
-    return (struct column){count, items, 0, (uint8_t)encoding};
+    return (struct column){.count = count, .bytes = items, .encoding = (uint8_t)encoding};
 }
 
 static const struct snapshot *finish(struct made *made)
