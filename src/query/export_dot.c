@@ -25,6 +25,12 @@ struct drawn {
     uint8_t side;
 };
 
+// References from one node to another: the first of them, an owned one where there is one.
+struct pair {
+    uint64_t first, count;
+    uint8_t hold;
+};
+
 struct drawing {
     struct export *export;
     const struct snapshot *s;
@@ -33,6 +39,7 @@ struct drawing {
     struct drawn drawn[MX_EXPORT_DRAWN_OBJECTS];
     uint32_t count;
     uint32_t roots[DRAWN_ROOTS], root_count;
+    struct pair held[DRAWN_ROOTS][MX_EXPORT_DRAWN_OBJECTS];
     uint64_t omitted[MX_EXPORT_DRAWN_OBJECTS][2]; // by side: neighbours that are not drawn
 };
 
@@ -140,31 +147,55 @@ static const char *style_of(uint8_t hold)
     return hold == MX_OWNED ? "solid" : hold == MX_WEAK ? "dotted" : "dashed";
 }
 
-static void write_label(const struct drawing *drawing, const char *label, uint8_t hold)
+// `more` stand between the same two nodes beside the one with this label.
+static void write_edge_label(const struct drawing *drawing, const char *label, uint8_t hold,
+                             uint64_t more)
 {
     sink_text(drawing->sink, " [label=\"");
     sink_dot(drawing->sink, label, strlen(label));
+    if (more) {
+        sink_text(drawing->sink, " and ");
+        sink_number(drawing->sink, more);
+        sink_text(drawing->sink, " more");
+    }
     sink_text(drawing->sink, "\", style=");
     sink_text(drawing->sink, style_of(hold));
     sink_text(drawing->sink, "];\n");
 }
 
-static void write_edges(struct drawing *drawing, uint32_t place)
+static void find_pairs(const struct drawing *drawing, uint32_t object, struct pair *pairs)
 {
-    char label[NAME_NBYTES];
     const struct snapshot *s = drawing->s;
-    uint32_t object = drawing->drawn[place].object;
     uint64_t end = column_at(&s->first, object + 1ull);
     for (uint64_t at = column_at(&s->first, object); at < end; at++) {
         uint32_t to = place_of(drawing, (uint32_t)column_at(&s->target, at));
         if (to == drawing->count)
             continue;
+        struct pair *pair = &pairs[to];
+        uint8_t hold = (uint8_t)column_at(&s->hold, at);
+        if (!pair->count++ || (hold == MX_OWNED && pair->hold != MX_OWNED)) {
+            pair->first = at;
+            pair->hold = hold;
+        }
+    }
+}
+
+static void write_edges(struct drawing *drawing, uint32_t place)
+{
+    char label[NAME_NBYTES];
+    struct pair pairs[MX_EXPORT_DRAWN_OBJECTS] = {0};
+    uint32_t object = drawing->drawn[place].object;
+    find_pairs(drawing, object, pairs);
+    for (uint32_t to = 0; to < drawing->count; to++) {
+        const struct pair *pair = &pairs[to];
+        if (!pair->count)
+            continue;
         sink_text(drawing->sink, "  n");
         sink_number(drawing->sink, place);
         sink_text(drawing->sink, " -> n");
         sink_number(drawing->sink, to);
-        write_label(drawing, export_label(drawing->export, object, at, label),
-                    (uint8_t)column_at(&s->hold, at));
+        export_label(drawing->export, object, pair->first, label);
+        write_edge_label(drawing, label, pair->hold, pair->count - 1);
         drawing->export->result.references++;
     }
 }
@@ -184,43 +215,56 @@ static void write_omitted(const struct drawing *drawing, uint32_t place, enum si
     sink_text(drawing->sink, line);
 }
 
-// The root's node, when it is not there yet; false when there are enough of them.
-static bool write_root(struct drawing *drawing, uint32_t root)
+// The root's place among those that are drawn; DRAWN_ROOTS when there are enough of them.
+static uint32_t root_place(struct drawing *drawing, uint32_t root)
 {
     uint32_t at = 0;
     while (at < drawing->root_count && drawing->roots[at] != root)
         at++;
-    if (at < drawing->root_count)
-        return true;
-    if (at == DRAWN_ROOTS)
-        return false;
-    const char *name = drawing->s->roots[root].name;
-    drawing->roots[drawing->root_count++] = root;
-    sink_text(drawing->sink, "  r");
-    sink_number(drawing->sink, root);
-    sink_text(drawing->sink, " [shape=box, style=filled, fillcolor=lightgrey, label=\"");
-    sink_dot(drawing->sink, name, strlen(name));
-    sink_text(drawing->sink, "\"];\n");
-    return true;
+    if (at == drawing->root_count && at < DRAWN_ROOTS)
+        drawing->roots[drawing->root_count++] = root;
+    return at;
 }
 
-static void write_roots(struct drawing *drawing)
+static void find_held(struct drawing *drawing)
 {
-    char label[NAME_NBYTES];
     const struct snapshot *s = drawing->s;
     for (size_t i = 0; i < s->root_reference_count; i++) {
         const struct snapshot_root_reference *reference = &s->root_references[i];
         uint32_t to = place_of(drawing, reference->to);
-        if (to == drawing->count || !write_root(drawing, reference->root))
+        uint32_t root = to < drawing->count ? root_place(drawing, reference->root) : DRAWN_ROOTS;
+        if (root == DRAWN_ROOTS)
             continue;
-        sink_text(drawing->sink, "  r");
-        sink_number(drawing->sink, reference->root);
-        sink_text(drawing->sink, " -> n");
-        sink_number(drawing->sink, to);
-        write_label(drawing, export_root_label(drawing->export, i, label), reference->hold);
+        struct pair *pair = &drawing->held[root][to];
+        if (!pair->count++ || (reference->hold == MX_OWNED && pair->hold != MX_OWNED)) {
+            pair->first = i;
+            pair->hold = reference->hold;
+        }
+    }
+}
+
+static void write_root(struct drawing *drawing, uint32_t root)
+{
+    char label[NAME_NBYTES];
+    struct sink *sink = drawing->sink;
+    const char *name = drawing->s->roots[drawing->roots[root]].name;
+    sink_text(sink, "  r");
+    sink_number(sink, root);
+    sink_text(sink, " [shape=box, style=filled, fillcolor=lightgrey, label=\"");
+    sink_dot(sink, name, strlen(name));
+    sink_text(sink, "\"];\n");
+    for (uint32_t to = 0; to < drawing->count; to++) {
+        const struct pair *pair = &drawing->held[root][to];
+        if (!pair->count)
+            continue;
+        sink_text(sink, "  r");
+        sink_number(sink, root);
+        sink_text(sink, " -> n");
+        sink_number(sink, to);
+        write_edge_label(drawing, export_root_label(drawing->export, pair->first, label),
+                         pair->hold, pair->count - 1);
         drawing->export->result.references++;
     }
-    drawing->export->result.records = drawing->count + drawing->root_count;
 }
 
 static void write_drawing(struct drawing *drawing)
@@ -235,7 +279,10 @@ static void write_drawing(struct drawing *drawing)
         write_omitted(drawing, i, SIDE_OUT);
         write_omitted(drawing, i, SIDE_IN);
     }
-    write_roots(drawing);
+    find_held(drawing);
+    for (uint32_t i = 0; i < drawing->root_count; i++)
+        write_root(drawing, i);
+    drawing->export->result.records = drawing->count + drawing->root_count;
     sink_text(drawing->sink, "}\n");
 }
 

@@ -539,7 +539,7 @@ static void test_a_drawing_has_the_object_its_neighbours_and_roots(void **state)
     struct mx_export_options options = {.object = 0x1000};
     char *text = exported(finish(&made), MX_EXPORT_DOT, &options);
     assert_non_null(strstr(text, "n0 [label=\"builtins.list\\n"));
-    assert_non_null(strstr(text, "n1 -> n0 [label=\".back\", style=solid]"));
+    assert_non_null(strstr(text, "n1 -> n0 [label=\".back and 1 more\", style=solid]"));
     assert_non_null(strstr(text, "say \\\"hi\\\\\\\""));
     assert_non_null(strstr(text, "label=\"thread 812 frame f at app.py:14\""));
     assert_null(strstr(text, "n3")); // nothing leads to it
@@ -561,6 +561,23 @@ static void test_a_drawing_of_a_crowd_says_how_many_it_leaves_out(void **state)
         drawn++;
     assert_int_equal(drawn, 61); // the object, and those who are drawn beside one
     assert_non_null(strstr(text, "label=\"... 439 more\""));
+    free(text);
+}
+
+static void test_a_drawing_has_one_line_between_two_objects(void **state)
+{
+    (void)state;
+    struct made made = {0};
+    add_object(&made, 0x1000, LIST, 56);
+    add_reference(&made, 1, MX_BORROWED, "[0]");
+    for (uint32_t i = 1; i < 400; i++)
+        add_reference(&made, 1, MX_OWNED, "[1]");
+    add_object(&made, 0x2000, STR, 56);
+    struct mx_export_options options = {.object = 0x1000};
+    char *text = exported(finish(&made), MX_EXPORT_DOT, &options);
+    char *line = strstr(text, "n0 -> n1 [label=\"[1] and 399 more\", style=solid]");
+    assert_non_null(line);
+    assert_null(strstr(line + 1, "n0 -> n1"));
     free(text);
 }
 
@@ -627,6 +644,7 @@ int main(void)
         cmocka_unit_test(test_every_table_has_as_many_cells_as_names),
         cmocka_unit_test(test_a_drawing_has_the_object_its_neighbours_and_roots),
         cmocka_unit_test(test_a_drawing_of_a_crowd_says_how_many_it_leaves_out),
+        cmocka_unit_test(test_a_drawing_has_one_line_between_two_objects),
         cmocka_unit_test(test_a_drawing_needs_an_object),
         cmocka_unit_test(test_what_cannot_be_written_is_an_error_for_every_format),
         cmocka_unit_test(test_text_is_cut_between_characters),
