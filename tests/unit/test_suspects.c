@@ -210,7 +210,7 @@ static void sort_edges(void)
 
 static struct column column(const void *items, uint64_t count, enum column_encoding encoding)
 {
-    return (struct column){count, items, count * 8, (uint8_t)encoding};
+    return column_plain(items, count, encoding);
 }
 
 static void ask(struct mx_suspects *suspects)
