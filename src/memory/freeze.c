@@ -19,6 +19,7 @@
 #include "base/cleanup.h"
 #include "base/clock.h"
 #include "base/error.h"
+#include "memory/procfs.h"
 #include "memory/tracer.h"
 
 #define REAP_NS 10000000
@@ -150,7 +151,7 @@ mx_status freeze_begin(int pid, struct freeze *ret, struct mx_error *err)
     mx_status status = tracer_start(tracer, freeze_run, tracer, err);
     if (status) {
         tracer_free(tracer);
-        return status;
+        return proc_explain(pid, status, err);
     }
     *ret = (struct freeze){
         .pid = pid,

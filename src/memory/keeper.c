@@ -122,6 +122,13 @@ static mx_status fail_clone(int pid, int64_t value, struct mx_error *err)
                 "pid %d: it cannot fork: %s; use --freeze", pid, reason);
 }
 
+// By somebody else: fork_begin sees to it when it was the target that was killed.
+static mx_status fail_killed(int pid, const char *which, struct mx_error *err)
+{
+    return fail(err, MX_UNREADABLE,
+                "pid %d: the %s made of it was killed (out of memory?); use --freeze", pid, which);
+}
+
 // A new process is traced from its first moment on; that it ends when the keeper does has to be said.
 static bool adopt(int tid, long options)
 {
@@ -150,6 +157,8 @@ static mx_status helper_fork(struct keeper *keeper, int helper, struct mx_error 
         status = inject_call(&caller, &make_child, &called, err);
     keeper->child = called.child;
     keeper->child_there = (int)called.value;
+    if (status == MX_NO_PROCESS)
+        return fail_killed(keeper->caller.pid, "helper", err);
     if (status)
         return fail(err, status, "pid %d: its copy could not be made in time; use --freeze",
                     keeper->caller.pid);
@@ -181,10 +190,9 @@ static mx_status make_child(struct keeper *keeper, struct mx_error *err)
     if (adopt(helper.child, TRACE_CALLS | PTRACE_O_EXITKILL))
         status = helper_fork(keeper, helper.child, err);
     else
-        status =
-            fail(err, MX_NO_PROCESS, "pid %d: exited while it stood still", keeper->caller.pid);
+        status = fail_killed(keeper->caller.pid, "helper", err);
     if (keeper->child && !thread_await(keeper->child, LIMIT_CLONE_NS) && !status)
-        status = fail(err, MX_NO_PROCESS, "pid %d: its copy was killed", keeper->caller.pid);
+        status = fail_killed(keeper->caller.pid, "copy", err);
     kill_traced(helper.child);
     mx_status reaped = reap(keeper, (int)helper.value, NULL);
     return status ? status : reaped ? proc_fail_gone(keeper->caller.pid, err) : MX_OK;

@@ -1,6 +1,8 @@
 // test_fork_ends.c - forks that come to a bad end: somebody is killed, or it is refused.
 #include <linux/filter.h>
 #include <linux/seccomp.h>
+#include <pthread.h>
+#include <sched.h>
 #include <setjmp.h>
 #include <signal.h>
 #include <stdarg.h>
@@ -174,6 +176,34 @@ static void test_process_inside_a_vfork_is_refused(void **state)
     waitpid(pid, NULL, 0);
 }
 
+static void *count_alone(void *data)
+{
+    (void)data;
+    for (;; shared->counts[0]++)
+        sched_yield();
+    return NULL;
+}
+
+static void body_without_main_thread(int ready)
+{
+    pthread_t thread;
+    pthread_create(&thread, NULL, count_alone, NULL);
+    say_ready(ready);
+    pthread_exit(NULL);
+}
+
+static void test_process_without_a_main_thread_is_not_said_to_have_ended(void **state)
+{
+    (void)state;
+    pid_t pid = target_start(body_without_main_thread);
+    assert_true(comes_to(pid, 'Z'));
+    refusal(pid, MX_UNSUPPORTED, "its main thread has ended while others run");
+    struct mx_error err;
+    assert_int_equal(process_check_access(pid, &err), MX_UNSUPPORTED);
+    assert_true(goes_on(&shared->counts[0]));
+    target_kill(pid);
+}
+
 static void test_oneself_zombie_and_nobody_are_refused(void **state)
 {
     (void)state;
@@ -221,6 +251,7 @@ int main(void)
         cmocka_unit_test(test_filtered_process_is_refused),
         cmocka_unit_test(test_process_that_may_have_no_children_is_refused),
         cmocka_unit_test(test_process_inside_a_vfork_is_refused),
+        cmocka_unit_test(test_process_without_a_main_thread_is_not_said_to_have_ended),
         cmocka_unit_test(test_oneself_zombie_and_nobody_are_refused),
         cmocka_unit_test(test_other_tracer_is_named),
     };
