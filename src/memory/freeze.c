@@ -44,8 +44,9 @@ void tracer_release(struct tracer *tracer)
 {
     for (size_t i = 0; i < tracer->threads.count; i++) {
         struct frozen_thread *thread = &tracer->threads.items[i];
-        if (!thread->gone)
-            ptrace(PTRACE_DETACH, thread->tid, NULL, (void *)(intptr_t)thread->signal);
+        if (!thread->gone &&
+            ptrace(PTRACE_DETACH, thread->tid, NULL, (void *)(intptr_t)thread->signal) == 0)
+            thread->gone = true;
     }
     tracer->ended_ns = clock_ns();
 }

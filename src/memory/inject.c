@@ -24,6 +24,7 @@
 #include <sys/ptrace.h>
 #include <sys/uio.h>
 #include <sys/user.h>
+#include <sys/wait.h>
 #include <time.h>
 
 #include "base/cleanup.h"
@@ -39,6 +40,7 @@
 #define SLEEP_NS 100000       // and a clone of gigabytes later
 #define LOOK_NS 10000000      // whether the thread is still there
 #define TRIES_CALL 100        // a SIGSTOP or SIGCONT that arrives makes a clone start again
+#define LIMIT_STOPS 1000      // of other kinds in one call: signals that cannot be blocked
 #define STOP_SYSCALL (SIGTRAP | 0x80)
 
 // linux/ptrace.h, Linux 5.13 and 6.4: newer than the headers of supported distributions.
@@ -111,6 +113,12 @@ mx_status syscall_find(int pid, const struct maps *maps, mx_addr *ret, struct mx
                 pid);
 }
 
+bool syscall_is_at(int tid, mx_addr instruction)
+{
+    uint8_t code[2] = {0};
+    return process_fetch(&tid, instruction, code, 2) == 2 && code[0] == 0x0F && code[1] == 0x05;
+}
+
 // ---- who --------------------------------------------------------------------------------------
 
 // Code that the kernel restarts when it finds a thread elsewhere, which it would not notice any more
@@ -159,6 +167,16 @@ static int stop_code(int tid)
     return errno == EINVAL ? IN_GROUP_STOP : NOT_STOPPED;
 }
 
+// A dead one has nothing to tell either. Nor has one of which only the number is left: with execve
+// another thread gets that of the main thread, which is dead then and was reaped in silence.
+static bool is_lost(int tid)
+{
+    siginfo_t info;
+    int options = WEXITED | WNOHANG | WNOWAIT | __WALL | __WNOTHREAD;
+    return thread_is_dead(tid) ||
+           (waitid(P_PID, (id_t)tid, &info, options) != 0 && errno == ECHILD);
+}
+
 // Stops are looked for, not waited for: a sleep and a wakeup would double the time.
 bool thread_await(int tid, uint64_t limit_ns)
 {
@@ -171,7 +189,7 @@ bool thread_await(int tid, uint64_t limit_ns)
         }
         if (limit_ns && now - began > limit_ns)
             return false;
-        if (now - looked > LOOK_NS && thread_is_dead(tid))
+        if (now - looked > LOOK_NS && is_lost(tid))
             return false;
         looked = now - looked > LOOK_NS ? now : looked;
         nanosleep(&(struct timespec){.tv_nsec = SLEEP_NS}, NULL);
@@ -184,7 +202,7 @@ bool thread_await(int tid, uint64_t limit_ns)
 static int resume(const struct caller *caller, enum __ptrace_request request, int code, int other,
                   bool *stopped)
 {
-    for (;;) {
+    for (int stops = 0; stops < LIMIT_STOPS; stops++) {
         if (ptrace(request, caller->tid, NULL, NULL) != 0 ||
             !thread_await(caller->tid, caller->limit_ns))
             return 0;
@@ -197,6 +215,7 @@ static int resume(const struct caller *caller, enum __ptrace_request request, in
         ptrace(PTRACE_GETSIGINFO, caller->tid, NULL, &info);
         *stopped |= info.si_signo == SIGSTOP && stop >> 8 == 0; // it cannot be blocked
     }
+    return 0;
 }
 
 static bool must_restart(int64_t value)

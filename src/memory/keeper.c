@@ -32,6 +32,7 @@
 #define LIMIT_CLONE_NS 30000000000u // 30 ms a GB: a terabyte
 #define LIMIT_REAP_NS 5000000000u   // how long a thread of the target is sought that can reap
 #define LIMIT_STOP_NS 100000000u    // for one of them to stop
+#define POLL_NS 1000000             // between looks at what dies
 #define TRIES_SETTLE 10             // signals on their way to one thread
 #define TRIES_REAP 1000             // for the kernel to say that a killed child is dead
 #define BAD_STACK 8                 // no page is there: who runs on ends at the first use
@@ -200,41 +201,65 @@ static mx_status make_child(struct keeper *keeper, struct mx_error *err)
 
 // ---- reaping the child ------------------------------------------------------------------------
 
+struct attempt {
+    struct keeper *keeper;
+    int tid;
+    bool done;
+};
+
 // Makes one thread reap, if it stops soon and may be used; every other goes on as it was.
-static bool reap_with(struct keeper *keeper, int tid)
+static void *reap_with(void *data)
 {
-    struct frozen_thread thread = {.tid = tid};
-    bool seized = false, waits, done = false;
-    if (thread_seize(keeper->caller.pid, tid, &seized, NULL) != MX_OK || !seized)
-        return false;
-    ptrace(PTRACE_INTERRUPT, tid, NULL, NULL);
-    if (!thread_await(tid, LIMIT_STOP_NS))
-        return false; // what does not stop cannot be detached: it is when the keeper ends
+    struct attempt *attempt = data;
+    struct keeper *keeper = attempt->keeper;
+    struct frozen_thread thread = {.tid = attempt->tid};
+    bool seized = false, waits;
+    if (thread_seize(keeper->caller.pid, thread.tid, &seized, NULL) != MX_OK || !seized)
+        return NULL;
+    ptrace(PTRACE_INTERRUPT, thread.tid, NULL, NULL);
+    if (!thread_await(thread.tid, LIMIT_STOP_NS))
+        return NULL;
     thread_has_stopped(&thread);
-    keeper->caller.tid = tid;
-    if (!thread_forbids(tid, &waits) &&
-        ptrace(PTRACE_SETOPTIONS, tid, NULL, (void *)(uintptr_t)TRACE_CALLS) == 0)
-        done = reap(keeper, keeper->child_there, NULL) == MX_OK;
-    ptrace(PTRACE_DETACH, tid, NULL, (void *)(intptr_t)thread.signal);
-    return done;
+    keeper->caller.tid = thread.tid;
+    if (!thread_forbids(thread.tid, &waits) &&
+        syscall_is_at(thread.tid, keeper->caller.instruction) &&
+        ptrace(PTRACE_SETOPTIONS, thread.tid, NULL, (void *)(uintptr_t)TRACE_CALLS) == 0)
+        attempt->done = reap(keeper, keeper->child_there, NULL) == MX_OK;
+    ptrace(PTRACE_DETACH, thread.tid, NULL, (void *)(intptr_t)thread.signal);
+    return NULL;
 }
 
-// The target may have called execve since: the instruction is looked for again.
+// By a thread of ours for each of the target's: what does not stop cannot be detached, but the kernel
+// does it when its tracer ends. A thread that was left seized might be the one that calls execve, and
+// gets the number of the main thread while that is made to call, and its registers.
+static bool reap_by(struct keeper *keeper, int tid)
+{
+    struct attempt attempt = {keeper, tid, false};
+    pthread_t thread;
+    if (pthread_create(&thread, NULL, reap_with, &attempt) != 0)
+        return false;
+    pthread_join(thread, NULL);
+    return attempt.done;
+}
+
+// The target may have called execve since: the instruction is looked for again. Or it is about to, and
+// has no memory for a moment.
 static bool reap_somehow(struct keeper *keeper)
 {
     cleanup(maps_free) struct maps maps = {0};
     char path[64];
     snprintf(path, sizeof path, "/proc/%d/task", keeper->caller.pid);
     cleanup(close_dir) DIR *tasks = opendir(path);
-    if (!tasks || maps_read(keeper->caller.pid, &maps, NULL) != MX_OK || !maps.count)
+    if (!tasks)
         return true; // it is gone, and its children are not its own any more
-    if (syscall_find(keeper->caller.pid, &maps, &keeper->caller.instruction, NULL) != MX_OK)
-        return true;
-    if (reap_with(keeper, keeper->caller.tid))
+    if (maps_read(keeper->caller.pid, &maps, NULL) != MX_OK ||
+        syscall_find(keeper->caller.pid, &maps, &keeper->caller.instruction, NULL) != MX_OK)
+        return proc_is_ending(keeper->caller.pid);
+    if (reap_by(keeper, keeper->caller.tid))
         return true;
     for (struct dirent *entry; (entry = readdir(tasks));) {
         int tid = (int)strtol(entry->d_name, NULL, 10);
-        if (tid > 0 && reap_with(keeper, tid))
+        if (tid > 0 && reap_by(keeper, tid))
             return true;
     }
     return false;
@@ -245,7 +270,7 @@ static void end_child(struct keeper *keeper)
     kill_traced(keeper->child);
     uint64_t began = clock_ns();
     while (!reap_somehow(keeper) && clock_ns() - began < LIMIT_REAP_NS)
-        nanosleep(&(struct timespec){.tv_nsec = 1000000}, NULL);
+        nanosleep(&(struct timespec){.tv_nsec = POLL_NS}, NULL);
 }
 
 // ---- the whole --------------------------------------------------------------------------------
@@ -347,6 +372,28 @@ static void keep_child(struct keeper *keeper)
         send_all(keeper->channel, "y", 1);
 }
 
+// One thread that goes on before the others may kill them, by execve or exit, and then waits for their
+// tracer to reap them: now, not when it ends. A main thread is given back to its parent so.
+static void reap_killed(const struct tracer *tracer)
+{
+    uint64_t began = clock_ns();
+    for (bool left = true; left && clock_ns() - began < LIMIT_REAP_NS;) {
+        left = false;
+        for (size_t i = 0; i < tracer->threads.count; i++) {
+            struct frozen_thread *thread = &tracer->threads.items[i];
+            siginfo_t info = {0};
+            if (thread->gone)
+                continue;
+            int options = WEXITED | WNOHANG | __WALL | __WNOTHREAD;
+            if (waitid(P_PID, (id_t)thread->tid, &info, options) != 0 || info.si_pid)
+                thread->gone = true;
+            left |= !thread->gone;
+        }
+        if (left)
+            nanosleep(&(struct timespec){.tv_nsec = POLL_NS}, NULL);
+    }
+}
+
 // The thread that traces everything. What ends it ends helper and child.
 static void *trace(void *data)
 {
@@ -357,6 +404,8 @@ static void *trace(void *data)
     if (!keeper->status)
         keeper->status = fork_stopped(keeper, &keeper->err);
     tracer_release(tracer);
+    if (!keeper->status)
+        reap_killed(tracer);
     keep_child(keeper);
     return NULL;
 }

@@ -109,7 +109,7 @@ static bool thread_is_ending(int tid)
 
 // Some of its threads may end at any time, and between the last signal of one and the mark that it
 // exits nothing is to be seen: then it is looked at again.
-static bool process_is_ending(int pid)
+bool proc_is_ending(int pid)
 {
     char path[64];
     snprintf(path, sizeof path, "/proc/%d/task", pid);
@@ -123,8 +123,11 @@ static bool process_is_ending(int pid)
             if (tid > 0)
                 *(thread_is_ending(tid) ? &ending : &others) += 1;
         }
-        if (!ending || !others)
-            return !others;
+        // A thread that calls execve gets the number of the main thread, and may be met under neither.
+        if (!others && thread_is_ending(pid))
+            return true;
+        if (!ending)
+            return false;
         nanosleep(&(struct timespec){.tv_nsec = 1000000}, NULL);
     }
     return false;
@@ -136,7 +139,7 @@ mx_status proc_fail_gone(int pid, struct mx_error *err)
     if (!proc_stat_read(pid, &stat))
         return fail(err, MX_NO_PROCESS, "pid %d: no such process", pid);
     if (stat.state == 'Z' && stat.threads > 1) {
-        if (process_is_ending(pid))
+        if (proc_is_ending(pid))
             return fail(err, MX_NO_PROCESS, "pid %d: was killed, or is exiting", pid);
         return fail(err, MX_UNSUPPORTED,
                     "pid %d: its main thread has ended while others run; that is not supported",
@@ -152,7 +155,7 @@ mx_status proc_fail_gone(int pid, struct mx_error *err)
 
 mx_status proc_explain(int pid, mx_status status, struct mx_error *err)
 {
-    if (status == MX_OK || status == MX_NO_PROCESS || !process_is_ending(pid))
+    if (status == MX_OK || status == MX_NO_PROCESS || !proc_is_ending(pid))
         return status;
     return proc_fail_gone(pid, err);
 }

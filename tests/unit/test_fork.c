@@ -18,7 +18,7 @@
 
 #include <cmocka.h>
 
-#include "fork_targets.h"
+#include "targets.h"
 
 // ---- targets that are blocked -----------------------------------------------------------------
 
@@ -304,8 +304,9 @@ static void test_signals_are_neither_lost_nor_invented(void **state)
     target_kill(pid);
 }
 
-int main(void)
+int main(int argc, char **argv)
 {
+    targets_main(argc, argv);
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_child_keeps_the_memory_that_the_target_changes),
         cmocka_unit_test(test_child_holds_no_file_open),
@@ -322,5 +323,5 @@ int main(void)
         cmocka_unit_test(test_stopped_process_stays_stopped),
         cmocka_unit_test(test_signals_are_neither_lost_nor_invented),
     };
-    return cmocka_run_group_tests(tests, targets_setup, NULL);
+    return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -16,7 +16,7 @@
 
 #include <cmocka.h>
 
-#include "fork_targets.h"
+#include "targets.h"
 
 // ---- somebody dies --------------------------------------------------------------------------------
 
@@ -42,6 +42,21 @@ static void test_target_that_is_killed_meanwhile(void **state)
         close(shared->pipe[0]);
         close(shared->pipe[1]);
     }
+}
+
+// Its threads and numbers change all the time; the child outlives what it was made of.
+static void test_target_that_replaces_itself(void **state)
+{
+    (void)state;
+    pid_t pid = target_start(body_exec);
+    for (unsigned i = 0; i < 20; i++) {
+        struct fork_copy copy;
+        begin(pid, &copy);
+        assert_true(goes_on(&shared->turns));
+        end(&copy);
+        assert_true(goes_on(&shared->turns));
+    }
+    target_kill(pid);
 }
 
 static void test_child_that_is_killed_is_not_trusted(void **state)
@@ -242,10 +257,12 @@ static void test_other_tracer_is_named(void **state)
     close(pipes[1]);
 }
 
-int main(void)
+int main(int argc, char **argv)
 {
+    targets_main(argc, argv);
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_target_that_is_killed_meanwhile),
+        cmocka_unit_test(test_target_that_replaces_itself),
         cmocka_unit_test(test_child_that_is_killed_is_not_trusted),
         cmocka_unit_test(test_target_goes_on_when_the_explorer_is_killed_at_any_moment),
         cmocka_unit_test(test_filtered_process_is_refused),
@@ -255,5 +272,5 @@ int main(void)
         cmocka_unit_test(test_oneself_zombie_and_nobody_are_refused),
         cmocka_unit_test(test_other_tracer_is_named),
     };
-    return cmocka_run_group_tests(tests, targets_setup, NULL);
+    return cmocka_run_group_tests(tests, NULL, NULL);
 }
