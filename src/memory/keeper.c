@@ -25,33 +25,15 @@
 #include "base/cleanup.h"
 #include "base/clock.h"
 #include "base/error.h"
-#include "memory/inject.h"
+#include "memory/keeper_parts.h"
 #include "memory/procfs.h"
 #include "memory/tracer.h"
 
 #define LIMIT_CLONE_NS 30000000000u // 30 ms a GB: a terabyte
-#define LIMIT_REAP_NS 5000000000u   // how long a thread of the target is sought that can reap
-#define LIMIT_STOP_NS 100000000u    // for one of them to stop
-#define POLL_NS 1000000             // between looks at what dies
 #define TRIES_SETTLE 10             // signals on their way to one thread
-#define TRIES_REAP 1000             // for the kernel to say that a killed child is dead
 #define BAD_STACK 8                 // no page is there: who runs on ends at the first use
 #define NR_CLOSE_RANGE 436          // Linux 5.9; with 2, CLOSE_RANGE_UNSHARE
 #define NR_PIDFD_OPEN 434
-#define TRACE_CALLS (PTRACE_O_TRACESYSGOOD | PTRACE_O_TRACECLONE)
-
-struct keeper {
-    struct tracer *tracer;
-    mx_status status;
-    struct mx_error err;
-    struct caller caller;   // the thread of the target that calls
-    int channel, parent;    // parent: a descriptor of the process that wants the child, or -1
-    int child, child_there; // its pid here, and in the target's namespace
-    uint64_t foreign_ns;
-    struct maps maps;
-    char *text; // of the target's mappings while it stands still
-    size_t text_nbytes;
-};
 
 // ---- the thread that calls --------------------------------------------------------------------
 
@@ -101,14 +83,6 @@ static mx_status choose_thread(struct keeper *keeper, struct mx_error *err)
                 keeper->caller.pid, forbids ? forbids : "they are gone");
 }
 
-static mx_status call(struct keeper *keeper, struct call call, struct called *ret,
-                      struct mx_error *err)
-{
-    mx_status status = inject_call(&keeper->caller, &call, ret, err);
-    keeper->foreign_ns += ret->foreign_ns;
-    return status;
-}
-
 // ---- helper and child -------------------------------------------------------------------------
 
 static mx_status fail_clone(int pid, int64_t value, struct mx_error *err)
@@ -137,15 +111,6 @@ static bool adopt(int tid, long options)
            ptrace(PTRACE_SETOPTIONS, tid, NULL, (void *)(uintptr_t)options) == 0;
 }
 
-// Kills a process that we trace, and takes it as its tracer: it is then for the target to reap.
-static void kill_traced(int pid)
-{
-    int status;
-    kill(pid, SIGKILL);
-    while (waitpid(pid, &status, __WALL) == pid && !WIFEXITED(status) && !WIFSIGNALED(status))
-        ;
-}
-
 // The helper gives up its files and makes the child, which is the target's: its brother.
 static mx_status helper_fork(struct keeper *keeper, int helper, struct mx_error *err)
 {
@@ -166,24 +131,11 @@ static mx_status helper_fork(struct keeper *keeper, int helper, struct mx_error 
     return called.child ? MX_OK : fail_clone(keeper->caller.pid, called.value, err);
 }
 
-static mx_status reap(struct keeper *keeper, int pid_there, struct mx_error *err)
-{
-    struct call wait = {SYS_wait4, {(uint64_t)pid_there, 0, __WALL | WNOHANG}};
-    struct called called = {0};
-    for (int tries = 0; tries < TRIES_REAP; tries++) {
-        mx_status status = call(keeper, wait, &called, err);
-        if (status || called.value) // a pid, or ECHILD: somebody was faster
-            return status;
-        sched_yield();
-    }
-    return fail(err, MX_TIMEOUT, "pid %d: it cannot reap a child", keeper->caller.pid);
-}
-
 static mx_status make_child(struct keeper *keeper, struct mx_error *err)
 {
     struct call make_helper = {SYS_clone, {CLONE_VM | CLONE_FS | CLONE_FILES, BAD_STACK}};
     struct called helper = {0};
-    mx_status status = call(keeper, make_helper, &helper, err);
+    mx_status status = keeper_call(keeper, make_helper, &helper, err);
     if (status)
         return status;
     if (!helper.child)
@@ -194,83 +146,9 @@ static mx_status make_child(struct keeper *keeper, struct mx_error *err)
         status = fail_killed(keeper->caller.pid, "helper", err);
     if (keeper->child && !thread_await(keeper->child, LIMIT_CLONE_NS) && !status)
         status = fail_killed(keeper->caller.pid, "copy", err);
-    kill_traced(helper.child);
-    mx_status reaped = reap(keeper, (int)helper.value, NULL);
+    keeper_kill(helper.child);
+    mx_status reaped = keeper_reap(keeper, (int)helper.value, NULL);
     return status ? status : reaped ? proc_fail_gone(keeper->caller.pid, err) : MX_OK;
-}
-
-// ---- reaping the child ------------------------------------------------------------------------
-
-struct attempt {
-    struct keeper *keeper;
-    int tid;
-    bool done;
-};
-
-// Makes one thread reap, if it stops soon and may be used; every other goes on as it was.
-static void *reap_with(void *data)
-{
-    struct attempt *attempt = data;
-    struct keeper *keeper = attempt->keeper;
-    struct frozen_thread thread = {.tid = attempt->tid};
-    bool seized = false, waits;
-    if (thread_seize(keeper->caller.pid, thread.tid, &seized, NULL) != MX_OK || !seized)
-        return NULL;
-    ptrace(PTRACE_INTERRUPT, thread.tid, NULL, NULL);
-    if (!thread_await(thread.tid, LIMIT_STOP_NS))
-        return NULL;
-    thread_has_stopped(&thread);
-    keeper->caller.tid = thread.tid;
-    if (!thread_forbids(thread.tid, &waits) &&
-        syscall_is_at(thread.tid, keeper->caller.instruction) &&
-        ptrace(PTRACE_SETOPTIONS, thread.tid, NULL, (void *)(uintptr_t)TRACE_CALLS) == 0)
-        attempt->done = reap(keeper, keeper->child_there, NULL) == MX_OK;
-    ptrace(PTRACE_DETACH, thread.tid, NULL, (void *)(intptr_t)thread.signal);
-    return NULL;
-}
-
-// By a thread of ours for each of the target's: what does not stop cannot be detached, but the kernel
-// does it when its tracer ends. A thread that was left seized might be the one that calls execve, and
-// gets the number of the main thread while that is made to call, and its registers.
-static bool reap_by(struct keeper *keeper, int tid)
-{
-    struct attempt attempt = {keeper, tid, false};
-    pthread_t thread;
-    if (pthread_create(&thread, NULL, reap_with, &attempt) != 0)
-        return false;
-    pthread_join(thread, NULL);
-    return attempt.done;
-}
-
-// The target may have called execve since: the instruction is looked for again. Or it is about to, and
-// has no memory for a moment.
-static bool reap_somehow(struct keeper *keeper)
-{
-    cleanup(maps_free) struct maps maps = {0};
-    char path[64];
-    snprintf(path, sizeof path, "/proc/%d/task", keeper->caller.pid);
-    cleanup(close_dir) DIR *tasks = opendir(path);
-    if (!tasks)
-        return true; // it is gone, and its children are not its own any more
-    if (maps_read(keeper->caller.pid, &maps, NULL) != MX_OK ||
-        syscall_find(keeper->caller.pid, &maps, &keeper->caller.instruction, NULL) != MX_OK)
-        return proc_is_ending(keeper->caller.pid);
-    if (reap_by(keeper, keeper->caller.tid))
-        return true;
-    for (struct dirent *entry; (entry = readdir(tasks));) {
-        int tid = (int)strtol(entry->d_name, NULL, 10);
-        if (tid > 0 && reap_by(keeper, tid))
-            return true;
-    }
-    return false;
-}
-
-static void end_child(struct keeper *keeper)
-{
-    kill_traced(keeper->child);
-    uint64_t began = clock_ns();
-    while (!reap_somehow(keeper) && clock_ns() - began < LIMIT_REAP_NS)
-        nanosleep(&(struct timespec){.tv_nsec = POLL_NS}, NULL);
 }
 
 // ---- the whole --------------------------------------------------------------------------------
@@ -367,31 +245,9 @@ static void keep_child(struct keeper *keeper)
     if (send_report(keeper) && !keeper->status && await_word(keeper))
         lived = child_lives(keeper);
     if (keeper->child)
-        end_child(keeper);
+        keeper_end_child(keeper);
     if (lived)
         send_all(keeper->channel, "y", 1);
-}
-
-// One thread that goes on before the others may kill them, by execve or exit, and then waits for their
-// tracer to reap them: now, not when it ends. A main thread is given back to its parent so.
-static void reap_killed(const struct tracer *tracer)
-{
-    uint64_t began = clock_ns();
-    for (bool left = true; left && clock_ns() - began < LIMIT_REAP_NS;) {
-        left = false;
-        for (size_t i = 0; i < tracer->threads.count; i++) {
-            struct frozen_thread *thread = &tracer->threads.items[i];
-            siginfo_t info = {0};
-            if (thread->gone)
-                continue;
-            int options = WEXITED | WNOHANG | __WALL | __WNOTHREAD;
-            if (waitid(P_PID, (id_t)thread->tid, &info, options) != 0 || info.si_pid)
-                thread->gone = true;
-            left |= !thread->gone;
-        }
-        if (left)
-            nanosleep(&(struct timespec){.tv_nsec = POLL_NS}, NULL);
-    }
 }
 
 // The thread that traces everything. What ends it ends helper and child.
@@ -405,7 +261,7 @@ static void *trace(void *data)
         keeper->status = fork_stopped(keeper, &keeper->err);
     tracer_release(tracer);
     if (!keeper->status)
-        reap_killed(tracer);
+        keeper_reap_killed(tracer);
     keep_child(keeper);
     return NULL;
 }
