@@ -28,6 +28,7 @@
 #include "memory/keeper_parts.h"
 #include "memory/procfs.h"
 #include "memory/tracer.h"
+#include "memory/urgent.h"
 
 #define LIMIT_CLONE_NS 30000000000u // 30 ms a GB: a terabyte
 #define TRIES_SETTLE 10             // signals on their way to one thread
@@ -140,12 +141,11 @@ static mx_status make_child(struct keeper *keeper, struct mx_error *err)
         return status;
     if (!helper.child)
         return fail_clone(keeper->caller.pid, helper.value, err);
+    urgent_begin(helper.child);
     if (adopt(helper.child, TRACE_CALLS | PTRACE_O_EXITKILL))
         status = helper_fork(keeper, helper.child, err);
     else
         status = fail_killed(keeper->caller.pid, "helper", err);
-    if (keeper->child && !thread_await(keeper->child, LIMIT_CLONE_NS) && !status)
-        status = fail_killed(keeper->caller.pid, "copy", err);
     keeper_kill(helper.child);
     mx_status reaped = keeper_reap(keeper, (int)helper.value, NULL);
     return status ? status : reaped ? proc_fail_gone(keeper->caller.pid, err) : MX_OK;
@@ -255,11 +255,16 @@ static void *trace(void *data)
 {
     struct keeper *keeper = data;
     struct tracer *tracer = keeper->tracer;
+    struct urgent before = urgent_begin(0);
     tracer->status = keeper->status = tracer_stop_all(tracer, &keeper->err);
     sem_post(&tracer->begun);
     if (!keeper->status)
         keeper->status = fork_stopped(keeper, &keeper->err);
     tracer_release(tracer);
+    urgent_end(0, &before);
+    // That it stops before it runs is certain; when, is not worth letting the target wait for.
+    if (!keeper->status && !thread_await(keeper->child, LIMIT_CLONE_NS))
+        keeper->status = fail_killed(keeper->caller.pid, "copy", &keeper->err);
     if (!keeper->status)
         keeper_reap_killed(tracer);
     keep_child(keeper);

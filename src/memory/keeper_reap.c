@@ -18,6 +18,7 @@
 #include "base/clock.h"
 #include "base/error.h"
 #include "memory/procfs.h"
+#include "memory/urgent.h"
 
 #define LIMIT_REAP_NS 5000000000u // how long a thread of the target is sought that can reap
 #define TRIES_REAP 1000           // for the kernel to say that a killed child is dead
@@ -68,6 +69,7 @@ static void *reap_with(void *data)
     struct keeper *keeper = attempt->keeper;
     struct frozen_thread thread = {.tid = attempt->tid};
     bool seized = false, waits;
+    urgent_begin(0);
     if (thread_seize(keeper->caller.pid, thread.tid, &seized, NULL) != MX_OK || !seized)
         return NULL;
     ptrace(PTRACE_INTERRUPT, thread.tid, NULL, NULL);

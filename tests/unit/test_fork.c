@@ -3,12 +3,14 @@
 #include <errno.h>
 #include <linux/futex.h>
 #include <poll.h>
+#include <sched.h>
 #include <setjmp.h>
 #include <signal.h>
 #include <stdarg.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/select.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
@@ -113,6 +115,27 @@ static void test_child_keeps_the_memory_that_the_target_changes(void **state)
     end(&copy);
     end(&copy);
     assert_int_equal(state_of(child), '?');
+    target_kill(pid);
+}
+
+// The threads that make it are first in line for a moment: the target, and its child, are not.
+static void test_no_priority_changes(void **state)
+{
+    (void)state;
+    pid_t pid = target_start(body_pages);
+    assert_int_equal(setpriority(PRIO_PROCESS, (id_t)pid, 7), 0);
+    struct fork_copy copy;
+    for (unsigned i = 0; i < 3; i++) {
+        begin(pid, &copy);
+        assert_int_equal(sched_getscheduler(copy.child), SCHED_OTHER);
+        end(&copy);
+        assert_int_equal(sched_getscheduler(pid), SCHED_OTHER);
+        assert_int_equal(getpriority(PRIO_PROCESS, (id_t)pid), 7);
+    }
+    assert_int_equal(sched_setscheduler(pid, SCHED_BATCH, &(struct sched_param){0}), 0);
+    begin(pid, &copy);
+    end(&copy);
+    assert_int_equal(sched_getscheduler(pid), SCHED_BATCH);
     target_kill(pid);
 }
 
@@ -309,6 +332,7 @@ int main(int argc, char **argv)
     targets_main(argc, argv);
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_child_keeps_the_memory_that_the_target_changes),
+        cmocka_unit_test(test_no_priority_changes),
         cmocka_unit_test(test_child_holds_no_file_open),
         cmocka_unit_test(test_no_register_changes),
         cmocka_unit_test(test_busy_threads_go_on_as_if_nothing_had_happened),
