@@ -1,6 +1,6 @@
 // text.h - text built in a fixed buffer, UTF-8 whatever it is made of. Knows no target.
-#ifndef MX_DECODE_TEXT_H
-#define MX_DECODE_TEXT_H
+#ifndef MX_BASE_TEXT_H
+#define MX_BASE_TEXT_H
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -18,6 +18,8 @@ __attribute__((format(printf, 2, 3))) void text_add(struct text *text, const cha
 // At most `most` bytes of the UTF-8, cut at a character's border.
 void text_add_cut(struct text *text, const char *utf8, size_t most);
 void text_add_char(struct text *text, uint32_t code_point);
+// As repr() escapes it; `quote` may be 0.
+void text_add_escaped_char(struct text *text, uint32_t code_point, char quote);
 // Adds UTF-8 from anywhere: control characters and invalid bytes come out as \\n, \\xNN.
 void text_add_escaped(struct text *text, const char *bytes);
 
