@@ -1,4 +1,4 @@
-// text.c - building text in a fixed buffer. Everything that leaves this file is valid UTF-8.
+// text.c - building text in a fixed buffer: UTF-8, escaped as repr() escapes it.
 #include "base/text.h"
 
 #include <stdarg.h>
@@ -11,9 +11,6 @@ void text_init(struct text *text, char *buffer, size_t nbytes)
     buffer[0] = '\0';
 }
 
-// An escape is not cut in two; anything longer is, at a character's border.
-#define LONGEST_ESCAPE 10
-
 // At most nbytes of the UTF-8, ending at a character's border.
 static size_t utf8_cut(const char *bytes, size_t nbytes)
 {
@@ -22,13 +19,15 @@ static size_t utf8_cut(const char *bytes, size_t nbytes)
     return nbytes;
 }
 
-static void text_append(struct text *text, const char *bytes, size_t nbytes)
+// `whole`: an escape, which is not cut in two. Anything else is, at a character's border, so that where
+// a text ends does not depend on the pieces that it was made of.
+static void text_append(struct text *text, const char *bytes, size_t nbytes, bool whole)
 {
     if (text->full)
         return;
     if (nbytes >= text->nbytes - text->used) {
         text->full = true;
-        nbytes = nbytes > LONGEST_ESCAPE ? utf8_cut(bytes, text->nbytes - text->used - 1) : 0;
+        nbytes = whole ? 0 : utf8_cut(bytes, text->nbytes - text->used - 1);
     }
     memcpy(text->buffer + text->used, bytes, nbytes);
     text->used += nbytes;
@@ -43,13 +42,21 @@ void text_add(struct text *text, const char *format, ...)
     int nbytes = vsnprintf(piece, sizeof piece, format, args);
     va_end(args);
     if (nbytes > 0)
-        text_append(text, piece, (size_t)nbytes < sizeof piece ? (size_t)nbytes : sizeof piece - 1);
+        text_append(text, piece, (size_t)nbytes < sizeof piece ? (size_t)nbytes : sizeof piece - 1,
+                    false);
+}
+
+static void add_escape(struct text *text, const char *format, uint32_t c)
+{
+    char piece[16];
+    int nbytes = snprintf(piece, sizeof piece, format, c);
+    text_append(text, piece, (size_t)nbytes, true);
 }
 
 void text_add_cut(struct text *text, const char *utf8, size_t most)
 {
     size_t nbytes = strlen(utf8);
-    text_append(text, utf8, nbytes <= most ? nbytes : utf8_cut(utf8, most));
+    text_append(text, utf8, nbytes <= most ? nbytes : utf8_cut(utf8, most), false);
 }
 
 void text_add_char(struct text *text, uint32_t c)
@@ -75,7 +82,7 @@ void text_add_char(struct text *text, uint32_t c)
         utf8[3] = (char)(0x80 | (c & 63));
         nbytes = 4;
     }
-    text_append(text, utf8, nbytes);
+    text_append(text, utf8, nbytes, false);
 }
 
 static bool is_printable(uint32_t c)
@@ -89,19 +96,18 @@ static bool is_printable(uint32_t c)
 void text_add_escaped_char(struct text *text, uint32_t c, char quote)
 {
     if (c == '\\' || (quote && c == (uint32_t)quote))
-        text_add(text, "\\%c", (char)c);
+        add_escape(text, "\\%c", c);
     else if (c == '\n' || c == '\r' || c == '\t')
-        text_add(text, "\\%c", c == '\n' ? 'n' : c == '\r' ? 'r' : 't');
+        add_escape(text, "\\%c", c == '\n' ? 'n' : c == '\r' ? 'r' : 't');
     else if (is_printable(c))
         text_add_char(text, c);
     else if (c < 0x100)
-        text_add(text, "\\x%02x", c);
+        add_escape(text, "\\x%02x", c);
     else
-        text_add(text, c < 0x10000 ? "\\u%04x" : "\\U%08x", c);
+        add_escape(text, c < 0x10000 ? "\\u%04x" : "\\U%08x", c);
 }
 
-// Length and value of the UTF-8 sequence at bytes, 0 when it is none. Stops at NUL by itself.
-static size_t utf8_decode(const uint8_t *bytes, uint32_t *ret)
+size_t utf8_decode(const uint8_t *bytes, uint32_t *ret)
 {
     static const uint32_t LEAST[] = {0, 0, 0x80, 0x800, 0x10000};
     size_t nbytes = bytes[0] < 0x80       ? 1
@@ -130,11 +136,23 @@ void text_add_escaped(struct text *text, const char *bytes)
         uint32_t c;
         size_t nbytes = utf8_decode(at, &c);
         if (!nbytes)
-            text_add(text, "\\x%02x", *at);
+            add_escape(text, "\\x%02x", *at);
         else if (c == '\\')
             text_add_char(text, c);
         else
             text_add_escaped_char(text, c, 0);
         at += nbytes ? nbytes : 1;
     }
+}
+
+void text_add_byte(struct text *text, uint8_t c, char quote)
+{
+    if (c == '\\' || c == quote)
+        add_escape(text, "\\%c", c);
+    else if (c == '\n' || c == '\r' || c == '\t')
+        add_escape(text, "\\%c", c == '\n' ? 'n' : c == '\r' ? 'r' : 't');
+    else if (c >= ' ' && c < 0x7F)
+        text_add_char(text, c);
+    else
+        add_escape(text, "\\x%02x", c);
 }

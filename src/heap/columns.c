@@ -9,25 +9,18 @@
 
 #include "base/error.h"
 
-static struct column plain(const void *items, uint64_t count, enum column_encoding encoding)
-{
-    static const uint8_t WIDTHS[] = {[COLUMN_U8] = 1, [COLUMN_U16] = 2, [COLUMN_U32] = 4,
-                                     [COLUMN_U64] = 8};
-    return (struct column){count, items, items ? count * WIDTHS[encoding] : 0,
-                           (uint8_t)(items ? encoding : COLUMN_EMPTY)};
-}
-
 // ---- which references are real ------------------------------------------------------------------
 
 static void find_missing(const struct columns *columns, int64_t *missing)
 {
     struct mx_heap *heap = columns->heap;
     for (uint32_t i = 0; i < heap->count; i++) {
-        struct header header = {.addr = heap->addresses[i], .refcount = heap->recorder.refcounts[i]};
+        struct header header = {.addr = heap->addresses[i],
+                                .refcount = heap->recorder.refcounts[i]};
         bool counts = !(heap->recorder.flags[i] & OBJECT_IMMORTAL);
-        missing[i] = counts ? header.refcount - refcount_unowned(heap, &header) -
-                                  (int64_t)heap->found[i]
-                            : 0;
+        missing[i] =
+            counts ? header.refcount - refcount_unowned(heap, &header) - (int64_t)heap->found[i]
+                   : 0;
     }
 }
 
@@ -128,7 +121,8 @@ static mx_status allocate(struct columns *columns, struct mx_error *err)
     columns->possible = calloc(room, sizeof *columns->possible);
     columns->generations = malloc(room);
     columns->addresses = malloc(room * sizeof *columns->addresses);
-    columns->dropped = calloc(columns->heap->recorder.edge_count / 64 + 1, sizeof *columns->dropped);
+    columns->dropped =
+        calloc(columns->heap->recorder.edge_count / 64 + 1, sizeof *columns->dropped);
     if (!columns->unexplained || !columns->possible || !columns->generations ||
         !columns->addresses || !columns->dropped)
         return fail_no_memory(err);
@@ -142,9 +136,8 @@ static void finish_objects(struct columns *columns, const int64_t *missing)
         columns->unexplained[i] = zigzag(missing[i]);
         if (missing[i] > 0)
             heap->recorder.flags[i] |= OBJECT_NATIVE;
-        columns->generations[i] = heap->generations[i] == NO_GENERATION
-                                      ? SNAPSHOT_NO_GENERATION
-                                      : heap->generations[i];
+        columns->generations[i] =
+            heap->generations[i] == NO_GENERATION ? SNAPSHOT_NO_GENERATION : heap->generations[i];
         columns->addresses[i] = heap->addresses[i] >> 3;
     }
 }
@@ -157,27 +150,23 @@ static void publish(struct columns *columns)
     uint64_t objects = heap->count, references = recorder->edge_count;
     s->object_count = heap->count;
     s->reference_count = references;
-    s->address = plain(columns->addresses, objects, COLUMN_U64);
-    s->type = columns->small_types ? plain(columns->small_types, objects, COLUMN_U16)
-                                   : plain(columns->types, objects, COLUMN_U32);
-    s->size = columns->sizes ? plain(columns->sizes, objects, COLUMN_U64)
-                             : plain(recorder->sizes, objects, COLUMN_U32);
-    s->extra = plain(columns->extras, objects, COLUMN_U64);
-    s->refcount = plain(recorder->refcounts, objects, COLUMN_U32);
-    s->unexplained = plain(columns->unexplained, objects, COLUMN_U64);
-    s->possible = plain(columns->possible, objects, COLUMN_U32);
-    s->flags = plain(recorder->flags, objects, COLUMN_U8);
-    s->generation = plain(columns->generations, objects, COLUMN_U8);
-    s->first = plain(recorder->first, objects + 1, COLUMN_U64);
-    s->target = plain(recorder->targets, references, COLUMN_U32);
-    s->hold = plain(recorder->holds, references, COLUMN_U8);
-    s->referrer_first = plain(columns->referrer_first, objects + 1, COLUMN_U64);
-    s->referrer = plain(columns->referrers, references, COLUMN_U32);
-    s->referrer_hold = plain(columns->referrer_holds, references, COLUMN_U8);
-    s->roots = columns->roots.items;
-    s->root_count = columns->roots.count;
-    s->root_references = columns->root_references.items;
-    s->root_reference_count = columns->root_references.count;
+    s->address = column_plain(columns->addresses, objects, COLUMN_U64);
+    s->type = columns->small_types ? column_plain(columns->small_types, objects, COLUMN_U16)
+                                   : column_plain(columns->types, objects, COLUMN_U32);
+    s->size = columns->sizes ? column_plain(columns->sizes, objects, COLUMN_U64)
+                             : column_plain(recorder->sizes, objects, COLUMN_U32);
+    s->extra = column_plain(columns->extras, objects, COLUMN_U64);
+    s->refcount = column_plain(recorder->refcounts, objects, COLUMN_U32);
+    s->unexplained = column_plain(columns->unexplained, objects, COLUMN_U64);
+    s->possible = column_plain(columns->possible, objects, COLUMN_U32);
+    s->flags = column_plain(recorder->flags, objects, COLUMN_U8);
+    s->generation = column_plain(columns->generations, objects, COLUMN_U8);
+    s->first = column_plain(recorder->first, objects + 1, COLUMN_U64);
+    s->target = column_plain(recorder->targets, references, COLUMN_U32);
+    s->hold = column_plain(recorder->holds, references, COLUMN_U8);
+    s->referrer_first = column_plain(columns->referrer_first, objects + 1, COLUMN_U64);
+    s->referrer = column_plain(columns->referrers, references, COLUMN_U32);
+    s->referrer_hold = column_plain(columns->referrer_holds, references, COLUMN_U8);
     s->types = columns->type_rows;
     s->type_count = heap->type_stats.count;
     s->threads = heap->threads.items;

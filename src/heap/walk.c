@@ -290,8 +290,8 @@ static void count_edge(struct visitor *visitor, struct edge edge)
         heap_add_possible(heap, edge.to);
     if (edge.to == counter->from_type && edge.hold == HOLD_BORROWED)
         return;
-    bool counted = edge.hold == HOLD_OWNED &&
-                   !(counter->from_frozen && statics_find(&heap->statics, edge.to));
+    bool counted =
+        edge.hold == HOLD_OWNED && !(counter->from_frozen && statics_find(&heap->statics, edge.to));
     uint32_t to = region_number(region, edge.to);
     if (counter->recording)
         recorder_reference(&heap->recorder, to, recorded_hold((enum hold)edge.hold, counted));
@@ -329,29 +329,6 @@ static bool is_frozen(const struct mx_heap *heap, mx_addr addr, const struct typ
            statics_find(&heap->statics, addr);
 }
 
-static void record_facts(struct mx_heap *heap, uint32_t index, const struct header *header,
-                         const struct type_info *type)
-{
-    struct decoder *decoder = &heap->decoder;
-    uint8_t flags = header->immortal ? OBJECT_IMMORTAL : 0;
-    if (type->gc && object_is_tracked(decoder, header->addr, type))
-        flags |= OBJECT_TRACKED;
-    if (type->gc && object_is_finalized(decoder, header->addr, type))
-        flags |= OBJECT_FINALIZED;
-    if (header->deferred)
-        flags |= OBJECT_DEFERRED;
-    if (type->family == FAMILY_STR &&
-        field32_at(decoder, header->addr, decoder->layout->ascii_state) & STR_INTERNED)
-        flags |= OBJECT_INTERNED;
-    if (statics_find(&heap->statics, header->addr))
-        flags |= OBJECT_STATIC;
-    heap->recorder.flags[index] = flags;
-    heap->recorder.refcounts[index] = header->immortal                ? 0
-                                      : header->refcount > UINT32_MAX ? UINT32_MAX
-                                      : header->refcount < 0          ? 0
-                                                                      : (uint32_t)header->refcount;
-}
-
 static void count_object(struct mx_heap *heap, struct counter *counter, uint32_t index)
 {
     struct decoder *decoder = &heap->decoder;
@@ -364,7 +341,7 @@ static void count_object(struct mx_heap *heap, struct counter *counter, uint32_t
     const struct type_info *type = decoder->types[header.type];
     counter->from_frozen = is_frozen(heap, addr, type);
     counter->from_type = type->heap ? 0 : type->addr;
-    record_facts(heap, index, &header, type);
+    heap_record_facts(heap, index, &header, type);
     if (!type->leaf)
         object_visit(decoder, addr, header.type, &counter->visitor);
     else
@@ -382,7 +359,8 @@ static void count_object(struct mx_heap *heap, struct counter *counter, uint32_t
 
 mx_status heap_count_references(struct mx_heap *heap, struct mx_error *err)
 {
-    struct counter counter = {.visitor = {count_edge, count_claim}, .heap = heap, .recording = true};
+    struct counter counter = {
+        .visitor = {count_edge, count_claim}, .heap = heap, .recording = true};
     memset(counter.ring, 0xFF, sizeof counter.ring);
     if (!recorder_init(&heap->recorder, heap->count) ||
         !vector_reserve(&heap->type_stats, heap->decoder.type_count + 1))
