@@ -54,6 +54,7 @@ static mx_status add_node(struct folding *folding, struct fold_node node, uint32
     }
     node.child = NO_NODE;
     node.other = MX_NO_OBJECT;
+    node.back = NO_NODE;
     node.next = node.parent == NO_NODE ? NO_NODE : fold->nodes[node.parent].child;
     *ret = fold->node_count++;
     if (node.parent != NO_NODE)
@@ -99,6 +100,19 @@ static void describe_dict(const struct folding *folding, uint32_t object,
     node->is_namespace = family == SNAPSHOT_MODULE || family == SNAPSHOT_TYPE;
     node->is_attributes = !node->is_namespace;
     node->is_trunk = node->is_namespace && parent->is_trunk;
+}
+
+// Containers that the interpreter itself keeps: interned strings, codecs, builtins.
+static bool is_interpreters(const struct folding *folding, const struct fold_node *parent)
+{
+    const struct snapshot *s = folding->snapshot;
+    if (!parent->is_root || parent->largest == NO_PLACE)
+        return false;
+    const struct snapshot_root *root = &s->roots[parent->largest];
+    const char *slash = strrchr(s->info.library, '/');
+    const char *library = slash ? slash + 1 : s->info.library;
+    return root->kind == ROOT_INTERPRETER || (root->kind == ROOT_NATIVE && *library &&
+                                              strncmp(root->name, library, strlen(library)) == 0);
 }
 
 static void describe(const struct folding *folding, uint32_t object, const struct fold_node *parent,
@@ -148,6 +162,7 @@ static void describe(const struct folding *folding, uint32_t object, const struc
     bool is_container = type->family == SNAPSHOT_LIST || type->family == SNAPSHOT_TUPLE ||
                         type->family == SNAPSHOT_SET || type->family == SNAPSHOT_DICT ||
                         (type->family == SNAPSHOT_OTHER && references > FIXED_REFERENCES);
+    node->is_trunk |= is_container && is_interpreters(folding, parent);
     node->has_places = !is_container || node->is_namespace || node->is_attributes;
     node->is_code |= parent->is_code;
 }
@@ -234,6 +249,7 @@ static mx_status child_node(struct folding *folding, uint32_t object, uint32_t p
     uint32_t link = find_link(folding, parent, type, (uint32_t)place);
     if (link != NO_NODE) {
         fold->nodes[link].links++;
+        fold->nodes[link].back = parent;
         *ret = link;
         return MX_OK;
     }
