@@ -21,7 +21,18 @@ from conftest import (
     output,
 )
 
-COMMANDS = ["ps", "report", "objects", "show", "refs", "audit", "garbage", "cycles", "lesson"]
+COMMANDS = [
+    "ps",
+    "report",
+    "objects",
+    "show",
+    "refs",
+    "audit",
+    "garbage",
+    "cycles",
+    "suspects",
+    "lesson",
+]
 NO_SUCH_PID = 2**22 + 1  # over the kernel's limit
 
 
@@ -224,6 +235,7 @@ def test_every_json_key_stands_in_the_documentation(target):
             document("refs", target.pid, target.facts["held"]),
             document("show", target.pid, target.facts["held"]),
             document("report", target.pid),
+            document("suspects", target.pid),
             json.loads(output("objects", target.pid, "--json", "--limit", 1)),
         ]
     )
