@@ -404,6 +404,50 @@ MX_EXPORT size_t mx_cycles_groups(const mx_cycles *cycles, const struct mx_cycle
 MX_EXPORT const struct mx_cycle_totals *mx_cycles_totals(const mx_cycles *cycles);
 MX_EXPORT void mx_cycles_free(mx_cycles *cycles);
 
+// ---- why ----------------------------------------------------------------------------------------
+
+// One object on a way, and what the one before it calls it.
+struct mx_why_step {
+    uint32_t object;
+    mx_addr address;
+    const char *type;  // qualified
+    const char *label; // ".session", "[0]"; "" where the next step says it, and for the first
+};
+
+// A way from what holds objects to them.
+struct mx_chain {
+    const char
+        *root_kind;   // "module", "frame", "thread", "interpreter", "static type", "native code",
+                      // "garbage": nothing holds them, but a cycle that waits for the collector
+    const char *root; // "module app", "thread 812 frame f at app.py:14 -> local x",
+                      // "native code: libfoo.so: cache"
+    const char *text; // "module app -> CACHE -> ['user:17'] -> .session -> [0]"
+    uint64_t count;   // objects that it leads to
+    bool further;     // one more of the same kind, which shares no object with those before
+    const struct mx_why_step *steps; // of one object; NULL of many
+    size_t step_count;
+};
+
+struct mx_why_totals {
+    uint64_t objects; // asked for
+    uint64_t garbage; // of them: no root leads to them
+    bool
+        complete; // false: ways were left out, because too many references would have to be looked at
+};
+
+typedef struct mx_why mx_why;
+
+// Why the objects are alive. Of one: the shortest way from each kind of root, then further ones up to
+// `paths` in all. Of several: the way from the nearest root of each; those that differ in subscripts
+// alone are one. Ways are owned references, and do not go through a module or its namespace. *ret is
+// freed by mx_why_free, before the heap. O(references on and beside the ways).
+MX_EXPORT mx_status mx_heap_why(const mx_heap *heap, const uint32_t *objects, size_t count,
+                                uint32_t paths, mx_why **ret, struct mx_error *err);
+// Of one object the shortest first; of several those of most objects.
+MX_EXPORT size_t mx_why_chains(const mx_why *why, const struct mx_chain **ret);
+MX_EXPORT const struct mx_why_totals *mx_why_totals(const mx_why *why);
+MX_EXPORT void mx_why_free(mx_why *why);
+
 // ---- suspects ---------------------------------------------------------------------------------
 
 typedef enum mx_suspect_kind {
