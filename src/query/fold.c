@@ -133,6 +133,9 @@ static void describe(const struct folding *folding, uint32_t object, const struc
     case SNAPSHOT_BUILTIN:
         node->is_trunk = parent->is_trunk && !parent->is_root;
         break;
+    case SNAPSHOT_FRAME: // one that runs: its locals are what a person sees
+        node->is_trunk = parent->is_root && parent->place == ROOT_FRAME;
+        break;
     case SNAPSHOT_CODE:
         node->is_code = true;
         break;
@@ -151,7 +154,6 @@ static void describe(const struct folding *folding, uint32_t object, const struc
     case SNAPSHOT_TUPLE:
     case SNAPSHOT_SET:
     case SNAPSHOT_METHOD:
-    case SNAPSHOT_FRAME:
     case SNAPSHOT_GENERATOR:
     case SNAPSHOT_CELL:
     case SNAPSHOT_WEAKREF:
@@ -286,8 +288,11 @@ static mx_status find_node(struct folding *folding, uint32_t object, uint32_t *r
         parent = fold->node_of[hang->before[object]];
         place = NO_PLACE;
     }
-    if (place != NO_PLACE && !fold->nodes[parent].has_places)
+    const struct fold_node *holder_node = &fold->nodes[parent];
+    if (place != NO_PLACE && !holder_node->has_places)
         place = 0;
+    else if (place != NO_PLACE && !holder_node->is_namespace && place > FIXED_REFERENCES)
+        place = FIXED_REFERENCES; // of a struct with a table of its own
     return child_node(folding, object, parent, place, ret, err);
 }
 

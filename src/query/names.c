@@ -61,9 +61,11 @@ static void add_frame(struct writer *writer, const char *root, const char *label
     frame = frame ? frame + 7 : root;
     bool is_local = strncmp(label, "local ", 6) == 0;
     add(names->path, "%s -> %s", root, label);
-    add(names->holder, "%s", is_local ? label + 6 : label);
-    snprintf(writer->suffix, sizeof writer->suffix, is_local ? " (local of %s)" : " (frame %s)",
-             frame);
+    bool is_frame = strcmp(label, "running") == 0; // the object, before 3.11
+    if (!is_frame)
+        add(names->holder, "%s", is_local ? label + 6 : label);
+    snprintf(writer->suffix, sizeof writer->suffix,
+             is_local || is_frame ? " (local of %s)" : " (frame %s)", frame);
     if (at && is_user_file(writer->snapshot, at + 4))
         add(names->user, "%.*s", (int)(at - frame), frame);
 }
@@ -158,7 +160,10 @@ static void add_step(struct writer *writer, uint32_t object, bool last)
     if (*label) {
         bool is_name = in_namespace && names->root == ROOT_MODULE && *label == '.' &&
                        !strstr(names->path, " -> ");
-        add(names->holder, "%s%s", *label == '.' || is_subscript(label) ? "" : " ", label);
+        bool is_local = !*names->holder && strncmp(label, "local ", 6) == 0;
+        add(names->holder, "%s%s",
+            !*names->holder || *label == '.' || is_subscript(label) ? "" : " ",
+            is_local ? label + 6 : label);
         add(names->path, " -> %s", is_name ? label + 1 : label);
         if (!in_namespace)
             add_function(writer, object);
@@ -203,7 +208,7 @@ static void add_way(struct writer *writer, const struct way *way, uint32_t other
     }
     if (is_users && !*names->user)
         memcpy(names->user, names->holder, sizeof names->user);
-    add(names->holder, "%s", writer->suffix);
+    add(names->holder, *names->holder ? "%s" : "frame%s", writer->suffix);
 }
 
 mx_status names_of(const struct hang *hang, uint32_t object, uint32_t other, struct names *ret,
