@@ -75,7 +75,11 @@ static bool visit_trunk(struct finder *finder, uint32_t number)
     for (uint32_t child = node->child; child != NO_NODE; child = nodes[child].next) {
         if (nodes[child].bytes < finder->threshold || nodes[child].is_code)
             continue;
-        bool is_group = !nodes[child].is_root && is_many(&nodes[child], node);
+        bool is_passed =
+            nodes[child].is_root || // and frames that run
+            (nodes[child].is_trunk &&
+             finder->suspects->snapshot->types[nodes[child].type].family == SNAPSHOT_FRAME);
+        bool is_group = !is_passed && is_many(&nodes[child], node);
         if (is_group ? !add(finder, child, child, child, true) : !push(finder, child, child))
             return false;
     }
