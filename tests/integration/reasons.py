@@ -45,7 +45,7 @@ UNNAMED_MEMORY = [Reason(r"_sre\.SRE_Scanner", r"its memory \+0x\w+", "grew", (3
 
 STR_KEY = r"\{key\} \(.*\bstr\)"
 # Packages of the programs in tests/exactness, and the types that Cython brings to each module.
-FOREIGN = r"(_cython_\w+|numpy|pandas|greenlet|sqlalchemy)\..*|builtins\.(fused_)?cython_function.*"
+FOREIGN = r"(_cython_\w+|_cyutility|numpy|pandas|greenlet|sqlalchemy)\..*|builtins\.(fused_)?cython_function.*"
 VALUES_OF_THE_DICT = "PyObject_VisitManagedDict before gh-130327: values inside an instance with a \
 `__dict__` are visited there alone, the `__dict__` is not"
 
@@ -69,28 +69,28 @@ UNTOLD = [
     Reason(r"builtins\.module", r"module state \.\w+(\[\])? \(builtins\.(str|int)\)",
            "m_traverse of a module leaves out its str and int"),
     Reason(r"builtins\.module", r"module state \.Long___abs__ \(builtins\.wrapper_descriptor\)",
-           "memory_... of _lsprof"),
+           "_random_traverse visits the type alone"),
     Reason(r"builtins\.module", r"its memory \+0x\w+", "words of the blocks that hold atexit's"
            " callbacks, behind the last one", until=(3, 10)),
     Reason(r"builtins\.module", r"module state \.epoch \(datetime\.datetime\)",
            "_datetime's traverse_state: datetime has no tp_traverse", (3, 13)),
     Reason(r"builtins\.frame", r"stack \d+", "frame_traverse does not visit the value stack of a"
            " running frame: its depth is not known", until=(3, 11)),
-    Reason(r"builtins\.generator", "frame code", "gen_traverse: not when it has returned"),
+    Reason(r"builtins\.generator", "frame code", "gen_traverse does not visit the frame of one that has returned"),
     Reason(r"builtins\.code", r"\.co_\w+", "code_traverse visits co_consts alone, and is there"
            " without a GIL alone", (3, 13)),
-    Reason(r"builtins\.PyCapsule", r"\[item\]", "its memory has a traverse of its own", (3, 13)),
+    Reason(r"builtins\.PyCapsule", r"\[item\]", "capsule_traverse: only what the capsule's own traverse function says", (3, 13)),
     Reason(r"(?!\().*", r"\.__dict__", VALUES_OF_THE_DICT, (3, 13), (3, 13, 13)),
     Reason(r"(?!\().*", r"\.__dict__", VALUES_OF_THE_DICT, (3, 14), (3, 14, 4)),
-    Reason(r"__main__\.MyDate|pandas\._libs\.tslibs\.timestamps\.Timestamp", r"\.tzinfo",
+    Reason(r"__main__\.MyDate|pandas\.(_libs\.tslibs\.timestamps\.)?Timestamp", r"\.tzinfo",
            "datetime.datetime has no tp_traverse that a subclass could call"),
     Reason(r"(os|posix)\.\w+_result", r"\.__class__", "structseq_traverse visits fields alone",
            until=(3, 9)),
     Reason(r"builtins\.StgDict", r"\.(argtypes|converters|proto|restype)",
            "PyCStgDict_dealloc knows them, dict_traverse does not", until=(3, 13)),
     Reason(r"ctypes\.CField", r"\.name", "PyCField_traverse leaves out a str", (3, 14)),
-    Reason(r"typing\.Type(Var|AliasType)", r"\.__name__", "typevar_traverse, typealias_traverse"
-           " leave out a str", (3, 12)),
+    Reason(r"typing\.(TypeVar|TypeVarTuple|ParamSpec|TypeAliasType)", r"\.__name__", "typevar_traverse and its like leave"
+           " out a str", (3, 12)),
     Reason(r"operator\.methodcaller", r"\.name", "methodcaller_traverse leaves out a str",
            until=(3, 10)),
     Reason(r"_thread\._local|asyncio\.events\..*", r"\.(key|wr_callback)",
@@ -119,7 +119,7 @@ UNTOLD = [
     Reason(FOREIGN, r"its memory \+0x\w+|word \+0x\w+|\.__class__", "words of C structs that no"
            " header describes count where a count asks for them. Cython's traverse functions leave"
            " out str, code, and classes made without a spec"),
-    Reason(r"numpy\.ma\.core\.Masked(Array|Constant)", r"\.(base|dtype)", "numpy.ndarray has no"
+    Reason(r"numpy\.ma\.(core\.)?Masked(Array|Constant)", r"\.(base|dtype)", "numpy.ndarray has no"
            " tp_traverse that a subclass could call"),
     *UNNAMED,
     *UNNAMED_MEMORY,
