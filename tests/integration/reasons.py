@@ -45,17 +45,22 @@ UNNAMED_MEMORY = [Reason(r"_sre\.SRE_Scanner", r"its memory \+0x\w+", "grew", (3
 
 STR_KEY = r"\{key\} \(.*\bstr\)"
 # Packages of the programs in tests/exactness, and the types that Cython brings to each module.
-FOREIGN = r"(_cython_\w+|_cyutility|numpy|pandas|greenlet|sqlalchemy)\..*|builtins\.(fused_)?cython_function.*"
-VALUES_OF_THE_DICT = "PyObject_VisitManagedDict before gh-130327: values inside an instance with a \
-`__dict__` are visited there alone, the `__dict__` is not"
+FOREIGN = (
+    r"(_cython_\w+|_cyutility|numpy|pandas|greenlet|sqlalchemy)\..*"
+    r"|builtins\.(fused_)?cython_function.*"
+)
+VALUES_OF_THE_DICT = (
+    "PyObject_VisitManagedDict and dict_traverse before gh-130327: values inside of an instance are"
+    " visited there alone, its `__dict__` is not"
+)
 
 # Counted, and not reported.
 UNTOLD = [
     Reason(group(NOT_GC), "", "gc.get_referents asks nothing of a type without Py_TPFLAGS_HAVE_GC"),
     Reason(r".*", STR_KEY, "dict_traverse skips the keys of a table that has no other ones than "
            "str; subclasses of dict call it"),
-    Reason(group(INLINE_DICT), r"\[value\]", "dict_traverse leaves values inside of an instance to"
-           " the instance", (3, 13)),
+    Reason(group(INLINE_DICT), r"\[value\]", VALUES_OF_THE_DICT, (3, 13), (3, 13, 13)),
+    Reason(group(INLINE_DICT), r"\[value\]", VALUES_OF_THE_DICT, (3, 14), (3, 14, 4)),
     Reason(group(CLASS), r"\.__(name|qualname|slots|subclasses)__", "type_traverse leaves out str,"
            " the tuple of str, weak references"),
     Reason(group(CLASS), r"\.__class__ \(_cython_\w+\._common_types_metatype\)",
@@ -67,19 +72,21 @@ UNTOLD = [
     Reason(r"builtins\.module|__main__\.MyModule|six\.\w+", r"\.md_name", "module_traverse leaves"
            " out the name, a str"),
     Reason(r"builtins\.module", r"module state \.\w+(\[\])? \(builtins\.(str|int)\)",
-           "m_traverse of a module leaves out its str and int"),
+           "m_traverse of a module leaves out its str and int", since=(3, 10)),
     Reason(r"builtins\.module", r"module state \.Long___abs__ \(builtins\.wrapper_descriptor\)",
-           "_random_traverse visits the type alone"),
+           "_random_traverse visits the type alone", since=(3, 9)),
     Reason(r"builtins\.module", r"its memory \+0x\w+", "words of the blocks that hold atexit's"
            " callbacks, behind the last one", until=(3, 10)),
     Reason(r"builtins\.module", r"module state \.epoch \(datetime\.datetime\)",
            "_datetime's traverse_state: datetime has no tp_traverse", (3, 13)),
     Reason(r"builtins\.frame", r"stack \d+", "frame_traverse does not visit the value stack of a"
            " running frame: its depth is not known", until=(3, 11)),
-    Reason(r"builtins\.generator", "frame code", "gen_traverse does not visit the frame of one that has returned"),
+    Reason(r"builtins\.generator", "frame code", "gen_traverse does not visit the frame of one that"
+           " has returned", since=(3, 12), until=(3, 14)),
     Reason(r"builtins\.code", r"\.co_\w+", "code_traverse visits co_consts alone, and is there"
            " without a GIL alone", (3, 13)),
-    Reason(r"builtins\.PyCapsule", r"\[item\]", "capsule_traverse: only what the capsule's own traverse function says", (3, 13)),
+    Reason(r"builtins\.PyCapsule", r"\[item\]", "capsule_traverse: what the capsule's own traverse"
+           " function says", (3, 13)),
     Reason(r"(?!\().*", r"\.__dict__", VALUES_OF_THE_DICT, (3, 13), (3, 13, 13)),
     Reason(r"(?!\().*", r"\.__dict__", VALUES_OF_THE_DICT, (3, 14), (3, 14, 4)),
     Reason(r"__main__\.MyDate|pandas\.(_libs\.tslibs\.timestamps\.)?Timestamp", r"\.tzinfo",
@@ -89,30 +96,36 @@ UNTOLD = [
     Reason(r"builtins\.StgDict", r"\.(argtypes|converters|proto|restype)",
            "PyCStgDict_dealloc knows them, dict_traverse does not", until=(3, 13)),
     Reason(r"ctypes\.CField", r"\.name", "PyCField_traverse leaves out a str", (3, 14)),
-    Reason(r"typing\.(TypeVar|TypeVarTuple|ParamSpec|TypeAliasType)", r"\.__name__", "typevar_traverse and its like leave"
-           " out a str", (3, 12)),
+    Reason(r"typing\.(TypeVar|TypeVarTuple|ParamSpec|TypeAliasType)", r"\.__name__",
+           "typevar_traverse and its like leave out a str", since=(3, 12), until=(3, 13, 15)),
     Reason(r"operator\.methodcaller", r"\.name", "methodcaller_traverse leaves out a str",
            until=(3, 10)),
     Reason(r"_thread\._local|asyncio\.events\..*", r"\.(key|wr_callback)",
-           "local_traverse leaves out a str, and what removes the local from threads"),
+           "local_traverse leaves out a str, and what removes the local from threads",
+           until=(3, 13)),
     Reason(r"zoneinfo\.ZoneInfo", r"\.(tzrule_after\..*\.)?(utcoff|dstoff|tzname)",
            "zoneinfo_traverse leaves out str and timedelta", (3, 12)),
     Reason(r"zlib\.(C|Dec)ompress", r"\.(unused_data|unconsumed_tail)", "without tp_traverse of"
-           " their own: the type alone"),
-    Reason(r"_ssl\._SSLSocket", r"\.(ctx|owner|server_hostname)", "PySSL_traverse visits others"),
+           " their own: the type alone", since=(3, 13)),
+    Reason(r"_ssl\._SSLSocket", r"\.(ctx|owner|server_hostname)", "PySSL_traverse visits an"
+           " exception alone", since=(3, 10)),
     Reason(r"xml\.etree\.ElementTree\.XMLParser", r"\.elementtree_module", "xmlparser_gc_traverse"
-           " leaves out the module"),
-    Reason(r"pyexpat\.xmlparser", r"\.intern", "xmlparse_traverse visits handlers"),
+           " leaves out the module", since=(3, 13)),
+    Reason(r"pyexpat\.xmlparser", r"\.intern", "xmlparse_traverse visits handlers and the parent"),
     Reason(r"_pickle\.Unpickler", r"\.buffer\.obj", "Unpickler_traverse leaves out the owner of a"
            " buffer"),
     Reason(r"_pickle\.(Unpickler|Pickler)", "memo( key)?", "Pickler_traverse, Unpickler_traverse"
-           " leave out the memo", until=(3, 14)),
+           " leave out the memo", until=(3, 11, 7)),
     Reason(r"_json\.Scanner", r"\.memo", "scanner_traverse leaves out a dict of str",
            until=(3, 9)),
-    Reason(r"_sre\.SRE_Scanner", r"\.state\.string", "scanner_traverse visits the pattern alone"),
-    Reason(r"_io\.BufferedRWPair", r"\.(reader|writer)", "bufferedrwpair_traverse visits its dict"),
-    Reason(r"_io\.(BytesIO|StringIO)", r"\.(buf|readnl|accu\.small|writer\.buffer)",
-           "bytesio_traverse, stringio_traverse leave out bytes and str"),
+    Reason(r"_sre\.SRE_Scanner", r"\.state\.string", "scanner_traverse visits the pattern alone",
+           since=(3, 10)),
+    Reason(r"_io\.BufferedRWPair", r"\.(reader|writer)", "bufferedrwpair_traverse visits its dict"
+           " alone", until=(3, 12)),
+    Reason(r"_io\.(BytesIO|StringIO)", r"\.(buf|readnl|accu\.small)",
+           "bytesio_traverse, stringio_traverse leave out bytes and str", until=(3, 12)),
+    Reason(r"_io\.StringIO", r"\.writer\.buffer", "stringio_traverse leaves out a str",
+           since=(3, 12), until=(3, 14)),
     # Of the tests' own program.
     Reason(r"builtins\.dict", r"\['chosen'\]", "kept by the program after it has told"),
     # Of others than CPython.
