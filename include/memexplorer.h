@@ -286,12 +286,13 @@ typedef enum mx_holder {
     MX_HOLDER_BLOCK,        // memory that native code allocated, and that something points to
     MX_HOLDER_LOST_BLOCK,   // the same, but nothing that was found points to it
     MX_HOLDER_LEAKED,       // an object of those that are MX_HOLDER_UNREACHED themselves
-    MX_HOLDER_FRAME,        // the value stack of a running frame
-    MX_HOLDER_REGISTER,     // a register of a thread
-    MX_HOLDER_STACK,        // the C stack of a thread, from its stack pointer on
-    MX_HOLDER_UNKNOWN,      // nothing was found: a lost reference, or memory that was not seen
-    MX_HOLDER_UNREACHED,    // allocated and met nowhere: not one of the heap's objects
-    MX_HOLDER_NONE,         // more references were found than are counted: a deficit
+    MX_HOLDER_MEMORY,    // the same as a block, but only memory of no known allocator points to it
+    MX_HOLDER_FRAME,     // the value stack of a running frame
+    MX_HOLDER_REGISTER,  // a register of a thread
+    MX_HOLDER_STACK,     // the C stack of a thread, from its stack pointer on
+    MX_HOLDER_UNKNOWN,   // nothing was found: a lost reference, or memory that was not seen
+    MX_HOLDER_UNREACHED, // allocated and met nowhere: not one of the heap's objects
+    MX_HOLDER_NONE,      // more references were found than are counted: a deficit
 } mx_holder;
 
 // Objects of one type whose counts have the same explanation.
