@@ -32,6 +32,9 @@ COMMANDS = [
     "cycles",
     "export",
     "suspects",
+    "why",
+    "dominators",
+    "retained",
     "lesson",
 ]
 NO_SUCH_PID = 2**22 + 1  # over the kernel's limit
@@ -248,6 +251,11 @@ def test_every_json_key_stands_in_the_documentation(target):
             document("show", target.pid, target.facts["held"]),
             document("report", target.pid),
             document("suspects", target.pid),
+            document("why", target.pid, target.facts["held"]),
+            document("why", target.pid, "dict"),
+            document("dominators", target.pid),
+            document("dominators", target.pid, "--by-type"),
+            document("retained", target.pid, target.facts["held"]),
             json.loads(output("objects", target.pid, "--json", "--limit", 1)),
             document("export", target.pid, "--format", "csv", "-o", "/dev/null"),
         ]
