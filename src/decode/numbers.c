@@ -1,8 +1,4 @@
 // numbers.c - int, float and complex as repr() prints them.
-#include <math.h>
-#include <stdio.h>
-#include <stdlib.h>
-
 #include "decode/decoder.h"
 #include "decode/preview.h"
 
@@ -53,49 +49,6 @@ void show_int(const struct shown *it)
         text_add(text, "%09u", groups[g]);
 }
 
-// The fewest digits that read back as the same number, as float.__repr__ chooses them.
-static void shortest(double value, char digits[20], int *ret_count, int *ret_exponent)
-{
-    char buffer[40];
-    int precision = 0;
-    do
-        snprintf(buffer, sizeof buffer, "%.*e", precision, value);
-    while (strtod(buffer, NULL) != value && ++precision < 17);
-    int count = 0;
-    for (const char *at = buffer; *at && *at != 'e'; at++)
-        if (*at >= '0' && *at <= '9' && count < 19)
-            digits[count++] = *at;
-    digits[count] = '\0';
-    const char *exponent = strchr(buffer, 'e');
-    *ret_exponent = exponent ? (int)strtol(exponent + 1, NULL, 10) : 0;
-    *ret_count = count;
-}
-
-// Python/pystrtod.c, format_float_short with format code 'r'
-static void add_double(double value, bool point, struct text *text)
-{
-    char digits[20];
-    int count, exponent;
-    if (isnan(value) || isinf(value)) {
-        text_add(text, isnan(value) ? "nan" : value < 0 ? "-inf" : "inf");
-        return;
-    }
-    if (signbit(value))
-        text_add(text, "-");
-    shortest(fabs(value), digits, &count, &exponent);
-    if (exponent < -4 || exponent >= 16) {
-        text_add(text, "%c%s%s", digits[0], count > 1 ? "." : "", digits + 1);
-        text_add(text, "e%c%02d", exponent < 0 ? '-' : '+', abs(exponent));
-    } else if (exponent < 0) {
-        text_add(text, "0.%.*s%s", -exponent - 1, "0000", digits);
-    } else if (count <= exponent + 1) {
-        text_add(text, "%s%.*s%s", digits, exponent + 1 - count, "0000000000000000",
-                 point ? ".0" : "");
-    } else {
-        text_add(text, "%.*s.%s", exponent + 1, digits, digits + exponent + 1);
-    }
-}
-
 static double double_at(struct decoder *decoder, mx_addr addr)
 {
     uint64_t bits = word_at(decoder, addr);
@@ -107,20 +60,11 @@ static double double_at(struct decoder *decoder, mx_addr addr)
 void show_float(const struct shown *it)
 {
     int32_t offset = it->decoder->layout->float_value;
-    add_double(double_at(it->decoder, it->addr + (uint64_t)offset), true, it->text);
+    text_add_double(it->text, double_at(it->decoder, it->addr + (uint64_t)offset), true);
 }
 
 void show_complex(const struct shown *it)
 {
-    struct text *text = it->text;
     mx_addr value = it->addr + (uint64_t)it->decoder->layout->complex_value;
-    double real = double_at(it->decoder, value), imaginary = double_at(it->decoder, value + 8);
-    bool whole = real != 0 || signbit(real);
-    text_add(text, whole ? "(" : "");
-    if (whole)
-        add_double(real, false, text);
-    if (whole && !signbit(imaginary))
-        text_add(text, "+");
-    add_double(imaginary, false, text);
-    text_add(text, whole ? "j)" : "j");
+    text_add_complex(it->text, double_at(it->decoder, value), double_at(it->decoder, value + 8));
 }

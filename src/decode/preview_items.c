@@ -108,18 +108,6 @@ void show_dict(const struct shown *it)
 
 // ---- bytes ------------------------------------------------------------------------------------
 
-static void add_byte(struct text *text, uint8_t c, char quote)
-{
-    if (c == '\\' || c == quote)
-        text_add(text, "\\%c", c);
-    else if (c == '\n' || c == '\r' || c == '\t')
-        text_add(text, "\\%c", c == '\n' ? 'n' : c == '\r' ? 'r' : 't');
-    else if (c >= ' ' && c < 0x7F)
-        text_add_char(text, c);
-    else
-        text_add(text, "\\x%02x", c);
-}
-
 static void add_bytes(const struct shown *it, mx_addr data, uint64_t count)
 {
     uint64_t shown = count < PREVIEW_CHARACTERS ? count : PREVIEW_CHARACTERS;
@@ -129,7 +117,7 @@ static void add_bytes(const struct shown *it, mx_addr data, uint64_t count)
     char quote = double_quoted ? '"' : '\'';
     text_add(it->text, "b%c", quote);
     for (uint64_t i = 0; bytes && i < shown && !it->text->full; i++)
-        add_byte(it->text, bytes[i], quote);
+        text_add_byte(it->text, bytes[i], quote);
     text_add(it->text, count > shown ? "%c..." : "%c", quote);
 }
 

@@ -7,6 +7,7 @@
 #include "base/clock.h"
 #include "base/error.h"
 #include "heap/blocks.h"
+#include "heap/columns.h"
 #include "heap/target.h"
 #include "heap/thread_counts.h"
 #include "heap/variables.h"
@@ -46,10 +47,10 @@ static void judge(struct mx_heap *heap)
     struct mx_heap_summary *summary = &heap->summary;
     memset(&summary->refcounts, 0, sizeof summary->refcounts);
     for (uint32_t i = 0; i < heap->count; i++) {
-        struct header header;
+        struct header header = {.addr = heap->addresses[i],
+                                .refcount = heap->recorder.refcounts[i],
+                                .immortal = heap->recorder.flags[i] & OBJECT_IMMORTAL};
         int64_t missing;
-        if (!object_header(&heap->decoder, heap->addresses[i], &header))
-            continue;
         if (header.immortal)
             summary->refcounts.immortal++;
         else if (refcount_is_explained(heap, i, &header, &missing)) {
@@ -257,6 +258,8 @@ void mx_heap_free(mx_heap *heap)
     vector_free(&heap->root_blocks);
     blocks_free(heap->blocks);
     libraries_free(heap->libraries);
+    columns_free(heap->columns);
+    recorder_free(&heap->recorder);
     statics_free(&heap->statics);
     statics_free(&heap->stacks);
     vector_free(&heap->type_stats);

@@ -6,15 +6,18 @@
 #include "base/vector.h"
 #include "decode/decoder.h"
 #include "heap/allocator.h"
+#include "heap/recorder.h"
 #include "heap/regions.h"
 #include "heap/runtime.h"
 #include "heap/statics.h"
 #include "memory/process.h"
+#include "snapshot/snapshot.h"
 
 // Why something is held from outside the object graph.
 struct root {
     char name[200]; // "interpreter 0", "thread 812 frame f at app.py:14"
     int tid;        // of a C stack and registers; else 0
+    uint8_t kind;   // enum root_kind
     bool unreached; // unreached_roots.c
 };
 
@@ -56,6 +59,8 @@ struct mx_heap {
     VECTOR(mx_addr) root_blocks; // blocks that variables point to: no object tells of them
     struct statics statics;
     struct statics stacks;       // the C stacks of the threads: no object lies there
+    struct recorder recorder;    // what counting met, until columns.c takes it
+    struct columns *columns;     // columns.c: the snapshot, when it was asked for
     struct libraries *libraries; // variables.c: names of variables, when they were asked for
     struct blocks *blocks;       // blocks.c: the same
     VECTOR(struct mx_thread) threads;
@@ -77,6 +82,9 @@ mx_status heap_build(struct mx_heap *heap, struct mx_error *err);
 // walk.c
 mx_status heap_discover(struct mx_heap *heap, struct mx_error *err);
 mx_status heap_count_references(struct mx_heap *heap, struct mx_error *err);
+// facts.c: flags and count of the object, into the recorder.
+void heap_record_facts(struct mx_heap *heap, uint32_t index, const struct header *header,
+                       const struct type_info *type);
 // collector.c: puts what the collector tracks on the queue, fills the summary's generations.
 mx_status heap_read_generations(struct mx_heap *heap, struct mx_error *err);
 // roots.c: fills roots, root_edges and threads.
@@ -102,5 +110,7 @@ bool heap_claim(struct mx_heap *heap, mx_addr memory);
 void heap_unclaim(struct mx_heap *heap);
 // At the start of a pass over the objects: the blocks that variables point to are theirs.
 void heap_claim_root_blocks(struct mx_heap *heap);
+// The same, and the keys that classes own: before a pass that meets the references as counting does.
+void heap_claim_counted(struct mx_heap *heap);
 
 #endif

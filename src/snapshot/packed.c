@@ -1,0 +1,203 @@
+// packed.c - reading packed columns (packed.h), which nobody vouches for.
+//
+// Each block is looked at against the column's bytes before a number is read from it; a block that does
+// not lie within them reads as zeros.
+#include "snapshot/packed.h"
+
+#include "snapshot/column.h"
+
+struct block {
+    struct packed_block facts;
+    uint32_t count;      // numbers in it
+    uint32_t place_size; // bytes of a place
+    uint64_t base, slope;
+    const uint8_t *common, *places, *exceptions, *codes;
+};
+
+static uint64_t block_count(const struct column *column)
+{
+    return (column->count + (1ull << column->log2_block) - 1) >> column->log2_block;
+}
+
+// Reads beyond the value, within the padding.
+static uint64_t value_at(const uint8_t *values, uint32_t nbytes, uint64_t index)
+{
+    return bytes_u64(values + index * nbytes) & (UINT64_MAX >> (64 - 8 * nbytes));
+}
+
+static bool block_open(const struct column *column, uint64_t number, struct block *ret)
+{
+    const uint8_t *descriptors = column->bytes + PACKED_HEAD;
+    uint64_t blocks = block_count(column);
+    const uint8_t *at = descriptors + 8 * blocks;
+    uint64_t room = (uint64_t)(column->bytes + column->nbytes - at) - PACKED_PADDING;
+    struct packed_block facts = packed_described(bytes_u64(descriptors + 8 * number));
+    uint64_t left = column->count - (number << column->log2_block);
+    uint32_t count = left >> column->log2_block ? 1u << column->log2_block : (uint32_t)left;
+    uint32_t place_size = column->log2_block > 8 ? 2 : 1, nbytes = facts.value_nbytes;
+    ret->facts = facts;
+    ret->count = count;
+    ret->place_size = place_size;
+    if (facts.offset > room)
+        return false;
+    at += facts.offset;
+    room -= facts.offset;
+    if (facts.width == PACKED_RAW) {
+        ret->codes = at;
+        return room >= 8ull * count;
+    }
+    uint64_t slope_nbytes = column->sloped ? 8 : 0;
+    uint64_t needed = nbytes + slope_nbytes + facts.common * nbytes +
+                      facts.exceptions * (place_size + nbytes) +
+                      (((uint64_t)count * facts.width + 7) >> 3);
+    if (needed > room || facts.width > PACKED_WIDEST)
+        return false;
+    ret->base = value_at(at, nbytes, 0);
+    at += nbytes;
+    ret->slope = column->sloped ? bytes_u64(at) : 0;
+    at += slope_nbytes;
+    ret->common = at;
+    at += facts.common * nbytes;
+    ret->places = at;
+    at += facts.exceptions * place_size;
+    ret->exceptions = at;
+    ret->codes = at + facts.exceptions * nbytes;
+    return true;
+}
+
+static uint32_t place_at(const struct block *block, uint32_t e)
+{
+    return block->place_size == 1
+               ? block->places[e]
+               : (uint32_t)(block->places[2 * e] | block->places[2 * e + 1] << 8);
+}
+
+// The exception of number k; false when it is none. Places are in order.
+static bool find_exception(const struct block *block, uint32_t k, uint64_t *ret)
+{
+    uint32_t low = 0, high = block->facts.exceptions;
+    while (low < high) {
+        uint32_t middle = (low + high) / 2;
+        if (place_at(block, middle) < k)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    if (low == block->facts.exceptions || place_at(block, low) != k)
+        return false;
+    *ret = value_at(block->exceptions, block->facts.value_nbytes, low);
+    return true;
+}
+
+static inline uint64_t number_in(const struct block *block, uint32_t k)
+{
+    uint32_t width = block->facts.width;
+    if (width == PACKED_RAW)
+        return bytes_u64(block->codes + 8ull * k);
+    uint64_t bit = (uint64_t)k * width, highest = (1ull << width) - 1, number;
+    uint64_t code = width ? bytes_u64(block->codes + (bit >> 3)) >> (bit & 7) & highest : 0;
+    if (code == highest && block->facts.exceptions && find_exception(block, k, &number))
+        return number;
+    if (code < block->facts.common)
+        return value_at(block->common, block->facts.value_nbytes, code);
+    return block->base + ((code - block->facts.common) << block->facts.shift) +
+           (block->slope * k >> SLOPE_BITS);
+}
+
+uint64_t packed_at(const struct column *column, uint64_t index)
+{
+    struct block block;
+    if (!block_open(column, index >> column->log2_block, &block))
+        return 0;
+    return number_in(&block, (uint32_t)(index & ((1u << column->log2_block) - 1)));
+}
+
+static void read_packed(const struct column *column, uint64_t from, uint64_t count, uint64_t *ret)
+{
+    while (count) {
+        struct block block;
+        uint32_t k = (uint32_t)(from & ((1u << column->log2_block) - 1));
+        bool ok = block_open(column, from >> column->log2_block, &block);
+        uint64_t here = block.count - k < count ? block.count - k : count;
+        for (uint64_t i = 0; i < here; i++)
+            ret[i] = ok ? number_in(&block, k + (uint32_t)i) : 0;
+        ret += here;
+        from += here;
+        count -= here;
+    }
+}
+
+void column_read(const struct column *column, uint64_t from, uint64_t count, uint64_t *ret)
+{
+    const uint8_t *bytes = column->bytes;
+    switch ((enum column_encoding)column->encoding) {
+    case COLUMN_EMPTY:
+        memset(ret, 0, count * sizeof *ret);
+        break;
+    case COLUMN_U8:
+        for (uint64_t i = 0; i < count; i++)
+            ret[i] = bytes[from + i];
+        break;
+    case COLUMN_U16:
+        for (uint64_t i = 0; i < count; i++)
+            ret[i] = ((const uint16_t *)(const void *)bytes)[from + i];
+        break;
+    case COLUMN_U32:
+        for (uint64_t i = 0; i < count; i++)
+            ret[i] = ((const uint32_t *)(const void *)bytes)[from + i];
+        break;
+    case COLUMN_U64:
+        memcpy(ret, (const uint64_t *)(const void *)bytes + from, count * sizeof *ret);
+        break;
+    case COLUMN_PACKED:
+        read_packed(column, from, count, ret);
+        break;
+    }
+    for (uint64_t i = 0; column->untrusted && i < count; i++)
+        ret[i] = ret[i] > column->most ? 0 : ret[i];
+}
+
+bool column_check(const struct column *column)
+{
+    struct block block;
+    uint64_t count = column->count;
+    if (column->encoding != COLUMN_PACKED) {
+        for (uint64_t i = 0; i < count; i++)
+            if (plain_at(column, i) > column->most)
+                return false;
+        return true;
+    }
+    for (uint64_t number = 0; number < block_count(column); number++) {
+        if (!block_open(column, number, &block))
+            return false;
+        for (uint32_t k = 0; k < block.count; k++)
+            if (number_in(&block, k) > column->most)
+                return false;
+    }
+    return true;
+}
+
+bool column_from_file(struct column *ret, enum column_encoding encoding, uint64_t count,
+                      const uint8_t *bytes, uint64_t nbytes, uint64_t most)
+{
+    static const uint8_t WIDTH[COLUMN_ENCODINGS] = {0, 1, 2, 4, 8, 0};
+    struct column column = {count, bytes, nbytes, (uint8_t)encoding, 0, false, true, most};
+    if (encoding != COLUMN_PACKED) {
+        *ret = column;
+        return encoding == COLUMN_EMPTY ||
+               (count <= UINT64_MAX / 8 && nbytes >= count * WIDTH[encoding]);
+    }
+    if (nbytes < PACKED_HEAD + PACKED_PADDING || count > UINT64_MAX / 16)
+        return false;
+    uint32_t log2_block, sloped;
+    memcpy(&log2_block, bytes, sizeof log2_block);
+    memcpy(&sloped, bytes + 4, sizeof sloped);
+    log2_block = le32toh(log2_block);
+    sloped = le32toh(sloped);
+    if (log2_block < PACKED_LEAST_LOG2 || log2_block > PACKED_MOST_LOG2 || sloped > 1)
+        return false;
+    column.log2_block = (uint8_t)log2_block;
+    column.sloped = sloped;
+    *ret = column;
+    return block_count(&column) <= (nbytes - PACKED_HEAD - PACKED_PADDING) / 8;
+}
