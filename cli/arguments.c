@@ -161,6 +161,14 @@ static mx_status bad_option(const struct argp_state *state, const struct command
 
 // ---- arguments --------------------------------------------------------------------------------
 
+static mx_status take_other(const char *text, struct request *request, struct mx_error *err)
+{
+    size_t count = request->other_count + 1;
+    request->others = must(reallocarray(request->others, count, sizeof *request->others));
+    request->others[request->other_count++] = (struct request){.command = request->command};
+    return take_target(text, &request->others[count - 1], err);
+}
+
 static mx_status take_word(struct parsing *parsing, const char *text)
 {
     struct request *request = parsing->request;
@@ -168,6 +176,8 @@ static mx_status take_word(struct parsing *parsing, const char *text)
     bool first = parsing->words++ == 0;
     if (first && needs & NEEDS_PID)
         return take_target(text, request, parsing->err);
+    if (needs & NEEDS_TARGETS)
+        return take_other(text, request, parsing->err);
     if (needs & NEEDS_ADDRESSES || (needs & NEEDS_ADDRESS && request->address_count == 0)) {
         size_t count = request->address_count + 1;
         request->addresses = must(reallocarray(request->addresses, count, sizeof(mx_addr)));
@@ -186,6 +196,23 @@ static mx_status take_word(struct parsing *parsing, const char *text)
                     text, command->name, *command->arguments ? " " : "", command->arguments);
 }
 
+// Options that say how one is read hold for all of them.
+static void tell_others(struct request *request)
+{
+    for (size_t i = 0; i < request->other_count; i++) {
+        request->others[i].exe = request->exe;
+        request->others[i].mode = request->mode;
+    }
+}
+
+static bool has_process(const struct request *request)
+{
+    bool found = request->pid != 0;
+    for (size_t i = 0; i < request->other_count; i++)
+        found |= request->others[i].pid != 0;
+    return found;
+}
+
 static mx_status check_words(const struct request *request, struct mx_error *err)
 {
     const struct command *command = request->command;
@@ -193,12 +220,13 @@ static mx_status check_words(const struct request *request, struct mx_error *err
         command->needs & NEEDS_PID && !request->pid && !request->core ? "a process id"
         : command->needs & (NEEDS_ADDRESS | NEEDS_ADDRESSES) && !request->address_count
             ? "an address"
-        : command->needs & NEEDS_WORD && !request->word ? "a name"
-                                                        : NULL;
+        : command->needs & NEEDS_TARGETS && !request->other_count ? "a second one to compare with"
+        : command->needs & NEEDS_WORD && !request->word           ? "a name"
+                                                                  : NULL;
     if (!missing && request->exe && !request->core)
         return cli_fail(err, MX_BAD_ARGUMENT,
                         "--exe goes with a core file; a process says itself what it runs");
-    if (!missing && request->core && request->mode_option)
+    if (!missing && !has_process(request) && request->mode_option)
         return cli_fail(err, MX_BAD_ARGUMENT, "%s goes with a process; a core file stands still",
                         request->mode_option);
     if (!missing)
@@ -278,6 +306,7 @@ mx_status arguments_parse(const struct command *command, int argc, char **argv,
     if (error)
         return cli_fail(err, MX_BAD_ARGUMENT, "%s: %s; 'memexplorer %s --help' shows what it takes",
                         command->name, strerror(error), command->name);
+    tell_others(request);
     return request->help ? MX_OK : check_words(request, err);
 }
 

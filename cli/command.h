@@ -18,6 +18,7 @@ enum needs {
     NEEDS_TARGET = 1 << 4,    // the PID or core opened
     NEEDS_HEAP = 1 << 5,      // and its heap captured
     TAKES_WORD = 1 << 6,      // one argument, that may be left out
+    NEEDS_TARGETS = 1 << 7,   // with NEEDS_PID: two or more of them
 };
 
 struct request {
@@ -32,6 +33,8 @@ struct request {
     const char *mode_option; // the option that chose it, NULL when none did
     mx_target *target;
     mx_heap *heap;
+    struct request *others; // further targets, each a request of its own
+    size_t other_count;
     int exit_code; // that of a program which the command ran
 };
 
@@ -94,7 +97,7 @@ struct command {
 
 extern const struct command cmd_ps, cmd_refs, cmd_show, cmd_objects, cmd_report, cmd_audit,
     cmd_garbage, cmd_cycles, cmd_suspects, cmd_why, cmd_dominators, cmd_retained, cmd_sql,
-    cmd_export, cmd_lesson;
+    cmd_export, cmd_diff, cmd_lesson;
 
 // Fills err and returns status: `return cli_fail(err, MX_BAD_ARGUMENT, "...")`. One line, naming
 // what failed and the remedy.

@@ -87,7 +87,7 @@ static const struct command *find_command(const char *name)
 
 // ---- running one ------------------------------------------------------------------------------
 
-static mx_status supply_needs(struct request *request, struct mx_error *err)
+static mx_status supply_one(struct request *request, struct mx_error *err)
 {
     unsigned needs = request->command->needs;
     if (!(needs & (NEEDS_TARGET | NEEDS_HEAP)))
@@ -99,11 +99,31 @@ static mx_status supply_needs(struct request *request, struct mx_error *err)
         return status;
     struct progress progress;
     progress_init(&progress);
-    struct mx_capture_options options = {
-        .progress = progress_show, .progress_data = &progress, .mode = request->mode};
+    struct mx_capture_options options = {.progress = progress_show,
+                                         .progress_data = &progress,
+                                         .mode = request->core ? MX_CAPTURE_FREEZE : request->mode};
     status = mx_heap_capture(request->target, &options, &request->heap, err);
     progress_clear(&progress);
     return status;
+}
+
+// In the order in which they stand: processes are read one after the other.
+static mx_status supply_needs(struct request *request, struct mx_error *err)
+{
+    mx_status status = supply_one(request, err);
+    for (size_t i = 0; !status && i < request->other_count; i++)
+        status = supply_one(&request->others[i], err);
+    return status;
+}
+
+static void release(struct request *request)
+{
+    for (size_t i = 0; i < request->other_count; i++)
+        release(&request->others[i]);
+    mx_heap_free(request->heap);
+    mx_target_free(request->target);
+    free(request->addresses);
+    free(request->others);
 }
 
 static mx_status run_command(const struct command *command, int argc, char **argv, int *ret_exit,
@@ -118,9 +138,7 @@ static mx_status run_command(const struct command *command, int argc, char **arg
         if (!status)
             status = command->run(&request, err);
     }
-    mx_heap_free(request.heap);
-    mx_target_free(request.target);
-    free(request.addresses);
+    release(&request);
     *ret_exit = request.exit_code;
     return status;
 }

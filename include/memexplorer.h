@@ -584,6 +584,85 @@ MX_EXPORT size_t mx_suspects_slots(const mx_suspects *suspects, const struct mx_
 MX_EXPORT void mx_suspects_free(mx_suspects *suspects);
 #define MX_SUSPECT_ROWS 20
 
+// ---- differences ------------------------------------------------------------------------------
+
+#define MX_DIFF_SNAPSHOTS 16 // compared at once, at most
+#define MX_DIFF_ROWS 20      // of a kind, where no number is asked for
+
+typedef enum mx_change {
+    MX_CHANGE_BORN, // of three and more: born before the last but one, and still there in the last
+    MX_CHANGE_DIED, // in the first, not in the last
+    MX_CHANGE_GREW, // in the first and in the last: retains more
+    MX_CHANGE_SHRANK, // retains less
+    MX_CHANGE_MOVED,  // has another dominator
+} mx_change;
+#define MX_CHANGES (MX_CHANGE_MOVED + 1)
+// "born", "died", "grew", "shrank", "moved"; stable, as in JSON.
+MX_EXPORT const char *mx_change_name(mx_change change);
+
+struct mx_diff_sum {
+    uint64_t objects, bytes; // bytes: size and blocks of the objects' own
+};
+
+struct mx_diff_totals {
+    size_t count;                              // heaps compared
+    struct mx_diff_sum all[MX_DIFF_SNAPSHOTS]; // of each
+    struct mx_diff_sum born, died, moved;      // as mx_change has them
+    struct mx_diff_sum grew, shrank; // by size and blocks of their own; bytes: by how many
+    struct mx_diff_sum recent;  // of three and more: born between the last but one and the last
+    struct mx_diff_sum traffic; // born after the first, and gone before the last
+    uint64_t reused;            // addresses that have another object of the same type than before
+};
+
+// A type, by its name, or a place. All strings and lists live as long as the diff.
+struct mx_diff_row {
+    const char *name;              // of a type, qualified; "app.CACHE[...]"
+    const char *path;              // of a place: "module app -> CACHE -> [...]"; of a type ""
+    const char *type;              // of a place: of the objects there; of a type its name
+    const struct mx_diff_sum *all; // of each heap: of a place, with all that hangs there
+    struct mx_diff_sum born, died;
+    bool every_time; // bytes grew from each heap to the next
+};
+
+struct mx_diff_object {
+    mx_addr address;
+    const char *type, *preview;         // as last seen
+    const char *where;                  // where it hangs, when last seen: "app.CACHE['user:17']"
+    const char *where_before;           // when first seen, of one that moved; else ""
+    uint32_t since;                     // the heap where it was seen first: 0 for the first
+    uint64_t bytes_before, bytes_after; // its own and its blocks'; 0 where it is not there
+    uint64_t retained_before, retained_after;
+    bool every_time; // retained bytes grew from each heap to the next
+};
+
+// {0} is right: no type, MX_DIFF_ROWS rows.
+struct mx_diff_options {
+    const char *type; // rows of this type alone; NULL for all
+    size_t rows;      // of each kind; 0 is MX_DIFF_ROWS
+};
+
+typedef struct mx_diff mx_diff;
+
+// What changed between heaps of one process, `count` of them, oldest first. An object is the same when
+// address, type and contents are; contents are the value of a str or bytes (256 bytes of it), number,
+// tuple or function, and elsewhere cannot tell but when all that an object has, and who holds it, are
+// others. `options` may be NULL; the heaps must outlive the diff. *ret is freed by mx_diff_free.
+// MX_BAD_ARGUMENT: fewer than two heaps or more than MX_DIFF_SNAPSHOTS, or not all of one process.
+// O(objects + references) of each, and 22 bytes an object.
+MX_EXPORT mx_status mx_heap_diff(const mx_heap *const *heaps, size_t count,
+                                 const struct mx_diff_options *options, mx_diff **ret,
+                                 struct mx_error *err);
+MX_EXPORT const struct mx_diff_totals *mx_diff_totals(const mx_diff *diff);
+// Types with a change, and places: those that grew every time first, then by how many bytes more or
+// less. A place is told where the change comes from, not also what that hangs on.
+MX_EXPORT size_t mx_diff_types(const mx_diff *diff, const struct mx_diff_row **ret);
+MX_EXPORT size_t mx_diff_places(const mx_diff *diff, const struct mx_diff_row **ret);
+// Born and died: by retained bytes, without those whose dominator was too, unless a type was asked
+// for. Grew, shrank: by retained bytes more or less, at the object where that comes from.
+MX_EXPORT size_t mx_diff_objects(const mx_diff *diff, mx_change change,
+                                 const struct mx_diff_object **ret);
+MX_EXPORT void mx_diff_free(mx_diff *diff);
+
 // ---- threads ----------------------------------------------------------------------------------
 
 struct mx_frame {
