@@ -392,9 +392,12 @@ def test_how_it_was_read_is_said(target, option):
     assert ("the view may be torn" in rows.stderr) == torn
 
 
-@pytest.mark.parametrize("command", ["report", "audit", "garbage", "cycles", "show"])
+@pytest.mark.parametrize(
+    "command",
+    "report audit garbage cycles show why dominators retained suspects".split(),
+)
 def test_every_answer_says_what_it_cannot_know(target, command):
-    address = [target.facts["session"]] if command == "show" else []
+    address = [target.facts["session"]] if command in ("show", "why", "retained") else []
     spots = document(command, target.pid, *address)["blind_spots"]
     documented = set(documented_keys())
     assert len(spots) >= 16
@@ -402,7 +405,7 @@ def test_every_answer_says_what_it_cannot_know(target, command):
     assert spots["unreadable_bytes"] == 0
     assert spots["native_bytes"] > 0
     if command != "show":  # in text it warns on standard error, when something is missing
-        text = output(command, target.pid)
+        text = output(command, target.pid, *address)
         assert "Not seen, or not for certain" in text
         assert "allocated by native code" in text
 
