@@ -176,7 +176,7 @@ static mx_status take_word(struct parsing *parsing, const char *text)
         request->address_count += status == MX_OK;
         return status;
     }
-    if (needs & NEEDS_WORD && !request->word) {
+    if (needs & (NEEDS_WORD | TAKES_WORD) && !request->word) {
         request->word = text;
         return MX_OK;
     }
