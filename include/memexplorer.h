@@ -286,12 +286,13 @@ typedef enum mx_holder {
     MX_HOLDER_BLOCK,        // memory that native code allocated, and that something points to
     MX_HOLDER_LOST_BLOCK,   // the same, but nothing that was found points to it
     MX_HOLDER_LEAKED,       // an object of those that are MX_HOLDER_UNREACHED themselves
-    MX_HOLDER_FRAME,        // the value stack of a running frame
-    MX_HOLDER_REGISTER,     // a register of a thread
-    MX_HOLDER_STACK,        // the C stack of a thread, from its stack pointer on
-    MX_HOLDER_UNKNOWN,      // nothing was found: a lost reference, or memory that was not seen
-    MX_HOLDER_UNREACHED,    // allocated and met nowhere: not one of the heap's objects
-    MX_HOLDER_NONE,         // more references were found than are counted: a deficit
+    MX_HOLDER_MEMORY,    // the same as a block, but only memory of no known allocator points to it
+    MX_HOLDER_FRAME,     // the value stack of a running frame
+    MX_HOLDER_REGISTER,  // a register of a thread
+    MX_HOLDER_STACK,     // the C stack of a thread, from its stack pointer on
+    MX_HOLDER_UNKNOWN,   // nothing was found: a lost reference, or memory that was not seen
+    MX_HOLDER_UNREACHED, // allocated and met nowhere: not one of the heap's objects
+    MX_HOLDER_NONE,      // more references were found than are counted: a deficit
 } mx_holder;
 
 // Objects of one type whose counts have the same explanation.
@@ -599,6 +600,61 @@ struct mx_thread {
 };
 MX_EXPORT size_t mx_heap_threads(const mx_heap *heap, const struct mx_thread **ret);
 
+// ---- SQL --------------------------------------------------------------------------------------
+
+// The heap as tables: objects, "references", types, roots, ... (docs/sql.md). Nothing is copied, and
+// nothing but the heap can be read: no file is opened, no extension loaded, no statement writes.
+typedef struct mx_sql mx_sql;
+typedef struct mx_sql_query mx_sql_query;
+
+struct mx_sql_options {
+    uint64_t memory_nbytes; // that SQLite may take for sorting and the like; 0 is 1 GiB
+    uint64_t timeout_ns;    // for one query; 0 for none
+};
+
+// `options` may be NULL. *ret is freed by mx_sql_free, before the heap. MX_UNSUPPORTED: a library
+// built without SQLite. The first to ask about the graph of a live heap: O(references).
+MX_EXPORT mx_status mx_sql_open(const mx_heap *heap, const struct mx_sql_options *options,
+                                mx_sql **ret, struct mx_error *err);
+MX_EXPORT void mx_sql_free(mx_sql *sql);
+
+// The first statement of `text`; *ret_rest (may be NULL) points behind it. *ret is NULL when there
+// is none, only space and comments; freed by mx_sql_query_free, before `sql`. MX_BAD_ARGUMENT: not
+// SQL, or not reading. MX_LIMIT.
+MX_EXPORT mx_status mx_sql_prepare(mx_sql *sql, const char *text, mx_sql_query **ret,
+                                   const char **ret_rest, struct mx_error *err);
+MX_EXPORT void mx_sql_query_free(mx_sql_query *query);
+
+// The next row; *ret_row is false when there is none. MX_LIMIT: over memory_nbytes, or a value of more
+// than 16 MiB. MX_TIMEOUT: over timeout_ns, or interrupted.
+MX_EXPORT mx_status mx_sql_step(mx_sql_query *query, bool *ret_row, struct mx_error *err);
+
+MX_EXPORT int mx_sql_column_count(const mx_sql_query *query);
+MX_EXPORT const char *mx_sql_column_name(const mx_sql_query *query, int column);
+
+struct mx_sql_value {
+    enum {
+        MX_SQL_NULL,
+        MX_SQL_INTEGER,
+        MX_SQL_ADDRESS, // an integer, as a column of addresses has it; as unsigned
+        MX_SQL_REAL,
+        MX_SQL_TEXT, // of values of str, control characters are not escaped
+        MX_SQL_BLOB,
+    } kind;
+    int64_t integer;
+    double real;
+    const char
+        *bytes; // valid until the next step; of text, ended by NUL, which it may also have inside
+    size_t nbytes;
+};
+// Of the row that mx_sql_step has found; `column` is below mx_sql_column_count.
+MX_EXPORT void mx_sql_value(const mx_sql_query *query, int column, struct mx_sql_value *ret);
+
+// Ends the query that runs, with MX_TIMEOUT. From a signal handler or another thread.
+MX_EXPORT void mx_sql_interrupt(mx_sql *sql);
+
+// Does the text end in a whole statement, so that a prompt need not ask for more?
+MX_EXPORT bool mx_sql_is_complete(const char *text);
 // ---- export -----------------------------------------------------------------------------------
 
 typedef enum mx_export_format {
@@ -657,62 +713,6 @@ MX_EXPORT mx_status mx_heap_export(const mx_heap *heap, mx_export_format format,
 MX_EXPORT mx_status mx_heap_export_file(const mx_heap *heap, mx_export_format format,
                                         const struct mx_export_options *options, const char *path,
                                         struct mx_export_result *ret, struct mx_error *err);
-
-// ---- SQL --------------------------------------------------------------------------------------
-
-// The heap as tables: objects, "references", types, roots, ... (docs/sql.md). Nothing is copied, and
-// nothing but the heap can be read: no file is opened, no extension loaded, no statement writes.
-typedef struct mx_sql mx_sql;
-typedef struct mx_sql_query mx_sql_query;
-
-struct mx_sql_options {
-    uint64_t memory_nbytes; // that SQLite may take for sorting and the like; 0 is 1 GiB
-    uint64_t timeout_ns;    // for one query; 0 for none
-};
-
-// `options` may be NULL. *ret is freed by mx_sql_free, before the heap. MX_UNSUPPORTED: a library
-// built without SQLite. The first to ask about the graph of a live heap: O(references).
-MX_EXPORT mx_status mx_sql_open(const mx_heap *heap, const struct mx_sql_options *options,
-                                mx_sql **ret, struct mx_error *err);
-MX_EXPORT void mx_sql_free(mx_sql *sql);
-
-// The first statement of `text`; *ret_rest (may be NULL) points behind it. *ret is NULL when there
-// is none, only space and comments; freed by mx_sql_query_free, before `sql`. MX_BAD_ARGUMENT: not
-// SQL, or not reading. MX_LIMIT.
-MX_EXPORT mx_status mx_sql_prepare(mx_sql *sql, const char *text, mx_sql_query **ret,
-                                   const char **ret_rest, struct mx_error *err);
-MX_EXPORT void mx_sql_query_free(mx_sql_query *query);
-
-// The next row; *ret_row is false when there is none. MX_LIMIT: over memory_nbytes, or a value of more
-// than 16 MiB. MX_TIMEOUT: over timeout_ns, or interrupted.
-MX_EXPORT mx_status mx_sql_step(mx_sql_query *query, bool *ret_row, struct mx_error *err);
-
-MX_EXPORT int mx_sql_column_count(const mx_sql_query *query);
-MX_EXPORT const char *mx_sql_column_name(const mx_sql_query *query, int column);
-
-struct mx_sql_value {
-    enum {
-        MX_SQL_NULL,
-        MX_SQL_INTEGER,
-        MX_SQL_ADDRESS, // an integer, as a column of addresses has it; as unsigned
-        MX_SQL_REAL,
-        MX_SQL_TEXT, // of values of str, control characters are not escaped
-        MX_SQL_BLOB,
-    } kind;
-    int64_t integer;
-    double real;
-    const char
-        *bytes; // valid until the next step; of text, ended by NUL, which it may also have inside
-    size_t nbytes;
-};
-// Of the row that mx_sql_step has found; `column` is below mx_sql_column_count.
-MX_EXPORT void mx_sql_value(const mx_sql_query *query, int column, struct mx_sql_value *ret);
-
-// Ends the query that runs, with MX_TIMEOUT. From a signal handler or another thread.
-MX_EXPORT void mx_sql_interrupt(mx_sql *sql);
-
-// Does the text end in a whole statement, so that a prompt need not ask for more?
-MX_EXPORT bool mx_sql_is_complete(const char *text);
 
 #ifdef __cplusplus
 }

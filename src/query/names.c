@@ -20,7 +20,7 @@ struct writer {
     uint32_t previous; // object before, MX_NO_OBJECT for the root
     struct step_state state;
     uint32_t other;   // like the object written; MX_NO_OBJECT
-    char suffix[200]; // of holder: ", a local of f at app.py:14"
+    char suffix[200]; // of holder: " (local of f at app.py:14)"
 };
 
 __attribute__((format(printf, 2, 3))) static void add(char *buffer, const char *format, ...)
@@ -61,10 +61,11 @@ static void add_frame(struct writer *writer, const char *root, const char *label
     frame = frame ? frame + 7 : root;
     bool is_local = strncmp(label, "local ", 6) == 0;
     add(names->path, "%s -> %s", root, label);
-    add(names->holder, "%s", is_local ? label + 6 : label);
-    snprintf(writer->suffix, sizeof writer->suffix, ", a local of %s", frame);
-    if (!is_local)
-        snprintf(writer->suffix, sizeof writer->suffix, " of frame %s", frame);
+    bool is_frame = strcmp(label, "running") == 0; // the object, before 3.11
+    if (!is_frame)
+        add(names->holder, "%s", is_local ? label + 6 : label);
+    snprintf(writer->suffix, sizeof writer->suffix,
+             is_local || is_frame ? " (local of %s)" : " (frame %s)", frame);
     if (at && is_user_file(writer->snapshot, at + 4))
         add(names->user, "%.*s", (int)(at - frame), frame);
 }
@@ -77,6 +78,11 @@ static void add_function(struct writer *writer, uint32_t object)
     if (snapshot_type_of(s, object)->family != SNAPSHOT_FUNCTION)
         return;
     s->texts.kind(s->texts.data, object, kind, sizeof kind);
+    char *at = strstr(kind, " at "), *slash = at ? strrchr(at, '/') : NULL;
+    if (at && !*writer->names->user && !hang_is_foreign_path(at))
+        add(writer->names->user, "%.*s", (int)(at - kind), kind);
+    if (slash)
+        memmove(at + 4, slash + 1, strlen(slash));
     add(writer->names->holder, " %s", kind);
     add(writer->names->path, " (%s)", kind);
 }
@@ -111,8 +117,9 @@ static void add_root(struct writer *writer, uint32_t object)
         return;
     }
     bool said = root->kind == ROOT_NATIVE && strstr(label, ": "); // "libfoo.so: cache+0x8"
-    add(names->holder, root->kind == ROOT_NATIVE ? "native code, %s%s%s" : "%s%s%s",
-        said ? "" : root->name, *label && *label != '.' && !said ? " " : "", label);
+    bool is_named = root->kind != ROOT_NATIVE || strncmp(root->name, "native", 6) == 0;
+    add(names->holder, is_named ? "%s%s%s" : "native code, %s%s%s", said ? "" : root->name,
+        *label && *label != '.' && !said ? " " : "", label);
     add(names->path, *label ? "%s -> %s" : "%s", root->name, label);
     add_function(writer, object);
 }
@@ -153,7 +160,10 @@ static void add_step(struct writer *writer, uint32_t object, bool last)
     if (*label) {
         bool is_name = in_namespace && names->root == ROOT_MODULE && *label == '.' &&
                        !strstr(names->path, " -> ");
-        add(names->holder, "%s%s", *label == '.' || is_subscript(label) ? "" : " ", label);
+        bool is_local = !*names->holder && strncmp(label, "local ", 6) == 0;
+        add(names->holder, "%s%s",
+            !*names->holder || *label == '.' || is_subscript(label) ? "" : " ",
+            is_local ? label + 6 : label);
         add(names->path, " -> %s", is_name ? label + 1 : label);
         if (!in_namespace)
             add_function(writer, object);
@@ -198,7 +208,7 @@ static void add_way(struct writer *writer, const struct way *way, uint32_t other
     }
     if (is_users && !*names->user)
         memcpy(names->user, names->holder, sizeof names->user);
-    add(names->holder, "%s", writer->suffix);
+    add(names->holder, *names->holder ? "%s" : "frame%s", writer->suffix);
 }
 
 mx_status names_of(const struct hang *hang, uint32_t object, uint32_t other, struct names *ret,

@@ -31,6 +31,7 @@ COMMANDS = [
     "garbage",
     "cycles",
     "export",
+    "suspects",
     "lesson",
 ]
 NO_SUCH_PID = 2**22 + 1  # over the kernel's limit
@@ -246,6 +247,7 @@ def test_every_json_key_stands_in_the_documentation(target):
             document("refs", target.pid, target.facts["held"]),
             document("show", target.pid, target.facts["held"]),
             document("report", target.pid),
+            document("suspects", target.pid),
             json.loads(output("objects", target.pid, "--json", "--limit", 1)),
             document("export", target.pid, "--format", "csv", "-o", "/dev/null"),
         ]
