@@ -14,6 +14,7 @@ from typing import Dict, Iterator, List, NamedTuple
 import pytest
 from processes import (
     LIMIT_SECONDS,
+    PROGRAM,
     ROOT,
     TARGETS,
     Interpreter,
@@ -282,6 +283,18 @@ def test_a_file_is_its_owners_alone_and_appears_when_it_is_complete(
         os.umask(before)
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
     assert list(tmp_path.iterdir()) == [path]
+
+
+def test_a_kill_leaves_no_half_file_under_the_name(target: Target, tmp_path: Path) -> None:
+    path = tmp_path / "it.heapsnapshot"
+    path.write_text("before")
+    command = [PROGRAM, "export", str(target.pid), "--format", "heapsnapshot", "-o", str(path)]
+    with subprocess.Popen(command, stdout=subprocess.DEVNULL) as process:
+        while process.poll() is None and len(list(tmp_path.iterdir())) < 2:
+            pass
+        process.kill()
+    text = path.read_text(encoding="utf-8")
+    assert text == "before" or json.loads(text)["strings"]  # it may have been quicker
 
 
 def test_a_failure_leaves_what_was_there(target: Target, tmp_path: Path) -> None:
