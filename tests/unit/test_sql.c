@@ -577,6 +577,27 @@ static void test_types_retain_what_their_instances_retain_together(void **state)
     mx_sql_free(sql);
 }
 
+static void test_same_is_the_first_object_with_the_same_value(void **state)
+{
+    (void)state;
+    mx_sql *sql = open_with(NULL), *plain = copy_all(sql);
+    char *by_value = rows_of(plain, "SELECT min(object), count(*), value FROM strings WHERE value "
+                                    "NOT NULL GROUP BY value, typeof(value) ORDER BY 1");
+    assert_rows(sql,
+                "SELECT min(object), count(*), value FROM strings WHERE value NOT NULL GROUP BY "
+                "same ORDER BY 1",
+                by_value);
+    assert_rows(sql, "SELECT count(*) FROM strings WHERE (same IS NULL) <> (value IS NULL)", "0\n");
+    assert_rows(sql,
+                "SELECT count(*) FROM strings s JOIN strings f ON f.object = s.same WHERE "
+                "f.value <> s.value OR f.object > s.object OR f.same <> s.same",
+                "0\n");
+    free(by_value);
+    sqlite3_close(plain->connection);
+    free(plain);
+    mx_sql_free(sql);
+}
+
 static void test_every_table_and_view_that_is_documented_can_be_read(void **state)
 {
     (void)state;
@@ -881,6 +902,7 @@ int main(void)
         cmocka_unit_test(test_texts_are_made_for_the_row_that_is_asked_for),
         cmocka_unit_test(test_a_long_value_is_cut_between_two_characters),
         cmocka_unit_test(test_types_retain_what_their_instances_retain_together),
+        cmocka_unit_test(test_same_is_the_first_object_with_the_same_value),
         cmocka_unit_test(test_every_table_and_view_that_is_documented_can_be_read),
         cmocka_unit_test(test_addresses_are_told_from_other_integers),
         cmocka_unit_test(test_orders_and_groups_of_indexed_columns_need_no_sorter),
