@@ -30,6 +30,7 @@ COMMANDS = [
     "audit",
     "garbage",
     "cycles",
+    "export",
     "suspects",
     "lesson",
 ]
@@ -105,6 +106,17 @@ def test_every_option_and_command_stands_in_the_manual():
         (["objects", "1", "--min-size", "1Q"], "'1Q' is not a size"),
         (["objects", "1", "--limit", "-5"], "'-5' is not a count"),
         (["objects", "1", "--csv", "--json"], "choose one"),
+        (["export", "1"], "--format heapsnapshot -o FILE"),
+        (["export", "1", "--format", "heapsnapshit"], "'heapsnapshot'"),
+        (["export", "1", "--format"], "--format NAME"),
+        (["export", "1", "--format", "csv", "--table", "object"], "'objects'"),
+        (["export", "1", "--format", "dot"], "--object ADDRESS"),
+        (["export", "1", "--format", "dot", "--object", "here"], "'here' is not an address"),
+        (["export", "1", "--format", "dot", "--object", "0x10", "--table", "types"], "--table"),
+        (["export", "1", "--format", "csv", "--object", "0x10"], "--object"),
+        (["export", "1", "--format", "dot", "--object", "0x10", "--depth", "0"], "from 1 to"),
+        (["export", "1", "--format", "csv", "--json"], "-o FILE"),
+        (["export", "1", "--format", "csv", "-o"], "-o FILE"),
         (["lesson", "refcouting"], "'refcounting'"),
         (["ps", "x\ny"], "x\\x0ay"),
     ],
@@ -237,6 +249,7 @@ def test_every_json_key_stands_in_the_documentation(target):
             document("report", target.pid),
             document("suspects", target.pid),
             json.loads(output("objects", target.pid, "--json", "--limit", 1)),
+            document("export", target.pid, "--format", "csv", "-o", "/dev/null"),
         ]
     )
     assert keys - documented_keys() == set()
