@@ -177,7 +177,7 @@ def snapshots_section(measurements: Measurements) -> list[str]:
         "## Snapshot files",
         "",
         "`report` and `capture` look at the process, the others at the files that `capture` wrote.",
-        "Each is a program of its own, from its start to its end: opening the file is a part of it.",
+        "Each is a program of its own, from start to end: opening the file is a part of it.",
         "",
         row(["objects", "what", "time", "CPU time", "peak memory"]),
         row(["---:", "---", "---:", "---:", "---:"]),
