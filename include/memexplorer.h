@@ -286,12 +286,13 @@ typedef enum mx_holder {
     MX_HOLDER_BLOCK,        // memory that native code allocated, and that something points to
     MX_HOLDER_LOST_BLOCK,   // the same, but nothing that was found points to it
     MX_HOLDER_LEAKED,       // an object of those that are MX_HOLDER_UNREACHED themselves
-    MX_HOLDER_FRAME,        // the value stack of a running frame
-    MX_HOLDER_REGISTER,     // a register of a thread
-    MX_HOLDER_STACK,        // the C stack of a thread, from its stack pointer on
-    MX_HOLDER_UNKNOWN,      // nothing was found: a lost reference, or memory that was not seen
-    MX_HOLDER_UNREACHED,    // allocated and met nowhere: not one of the heap's objects
-    MX_HOLDER_NONE,         // more references were found than are counted: a deficit
+    MX_HOLDER_MEMORY,    // the same as a block, but only memory of no known allocator points to it
+    MX_HOLDER_FRAME,     // the value stack of a running frame
+    MX_HOLDER_REGISTER,  // a register of a thread
+    MX_HOLDER_STACK,     // the C stack of a thread, from its stack pointer on
+    MX_HOLDER_UNKNOWN,   // nothing was found: a lost reference, or memory that was not seen
+    MX_HOLDER_UNREACHED, // allocated and met nowhere: not one of the heap's objects
+    MX_HOLDER_NONE,      // more references were found than are counted: a deficit
 } mx_holder;
 
 // Objects of one type whose counts have the same explanation.
@@ -654,6 +655,64 @@ MX_EXPORT void mx_sql_interrupt(mx_sql *sql);
 
 // Does the text end in a whole statement, so that a prompt need not ask for more?
 MX_EXPORT bool mx_sql_is_complete(const char *text);
+// ---- export -----------------------------------------------------------------------------------
+
+typedef enum mx_export_format {
+    MX_EXPORT_HEAPSNAPSHOT, // of V8: Chrome DevTools, VS Code and MemLab open it
+    MX_EXPORT_DOT,          // of Graphviz: what is around one object
+    MX_EXPORT_CSV,          // RFC 4180, a line of names first: one table
+    MX_EXPORT_JSONL,        // the same, a JSON object a line; objects with their references
+} mx_export_format;
+// "heapsnapshot", "dot", "csv", "jsonl"; NULL for what is none, so that they can be counted.
+MX_EXPORT const char *mx_export_format_name(mx_export_format format);
+
+typedef enum mx_export_table {
+    MX_TABLE_OBJECTS,
+    MX_TABLE_REFERENCES, // between objects
+    MX_TABLE_TYPES,
+    MX_TABLE_ROOTS, // references from roots
+    MX_TABLE_BLOCKS,
+    MX_TABLE_FRAMES, // of threads, innermost first
+} mx_export_table;
+// "objects", "references", ...; NULL for what is none.
+MX_EXPORT const char *mx_export_table_name(mx_export_table table);
+
+#define MX_EXPORT_DEPTH 2           // of a drawing, where none is asked for
+#define MX_EXPORT_DRAWN_OBJECTS 200 // more than that nobody can read
+
+// {0} is right for MX_EXPORT_HEAPSNAPSHOT.
+struct mx_export_options {
+    mx_export_table table; // of MX_EXPORT_CSV and MX_EXPORT_JSONL
+    mx_addr object;        // MX_EXPORT_DOT: the object in the middle
+    uint32_t depth;        // MX_EXPORT_DOT: so many references away from it; 0 is MX_EXPORT_DEPTH
+    mx_progress_fn *progress; // may be NULL
+    void *progress_data;
+};
+
+struct mx_export_result {
+    uint64_t bytes;
+    uint64_t records;    // nodes of a graph, rows of a table
+    uint64_t references; // edges of a graph
+};
+
+// Takes the next bytes of an export. On failure it returns false and leaves the reason in errno.
+typedef bool mx_write_fn(const char *bytes, size_t nbytes, void *data);
+
+// Writes the heap in another format, piece by piece: what it needs of memory does not grow with the
+// texts. A .heapsnapshot keeps the ids of its objects over all snapshots of a process; its strings
+// wait in a temporary file ($TMPDIR, else /var/tmp) until its end. `options` and `ret` may be NULL.
+// MX_IO: `write` failed. MX_NOT_FOUND: no object at options->object. MX_BAD_ARGUMENT: a drawing
+// without an object. MX_LIMIT: more objects than the format has room for. O(references).
+MX_EXPORT mx_status mx_heap_export(const mx_heap *heap, mx_export_format format,
+                                   const struct mx_export_options *options, mx_write_fn *write,
+                                   void *data, struct mx_export_result *ret, struct mx_error *err);
+
+// The same to a file that only its owner can read. It gets its name when it is complete and synced:
+// until then, and for good when anything fails, what had the name before is left alone. Written in
+// place when `path` is no regular file (a pipe, a device).
+MX_EXPORT mx_status mx_heap_export_file(const mx_heap *heap, mx_export_format format,
+                                        const struct mx_export_options *options, const char *path,
+                                        struct mx_export_result *ret, struct mx_error *err);
 
 #ifdef __cplusplus
 }
