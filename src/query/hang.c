@@ -13,7 +13,8 @@
 // How far a root is from a person, in references: a name in a module is two from it.
 enum level {
     LEVEL_USER_MODULE,
-    LEVEL_MODULE, // and running frames
+    LEVEL_MODULE,
+    LEVEL_FRAME, // its function knows a module's namespace, too
     LEVEL_TYPE,
     LEVEL_THREAD,
     LEVEL_INTERPRETER,
@@ -151,7 +152,7 @@ static enum level level_of(const struct hang *hang, size_t number)
         return LEVEL_BORROWED;
     switch (kind) {
     case ROOT_FRAME:
-        return LEVEL_MODULE;
+        return LEVEL_FRAME;
     case ROOT_THREAD:
         return LEVEL_THREAD;
     case ROOT_TYPE:

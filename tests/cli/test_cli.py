@@ -200,7 +200,7 @@ def test_show_names_references_both_ways(target):
     session = document("show", target.pid, target.facts["session"])
     assert list(session) == (
         "address alive kind type refcount immortal found size tracked generation preview "
-        "references referrers capture".split()
+        "references referrers capture blind_spots".split()
     )
     assert session["type"] == "__main__.Session"
     assert session["refcount"] == session["found"] == 1
@@ -390,6 +390,24 @@ def test_how_it_was_read_is_said(target, option):
     rows = memexplorer("objects", target.pid, "--csv", option)
     assert rows.returncode == 0
     assert ("the view may be torn" in rows.stderr) == torn
+
+
+@pytest.mark.parametrize(
+    "command",
+    "report audit garbage cycles show why dominators retained suspects".split(),
+)
+def test_every_answer_says_what_it_cannot_know(target, command):
+    address = [target.facts["session"]] if command in ("show", "why", "retained") else []
+    spots = document(command, target.pid, *address)["blind_spots"]
+    documented = set(documented_keys())
+    assert len(spots) >= 16
+    assert set(spots) <= documented
+    assert spots["unreadable_bytes"] == 0
+    assert spots["native_bytes"] > 0
+    if command != "show":  # in text it warns on standard error, when something is missing
+        text = output(command, target.pid, *address)
+        assert "Not seen, or not for certain" in text
+        assert "allocated by native code" in text
 
 
 @pytest.mark.parametrize("command", ["report", "objects", "audit", "show"])
