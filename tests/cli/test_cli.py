@@ -35,6 +35,7 @@ COMMANDS = [
     "why",
     "dominators",
     "retained",
+    "diff",
     "lesson",
 ]
 NO_SUCH_PID = 2**22 + 1  # over the kernel's limit
@@ -256,6 +257,7 @@ def test_every_json_key_stands_in_the_documentation(target):
             document("dominators", target.pid),
             document("dominators", target.pid, "--by-type"),
             document("retained", target.pid, target.facts["held"]),
+            document("diff", target.pid, target.pid),
             json.loads(output("objects", target.pid, "--json", "--limit", 1)),
             document("export", target.pid, "--format", "csv", "-o", "/dev/null"),
         ]
