@@ -658,7 +658,7 @@ MX_EXPORT const struct mx_diff_totals *mx_diff_totals(const mx_diff *diff);
 MX_EXPORT size_t mx_diff_types(const mx_diff *diff, const struct mx_diff_row **ret);
 MX_EXPORT size_t mx_diff_places(const mx_diff *diff, const struct mx_diff_row **ret);
 // Born and died: by retained bytes, without those whose dominator was too, unless a type was asked
-// for. Grew, shrank: by retained bytes more or less, at the object where that comes from.
+// for. Grew, shrank: by what they retain more or less, without that of objects held throughout.
 MX_EXPORT size_t mx_diff_objects(const mx_diff *diff, mx_change change,
                                  const struct mx_diff_object **ret);
 MX_EXPORT void mx_diff_free(mx_diff *diff);

@@ -6,7 +6,6 @@
 #include "query/diff.h"
 #include "query/names.h"
 
-#define MOST_OF_IT 0.8 // of what an object retains more, in one that it dominates: it is told there
 #define PREVIEW_NBYTES 200
 
 struct found {
@@ -74,8 +73,7 @@ struct finder {
     struct mx_diff *diff;
     const struct snapshot *first, *last;
     uint32_t *after; // [objects of the first] their number in the last
-    uint64_t
-        *most_below; // [objects of the first] the most that one it dominates retains more, less
+    uint64_t *below; // [objects of the first] the most that one it dominates retains more, less
     struct best best[MX_CHANGES];
 };
 
@@ -132,6 +130,13 @@ static uint64_t amount(int64_t change)
     return change < 0 ? -(uint64_t)change : (uint64_t)change;
 }
 
+// Of a file, retained bytes may be any number.
+static int64_t added(int64_t a, int64_t b)
+{
+    int64_t sum;
+    return __builtin_add_overflow(a, b, &sum) ? 0 : sum;
+}
+
 static void find_below(struct finder *finder)
 {
     const struct snapshot *s = finder->first;
@@ -139,9 +144,9 @@ static void find_below(struct finder *finder)
         uint32_t dominator = snapshot_dominator(s, object);
         if (finder->after[object] == MX_NO_OBJECT || dominator >= s->object_count)
             continue;
-        uint64_t change = amount(retains_more(finder, object));
-        if (change > finder->most_below[dominator])
-            finder->most_below[dominator] = change;
+        if (!diff_has_moved(finder->diff, object, finder->after[object]))
+            finder->below[dominator] =
+                added(finder->below[dominator], retains_more(finder, object));
     }
 }
 
@@ -168,10 +173,11 @@ static bool find_changed(struct finder *finder)
             found.bytes = column_at(&finder->last->retained, found.object);
             ok = best_add(&finder->best[MX_CHANGE_MOVED], found);
         }
-        int64_t change = retains_more(finder, object);
-        if (!change || (double)finder->most_below[object] >= MOST_OF_IT * (double)amount(change))
+        int64_t change = retains_more(finder, object), below = finder->below[object];
+        int64_t told = below == INT64_MIN ? 0 : added(change, -below);
+        if (!told || (told > 0) != (change > 0))
             continue;
-        found.bytes = amount(change);
+        found.bytes = amount(told);
         found.every_time =
             finder->diff->count > 2 && change > 0 && grew_every_time(finder->diff, object);
         ok = ok && best_add(&finder->best[change > 0 ? MX_CHANGE_GREW : MX_CHANGE_SHRANK], found);
@@ -218,8 +224,8 @@ static mx_status find(struct finder *finder, struct mx_error *err)
 {
     size_t room = (size_t)finder->first->object_count + 1;
     finder->after = malloc(room * sizeof *finder->after);
-    finder->most_below = calloc(room, sizeof *finder->most_below);
-    if (!finder->after || !finder->most_below)
+    finder->below = calloc(room, sizeof *finder->below);
+    if (!finder->after || !finder->below)
         return fail_no_memory(err);
     for (uint32_t object = 0; object < finder->first->object_count; object++)
         finder->after[object] = diff_follow(finder->diff, 0, object, finder->diff->count - 1);
@@ -243,6 +249,6 @@ mx_status diff_add_objects(struct mx_diff *diff, struct mx_error *err)
         free(best->items);
     }
     free(finder.after);
-    free(finder.most_below);
+    free(finder.below);
     return status;
 }

@@ -1,7 +1,4 @@
-"""Changes between lines that it is sent, and says what: addresses of what it made, freed and replaced.
-
-Each answer is JSON: {"born": {name: [ids]}, ...}. What is freed is freed by reference counting.
-"""
+"""Changes with each line that it is sent, and says what: ids of what it made, freed and replaced."""
 
 import gc
 import json
