@@ -95,6 +95,7 @@ static void go(struct mx_drop *drop, uint32_t object)
     // Objects/genobject.c, gen_dealloc: weak references first; Objects/typeobject.c: the finalizer.
     bool generator = snapshot_type_of(s, object)->family == SNAPSHOT_GENERATOR;
     drop_mark(drop, object, STATE_GONE);
+    drop_subclass_entries(drop, object, &released);
     if (generator)
         call_back(drop, object, &released);
     gone.finalizer = finalize(drop, object);

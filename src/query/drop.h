@@ -121,6 +121,9 @@ struct drop_callbacks {
 };
 void drop_callbacks(struct mx_drop *drop, uint32_t object, struct drop_callbacks *ret);
 
+// What a class lets go of beside its own references: its entries in the tables of its bases, to `ret`.
+void drop_subclass_entries(struct mx_drop *drop, uint32_t object, struct drop_callbacks *ret);
+
 // The object loses one reference, and goes with all that follows when it was the last.
 void drop_give_up(struct mx_drop *drop, uint32_t object);
 // It goes now. What it refers to is left in drop->actions.

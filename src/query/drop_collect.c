@@ -181,15 +181,21 @@ static void clear_found(struct mx_drop *drop)
         add(drop, object, MX_DROP_COLLECTED, drop_state(drop, object) & STATE_HAS_FINALIZER);
         drop_mark(drop, object, STATE_GONE);
     }
+    struct drop_callbacks entries = {0};
     size_t found = drop->objects.count;
     for (size_t i = drop->freed_count; i < found && !drop->failed; i++) {
         uint32_t object = drop->objects.items[i].object;
         uint64_t end = drop_end(s, object);
+        entries.count = 0;
+        drop_subclass_entries(drop, object, &entries);
+        for (size_t k = 0; k < entries.count; k++)
+            drop_give_up(drop, entries.items[k]);
         for (uint64_t at = column_at(&s->first, object); at < end; at++)
             if (drop_owns(drop, at))
                 drop_give_up(drop, (uint32_t)column_at(&s->target, at));
         drop_run(drop);
     }
+    vector_free(&entries);
 }
 
 void drop_collect(struct mx_drop *drop)

@@ -321,3 +321,67 @@ void drop_callbacks(struct mx_drop *drop, uint32_t object, struct drop_callbacks
         memcpy(ret->items, listed.items, listed.count * sizeof *listed.items);
     vector_free(&listed);
 }
+
+// ---- classes ------------------------------------------------------------------------------------
+
+// Of a static class it stands in the interpreter from 3.12 on.
+static bool is_subclass_table(const struct mx_drop *drop, uint32_t dict)
+{
+    const struct snapshot *s = drop->snapshot;
+    const uint64_t *rooted = map_find(&drop->rooted, (uint64_t)dict + 1);
+    char label[LABEL_NBYTES] = "";
+    if (rooted)
+        s->texts.root_label(s->texts.data, (*rooted & ROOTED_PLACE) - 1, label, sizeof label);
+    if (strstr(label, "tp_subclasses"))
+        return true;
+    uint64_t end = column_at(&s->referrer_first, (uint64_t)dict + 1);
+    for (uint64_t at = column_at(&s->referrer_first, dict); at < end; at++) {
+        uint32_t from = (uint32_t)column_at(&s->referrer, at);
+        if (snapshot_type_of(s, from)->family == SNAPSHOT_TYPE &&
+            neighbour(s, from, ".__subclasses__") == dict)
+            return true;
+    }
+    return false;
+}
+
+// The entry of the weak reference in the dict: its key stands before it.
+static void take_entry(struct mx_drop *drop, uint32_t dict, uint32_t weakref,
+                       struct drop_callbacks *ret)
+{
+    const struct snapshot *s = drop->snapshot;
+    uint64_t first = column_at(&s->first, dict), end = drop_end(s, dict);
+    for (uint64_t at = first; at < end; at++) {
+        if (column_at(&s->target, at) != weakref)
+            continue;
+        if (at > first && !vector_push(ret, (uint32_t)column_at(&s->target, at - 1)))
+            drop->failed = true;
+        if (!vector_push(ret, weakref))
+            drop->failed = true;
+        return;
+    }
+}
+
+// Objects/typeobject.c, remove_all_subclasses: tp_subclasses of a base has weak references to all classes
+// made of it.
+void drop_subclass_entries(struct mx_drop *drop, uint32_t object, struct drop_callbacks *ret)
+{
+    const struct snapshot *s = drop->snapshot;
+    if (snapshot_type_of(s, object)->family != SNAPSHOT_TYPE)
+        return;
+    uint64_t end = column_at(&s->referrer_first, (uint64_t)object + 1);
+    for (uint64_t at = column_at(&s->referrer_first, object); at < end; at++) {
+        uint32_t weakref = (uint32_t)column_at(&s->referrer, at);
+        if (column_at(&s->referrer_hold, at) == MX_OWNED ||
+            snapshot_type_of(s, weakref)->family != SNAPSHOT_WEAKREF ||
+            drop_state(drop, weakref) & STATE_GONE)
+            continue;
+        uint64_t last = column_at(&s->referrer_first, (uint64_t)weakref + 1);
+        for (uint64_t k = column_at(&s->referrer_first, weakref); k < last; k++) {
+            uint32_t dict = (uint32_t)column_at(&s->referrer, k);
+            if (column_at(&s->referrer_hold, k) == MX_OWNED &&
+                snapshot_type_of(s, dict)->family == SNAPSHOT_DICT &&
+                !(drop_state(drop, dict) & STATE_GONE) && is_subclass_table(drop, dict))
+                take_entry(drop, dict, weakref, ret);
+        }
+    }
+}
