@@ -5,7 +5,7 @@
 //
 //   {"fate": "freed", "references": 1, "freed": [[address, tracked, "type"], ...], "collected": [...],
 //    "lost": [...], "calls": [["finalizer", address, "now"], ["callback", weakref, "collector"], ...],
-//    "stays": [[address, "type", refcount, "reason", holder or null], ...]}
+//    "stays": [[address, "type", lost, refcount, "reason", holder or null], ...]}
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -59,8 +59,9 @@ static void print_stays(const mx_heap *heap, const mx_drop *drop)
         struct mx_drop_stay stay;
         mx_drop_stays(drop, i, &stay);
         struct mx_object object = facts(heap, stay.object);
-        printf("%s[%" PRIu64 ", \"%s\", %" PRId64 ", \"%s\", ", i ? ", " : "", object.address,
-               object.type, stay.refcount, mx_drop_reason_name(stay.reason));
+        printf("%s[%" PRIu64 ", \"%s\", %" PRIu64 ", %" PRId64 ", \"%s\", ", i ? ", " : "",
+               object.address, object.type, stay.lost, stay.refcount,
+               mx_drop_reason_name(stay.reason));
         if (stay.holder.from == MX_NO_OBJECT)
             printf("null]");
         else

@@ -541,6 +541,7 @@ def ids():
 
 def drop(name):
     owner, _, action = scenarios[name]
+    gc.collect()  # what reading a line has left
     before = ids()
     action(owner)
     after = ids()
@@ -555,10 +556,7 @@ def drop(name):
 
 
 def say(what):
-    """What json leaves behind for the collector is none of a scenario's."""
-    text = json.dumps(what)
-    gc.collect()
-    print(text, flush=True)
+    print(json.dumps(what), flush=True)
 
 
 def main():
@@ -566,7 +564,8 @@ def main():
     special("to begin with", Holder(), ".it", let_go)
     drop("to begin with")
     del scenarios["to begin with"]
-    gc.collect()
+    for _ in range(4):  # each stops to look at tuples of what the one before stopped to look at
+        gc.collect()
     gc.disable()
     places = {
         name: [addresses.get(name, id(owner)), label]
