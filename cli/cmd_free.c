@@ -8,7 +8,7 @@
 #include "blind_spots.h"
 #include "capture.h"
 #include "command.h"
-#include "json.h"
+#include "free.h"
 #include "output.h"
 #include "table.h"
 #include "text.h"
@@ -28,121 +28,6 @@ static mx_status take_option(int key, const char *text, struct mx_error *err)
     return MX_OK;
 }
 
-struct answer {
-    const mx_heap *heap;
-    const mx_drop *drop;
-    const struct mx_drop_totals *totals;
-    const struct mx_drop_object *objects;
-    const struct mx_drop_call *calls;
-    size_t object_count, call_count;
-};
-
-static struct mx_object object_of(const mx_heap *heap, uint32_t index)
-{
-    struct mx_object object = {0};
-    mx_heap_object(heap, index, &object, NULL); // the answer has none but the heap's own
-    return object;
-}
-
-// ---- JSON -------------------------------------------------------------------------------------
-
-static json_t *reference_json(const mx_heap *heap, const struct mx_reference *reference)
-{
-    bool root = reference->from == MX_NO_OBJECT;
-    struct mx_object from = {0};
-    if (!root)
-        from = object_of(heap, reference->from);
-    return json_make("label", json_text(reference->label),                       //
-                     "address", root ? json_null() : json_address(from.address), //
-                     "type", root ? json_null() : json_text(from.type),          //
-                     "root", root ? json_text(reference->root) : json_null(), NULL);
-}
-
-static json_t *object_json(const struct answer *answer, const struct mx_drop_object *gone)
-{
-    struct mx_object object = object_of(answer->heap, gone->object);
-    return json_make("address", json_address(object.address),        //
-                     "type", json_text(object.type),                 //
-                     "bytes", json_integer((json_int_t)gone->bytes), //
-                     "finalizer", json_boolean(gone->finalizer),     //
-                     "preview", json_text(object.preview), NULL);
-}
-
-static json_t *call_json(const struct answer *answer, const struct mx_drop_call *call)
-{
-    bool finalizer = call->weakref == MX_NO_OBJECT;
-    struct mx_object object = object_of(answer->heap, call->object);
-    json_t *weakref =
-        finalizer ? json_null() : json_address(object_of(answer->heap, call->weakref).address);
-    return json_make("kind", json_text(finalizer ? "finalizer" : "callback"), //
-                     "address", json_address(object.address),                 //
-                     "type", json_text(object.type),                          //
-                     "weakref", weakref,                                      //
-                     "when", json_text(call->collector ? "collector" : "now"), NULL);
-}
-
-static json_t *stay_json(const struct answer *answer, const struct mx_drop_stay *stay)
-{
-    struct mx_object object = object_of(answer->heap, stay->object);
-    bool named = stay->reason == MX_STAYS_HELD || stay->reason == MX_STAYS_ROOT;
-    return json_make("address", json_address(object.address),                                     //
-                     "type", json_text(object.type),                                              //
-                     "lost", json_integer((json_int_t)stay->lost),                                //
-                     "refcount", stay->refcount < 0 ? json_null() : json_integer(stay->refcount), //
-                     "reason", json_text(mx_drop_reason_name(stay->reason)),                      //
-                     "holder", named ? reference_json(answer->heap, &stay->holder) : json_null(), //
-                     "preview", json_text(object.preview), NULL);
-}
-
-static void add_objects_json(struct json_stream *stream, const struct answer *answer,
-                             mx_drop_fate fate)
-{
-    json_stream_open(stream, mx_drop_fate_name(fate), '[');
-    for (size_t i = 0; i < answer->object_count && !output_failed(); i++)
-        if (answer->objects[i].fate == fate)
-            json_stream_add(stream, NULL, object_json(answer, &answer->objects[i]));
-    json_stream_close(stream, ']');
-}
-
-static void print_json(const struct answer *answer)
-{
-    const struct mx_drop_totals *totals = answer->totals;
-    struct json_stream stream = {0};
-    struct mx_object object = object_of(answer->heap, totals->object);
-    json_stream_open(&stream, NULL, '{');
-    json_stream_add(&stream, "address", json_address(object.address));
-    json_stream_add(&stream, "type", json_text(object.type));
-    json_stream_add(&stream, "fate", json_text(mx_drop_fate_name(totals->fate)));
-    json_stream_open(&stream, "references", '[');
-    for (size_t i = 0; i < totals->references && !output_failed(); i++) {
-        struct mx_reference reference;
-        mx_drop_reference(answer->drop, i, &reference);
-        json_stream_add(&stream, NULL, reference_json(answer->heap, &reference));
-    }
-    json_stream_close(&stream, ']');
-    json_stream_add(&stream, "freed_bytes", json_integer((json_int_t)totals->freed_bytes));
-    json_stream_add(&stream, "collected_bytes", json_integer((json_int_t)totals->collected_bytes));
-    json_stream_add(&stream, "lost_bytes", json_integer((json_int_t)totals->lost_bytes));
-    json_stream_add(&stream, "depth", json_integer((json_int_t)totals->depth));
-    json_stream_add(&stream, "immortal", json_integer((json_int_t)totals->immortal));
-    json_stream_open(&stream, "calls", '[');
-    for (size_t i = 0; i < answer->call_count && !output_failed(); i++)
-        json_stream_add(&stream, NULL, call_json(answer, &answer->calls[i]));
-    json_stream_close(&stream, ']');
-    add_objects_json(&stream, answer, MX_DROP_FREED);
-    add_objects_json(&stream, answer, MX_DROP_COLLECTED);
-    add_objects_json(&stream, answer, MX_DROP_LOST);
-    json_stream_open(&stream, "stays", '[');
-    for (size_t i = 0; i < totals->stays && !output_failed(); i++) {
-        struct mx_drop_stay stay;
-        mx_drop_stays(answer->drop, i, &stay);
-        json_stream_add(&stream, NULL, stay_json(answer, &stay));
-    }
-    json_stream_close(&stream, ']');
-    json_stream_add(&stream, "capture", capture_json(answer->heap));
-    json_stream_close(&stream, '}');
-}
-
 // ---- for people -------------------------------------------------------------------------------
 
 static bool is_shown(uint64_t place)
@@ -157,7 +42,7 @@ static void print_more(uint64_t count)
                text_count(count - LIMIT_LINES).s, output_style(STYLE_PLAIN));
 }
 
-static void print_references(const struct answer *answer)
+static void print_references(const struct free_answer *answer)
 {
     static const struct column columns[] = {
         {"GOES AWAY", false}, {"OF", false}, {"TYPE", false}, {"PREVIEW", false}};
@@ -170,7 +55,7 @@ static void print_references(const struct answer *answer)
             TABLE_ADD(&table, reference.label, "root", "", reference.root);
             continue;
         }
-        struct mx_object from = object_of(answer->heap, reference.from);
+        struct mx_object from = free_object(answer->heap, reference.from);
         TABLE_ADD(&table, reference.label, text_address(from.address).s, from.type, from.preview);
     }
     if (answer->totals->references) {
@@ -204,10 +89,10 @@ static void print_count(const char *what, uint64_t count, uint64_t nbytes)
                text_size(nbytes).s);
 }
 
-static void print_totals(const struct answer *answer)
+static void print_totals(const struct free_answer *answer)
 {
     const struct mx_drop_totals *totals = answer->totals;
-    struct mx_object object = object_of(answer->heap, totals->object);
+    struct mx_object object = free_object(answer->heap, totals->object);
     char *type = text_clean(object.type);
     printf("\n%s%s%s %s %s\n", output_style(STYLE_HEADING), text_address(object.address).s,
            output_style(STYLE_PLAIN), type, fate_text(totals->fate));
@@ -228,7 +113,7 @@ static void print_totals(const struct answer *answer)
                "depth", text_count(totals->depth).s);
 }
 
-static void print_calls(const struct answer *answer)
+static void print_calls(const struct free_answer *answer)
 {
     static const struct column columns[] = {
         {"RUNS", false}, {"WHEN", false}, {"OBJECT", false}, {"TYPE", false}, {"PREVIEW", false}};
@@ -239,11 +124,11 @@ static void print_calls(const struct answer *answer)
     table_init(&table, columns, sizeof columns / sizeof *columns);
     for (size_t i = 0; i < answer->call_count && is_shown(i); i++) {
         const struct mx_drop_call *call = &answer->calls[i];
-        struct mx_object object = object_of(answer->heap, call->object);
+        struct mx_object object = free_object(answer->heap, call->object);
         char runs[80] = "finalizer";
         if (call->weakref != MX_NO_OBJECT)
             snprintf(runs, sizeof runs, "callback of %s",
-                     text_address(object_of(answer->heap, call->weakref).address).s);
+                     text_address(free_object(answer->heap, call->weakref).address).s);
         TABLE_ADD(&table, runs, call->collector ? "collector" : "now",
                   text_address(object.address).s, object.type, object.preview);
     }
@@ -251,7 +136,7 @@ static void print_calls(const struct answer *answer)
     print_more(answer->call_count);
 }
 
-static void print_objects(const struct answer *answer, mx_drop_fate fate, const char *title,
+static void print_objects(const struct free_answer *answer, mx_drop_fate fate, const char *title,
                           uint64_t count)
 {
     const struct column columns[] = {
@@ -267,7 +152,7 @@ static void print_objects(const struct answer *answer, mx_drop_fate fate, const 
         if (gone->fate != fate)
             continue;
         place++;
-        struct mx_object object = object_of(answer->heap, gone->object);
+        struct mx_object object = free_object(answer->heap, gone->object);
         TABLE_ADD(&table, text_address(object.address).s, object.type, text_size(gone->bytes).s,
                   object.preview);
     }
@@ -275,12 +160,12 @@ static void print_objects(const struct answer *answer, mx_drop_fate fate, const 
     print_more(count);
 }
 
-static void why_text(const struct answer *answer, const struct mx_drop_stay *stay, char *buffer,
-                     size_t nbytes)
+static void why_text(const struct free_answer *answer, const struct mx_drop_stay *stay,
+                     char *buffer, size_t nbytes)
 {
     switch (stay->reason) {
     case MX_STAYS_HELD: {
-        struct mx_object from = object_of(answer->heap, stay->holder.from);
+        struct mx_object from = free_object(answer->heap, stay->holder.from);
         snprintf(buffer, nbytes, "%s of %s %s", stay->holder.label, text_address(from.address).s,
                  from.type);
         return;
@@ -301,7 +186,7 @@ static void why_text(const struct answer *answer, const struct mx_drop_stay *sta
     }
 }
 
-static void print_stays(const struct answer *answer)
+static void print_stays(const struct free_answer *answer)
 {
     static const struct column columns[] = {
         {"STAYS", false}, {"TYPE", false}, {"LOSES", true}, {"LEFT", true}, {"HELD BY", false}};
@@ -315,7 +200,7 @@ static void print_stays(const struct answer *answer)
         struct mx_drop_stay stay;
         char why[600];
         mx_drop_stays(answer->drop, i, &stay);
-        struct mx_object object = object_of(answer->heap, stay.object);
+        struct mx_object object = free_object(answer->heap, stay.object);
         why_text(answer, &stay, why, sizeof why);
         TABLE_ADD(&table, text_address(object.address).s, object.type, text_count(stay.lost).s,
                   stay.refcount < 0 ? "" : text_count((uint64_t)stay.refcount).s, why);
@@ -324,7 +209,7 @@ static void print_stays(const struct answer *answer)
     print_more(count);
 }
 
-static void print_answer(const struct answer *answer)
+static void print_answer(const struct free_answer *answer)
 {
     const struct mx_drop_totals *totals = answer->totals;
     print_references(answer);
@@ -367,12 +252,13 @@ static mx_status run(struct request *request, struct mx_error *err)
         status = mx_heap_drop(request->heap, address, *label ? label : NULL, &drop, err);
     if (status)
         return status;
-    struct answer answer = {.heap = request->heap, .drop = drop, .totals = mx_drop_totals(drop)};
+    struct free_answer answer = {
+        .heap = request->heap, .drop = drop, .totals = mx_drop_totals(drop)};
     answer.object_count = mx_drop_objects(drop, &answer.objects);
     answer.call_count = mx_drop_calls(drop, &answer.calls);
     blind_spots_warn(request->heap);
     if (request->json) {
-        print_json(&answer);
+        free_print_json(&answer);
     } else {
         print_answer(&answer);
         capture_print_note(request->heap);
