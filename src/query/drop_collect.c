@@ -19,6 +19,12 @@ static void reach(struct mx_drop *drop, uint32_t object)
         drop->failed = true;
 }
 
+// A file may say that it is dominated.
+static bool is_held_for_ever(const struct snapshot *s, uint32_t object)
+{
+    return drop_never_goes(s, object) || drop_flags(s, object) & OBJECT_NATIVE;
+}
+
 // All that `top` dominates: on a way from it that stays below it, the dominator of each was met before.
 static void spread_below(struct mx_drop *drop, uint32_t top)
 {
@@ -30,7 +36,8 @@ static void spread_below(struct mx_drop *drop, uint32_t top)
         for (uint64_t at = column_at(&s->first, from); at < end; at++) {
             uint32_t to = (uint32_t)column_at(&s->target, at), above = snapshot_dominator(s, to);
             if (column_at(&s->hold, at) == MX_OWNED && above < s->object_count &&
-                drop_state(drop, above) & STATE_BELOW && !(drop_state(drop, to) & STATE_BELOW))
+                drop_state(drop, above) & STATE_BELOW && !(drop_state(drop, to) & STATE_BELOW) &&
+                !is_held_for_ever(s, to))
                 reach(drop, to);
         }
     }
@@ -55,7 +62,7 @@ void drop_find_below(struct mx_drop *drop)
 {
     const struct snapshot *s = drop->snapshot;
     uint32_t object = drop->object;
-    if (drop_never_goes(s, object) || drop_flags(s, object) & OBJECT_NATIVE)
+    if (is_held_for_ever(s, object))
         return;
     bool all = drop->reference == DROP_ALL;
     if (!all && snapshot_dominator(s, object) != drop->from &&
