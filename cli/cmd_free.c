@@ -256,15 +256,16 @@ static mx_status run(struct request *request, struct mx_error *err)
         .heap = request->heap, .drop = drop, .totals = mx_drop_totals(drop)};
     answer.object_count = mx_drop_objects(drop, &answer.objects);
     answer.call_count = mx_drop_calls(drop, &answer.calls);
-    blind_spots_warn(request->heap);
-    if (request->json) {
+    status = mx_heap_blind_spots(request->heap, &answer.spots, err);
+    if (!status && request->json) {
         free_print_json(&answer);
-    } else {
+    } else if (!status) {
         print_answer(&answer);
+        blind_spots_print(&answer.spots, "Not seen, or not for certain", "  ");
         capture_print_note(request->heap);
     }
     mx_drop_free(drop);
-    return MX_OK;
+    return status;
 }
 
 static const struct argp_option options[] = {

@@ -13,6 +13,7 @@ struct free_answer {
     const struct mx_drop_object *objects;
     const struct mx_drop_call *calls;
     size_t object_count, call_count;
+    struct mx_blind_spots spots;
 };
 
 struct mx_object free_object(const mx_heap *heap, uint32_t index);

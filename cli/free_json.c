@@ -1,6 +1,7 @@
 // free_json.c - `free --json`: docs/json.md.
 #include "free.h"
 
+#include "blind_spots.h"
 #include "capture.h"
 #include "json.h"
 #include "output.h"
@@ -105,6 +106,7 @@ void free_print_json(const struct free_answer *answer)
         json_stream_add(&stream, NULL, stay_json(answer, &stay));
     }
     json_stream_close(&stream, ']');
+    json_stream_add(&stream, "blind_spots", blind_spots_json(&answer->spots));
     json_stream_add(&stream, "capture", capture_json(answer->heap));
     json_stream_close(&stream, '}');
 }
