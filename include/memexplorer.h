@@ -658,10 +658,10 @@ MX_EXPORT const struct mx_drop_totals *mx_drop_totals(const mx_drop *drop);
 // What goes: those freed at once in this order, then what waits for the collector, then what is lost.
 MX_EXPORT size_t mx_drop_objects(const mx_drop *drop, const struct mx_drop_object **ret);
 MX_EXPORT size_t mx_drop_calls(const mx_drop *drop, const struct mx_drop_call **ret);
-// The references that go, by place, below totals' `references`. O(references of their object).
+// The references that go, by place, below totals' `references`.
 MX_EXPORT void mx_drop_reference(const mx_drop *drop, size_t place, struct mx_reference *ret);
 // What loses a reference and stays, by place, below totals' `stays`: in the order of their losses.
-// O(referrers of the object that go), a thousand more at most.
+// O(its referrers that go + references of the one that holds it).
 MX_EXPORT void mx_drop_stays(const mx_drop *drop, size_t place, struct mx_drop_stay *ret);
 MX_EXPORT void mx_drop_free(mx_drop *drop);
 

@@ -32,9 +32,14 @@
 
 // The slots that a class defines, by name: which class of its bases they are of.
 struct drop_slot {
-    uint32_t type; // place in types
     uint32_t depth;
     char name[120];
+};
+
+// One of the references that go, when all do.
+struct drop_going {
+    uint32_t from;  // MX_NO_OBJECT: a root
+    uint64_t place; // number of the reference, or of the root reference
 };
 
 struct mx_drop {
@@ -45,7 +50,7 @@ struct mx_drop {
     struct map states;   // object + 1 -> STATE_...
     struct map rooted;   // object + 1 -> ROOTED_...
     struct map reported; // object + 1 -> references that candidates report
-    struct map slotted;  // type + 1 -> 1: its slots are in `slots`
+    struct map slotted;  // type + 1 -> place of its first slot + 1, and << 32 how many
     VECTOR(struct drop_slot) slots;
     VECTOR(uint32_t) touched;              // lost a reference, in this order
     VECTOR(uint32_t) below;                // no root leads to it any more
@@ -54,6 +59,9 @@ struct mx_drop {
     VECTOR(struct mx_drop_object) objects; // freed, then collected, then lost
     VECTOR(struct mx_drop_call) calls;
     VECTOR(uint32_t) staying;
+    VECTOR(struct drop_going) going;
+    uint32_t indexed; // an object with many references: where each leads is in `index`
+    struct map index; // object + 1 -> number of the first owned reference to it + 1
     size_t freed_count, collected_count;
     struct mx_drop_totals totals;
     uint32_t depth;

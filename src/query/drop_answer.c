@@ -6,6 +6,7 @@
 #include "query/drop.h"
 
 #define LIMIT_REFERRERS 1000 // looked at beyond those that go, in search of one that stays
+#define LARGE 1000           // references of an object that is worth an index
 
 const char *mx_drop_fate_name(mx_drop_fate fate)
 {
@@ -53,14 +54,27 @@ static bool root_goes(const struct snapshot *s, const struct snapshot_root_refer
     return reference->hold == MX_OWNED && !is_surplus(s, reference);
 }
 
-static uint64_t count_all(const struct snapshot *s, uint32_t object)
+// Those of objects by their addresses, then roots.
+static void list_all(struct mx_drop *drop, uint32_t object)
 {
-    uint64_t count = 0, end = column_at(&s->referrer_first, (uint64_t)object + 1);
-    for (uint64_t at = column_at(&s->referrer_first, object); at < end; at++)
-        count += column_at(&s->referrer_hold, at) == MX_OWNED;
+    const struct snapshot *s = drop->snapshot;
+    uint64_t end = column_at(&s->referrer_first, (uint64_t)object + 1);
+    uint32_t before = MX_NO_OBJECT;
+    for (uint64_t at = column_at(&s->referrer_first, object); at < end; at++) {
+        uint32_t from = (uint32_t)column_at(&s->referrer, at);
+        if (column_at(&s->referrer_hold, at) != MX_OWNED || from == before)
+            continue;
+        before = from; // ascending: those of one object stand together
+        uint64_t last = drop_end(s, from);
+        for (uint64_t k = column_at(&s->first, from); k < last; k++)
+            if (column_at(&s->target, k) == object && column_at(&s->hold, k) == MX_OWNED &&
+                !vector_push(&drop->going, ((struct drop_going){from, k})))
+                drop->failed = true;
+    }
     for (size_t i = 0; i < s->root_reference_count; i++)
-        count += s->root_references[i].to == object && root_goes(s, &s->root_references[i]);
-    return count;
+        if (s->root_references[i].to == object && root_goes(s, &s->root_references[i]) &&
+            !vector_push(&drop->going, ((struct drop_going){MX_NO_OBJECT, i})))
+            drop->failed = true;
 }
 
 static void describe_root(const struct snapshot *s, size_t place, struct mx_reference *ret)
@@ -72,55 +86,69 @@ static void describe_root(const struct snapshot *s, size_t place, struct mx_refe
     snprintf(ret->root, sizeof ret->root, "%s", s->roots[reference->root].name);
 }
 
-// The owned reference number `which` from one object to another; false when there are fewer.
-static bool describe_between(const struct snapshot *s, uint32_t from, uint32_t to, uint64_t which,
-                             struct mx_reference *ret)
+static void describe(const struct snapshot *s, uint32_t from, uint64_t reference,
+                     struct mx_reference *ret)
 {
-    uint64_t end = drop_end(s, from);
-    for (uint64_t at = column_at(&s->first, from); at < end; at++) {
-        if (column_at(&s->target, at) != to || column_at(&s->hold, at) != MX_OWNED || which-- > 0)
-            continue;
-        *ret = (struct mx_reference){.from = from, .to = to, .ownership = MX_OWNED};
-        snapshot_label(s, from, at, ret->label, sizeof ret->label);
-        return true;
-    }
-    return false;
+    *ret = (struct mx_reference){.from = from,
+                                 .to = (uint32_t)column_at(&s->target, reference),
+                                 .ownership = (mx_ownership)column_at(&s->hold, reference)};
+    snapshot_label(s, from, reference, ret->label, sizeof ret->label);
 }
 
 void mx_drop_reference(const mx_drop *drop, size_t place, struct mx_reference *ret)
 {
     const struct snapshot *s = drop->snapshot;
-    uint32_t object = drop->object;
-    *ret = (struct mx_reference){.from = drop->from, .to = object, .ownership = MX_OWNED};
-    if (drop->reference != DROP_ALL) {
-        snapshot_label(s, drop->from, drop->reference, ret->label, sizeof ret->label);
-        return;
-    }
-    uint64_t first = column_at(&s->referrer_first, object), seen = 0, which = 0;
-    uint64_t end = column_at(&s->referrer_first, (uint64_t)object + 1);
-    for (uint64_t at = first; at < end; at++) {
-        if (column_at(&s->referrer_hold, at) != MX_OWNED)
-            continue;
-        uint32_t from = (uint32_t)column_at(&s->referrer, at);
-        which = from == ret->from ? which + 1 : 0; // ascending: those of one object stand together
-        ret->from = from;
-        if (seen++ == place) {
-            describe_between(s, from, object, which, ret);
-            return;
-        }
-    }
-    for (size_t i = 0; i < s->root_reference_count; i++)
-        if (s->root_references[i].to == object && root_goes(s, &s->root_references[i]) &&
-            seen++ == place)
-            describe_root(s, i, ret);
+    struct drop_going going = {drop->from, drop->reference};
+    if (drop->reference == DROP_ALL)
+        going = drop->going.items[place];
+    if (going.from == MX_NO_OBJECT)
+        describe_root(s, going.place, ret);
+    else
+        describe(s, going.from, going.place, ret);
 }
 
 // ---- what stays ---------------------------------------------------------------------------------
+
+// Many objects that stay are held by one: it is gone through once for all of them.
+static void make_index(struct mx_drop *drop, uint32_t from)
+{
+    const struct snapshot *s = drop->snapshot;
+    uint64_t end = drop_end(s, from);
+    map_free(&drop->index);
+    for (uint64_t at = column_at(&s->first, from); at < end; at++) {
+        uint64_t *place = column_at(&s->hold, at) == MX_OWNED
+                              ? map_put(&drop->index, column_at(&s->target, at) + 1)
+                              : NULL;
+        if (place && !*place)
+            *place = at + 1;
+    }
+    drop->indexed = from;
+}
+
+// The first owned reference from one object to another, but for the one that goes.
+static uint64_t find_reference(const struct mx_drop *drop, uint32_t from, uint32_t to)
+{
+    const struct snapshot *s = drop->snapshot;
+    uint64_t first = column_at(&s->first, from), end = drop_end(s, from);
+    if (end - first > LARGE && (from != drop->from || to != drop->object)) {
+        if (drop->indexed != from) // a cache: no change that a caller can see
+            make_index((struct mx_drop *)(uintptr_t)drop, from);
+        const uint64_t *place = map_find(&drop->index, (uint64_t)to + 1);
+        return place ? *place - 1 : NO_REFERENCE;
+    }
+    for (uint64_t at = first; at < end; at++)
+        if (column_at(&s->target, at) == to && column_at(&s->hold, at) == MX_OWNED &&
+            at != drop->reference)
+            return at;
+    return NO_REFERENCE;
+}
 
 static bool find_holder(const struct mx_drop *drop, uint32_t object, struct mx_reference *ret)
 {
     const struct snapshot *s = drop->snapshot;
     uint64_t end = column_at(&s->referrer_first, (uint64_t)object + 1);
+    if (drop->reference == DROP_ALL && object == drop->object)
+        return false;
     uint32_t looked = 0;
     for (uint64_t at = column_at(&s->referrer_first, object); at < end && looked < LIMIT_REFERRERS;
          at++) {
@@ -128,17 +156,10 @@ static bool find_holder(const struct mx_drop *drop, uint32_t object, struct mx_r
         if (column_at(&s->referrer_hold, at) != MX_OWNED || drop_state(drop, from) & STATE_GONE)
             continue;
         looked++;
-        for (uint64_t which = 0; describe_between(s, from, object, which, ret); which++) {
-            bool goes = drop->reference == DROP_ALL ? object == drop->object
-                                                    : from == drop->from && object == drop->object;
-            if (!goes)
-                return true;
-            char label[sizeof ret->label];
-            if (drop->reference == DROP_ALL)
-                break;
-            snapshot_label(s, from, drop->reference, label, sizeof label);
-            if (strcmp(label, ret->label) != 0)
-                return true;
+        uint64_t reference = find_reference(drop, from, object);
+        if (reference != NO_REFERENCE) {
+            describe(s, from, reference, ret);
+            return true;
         }
     }
     return false;
@@ -266,7 +287,10 @@ static mx_status drop_make(struct mx_drop *drop, mx_addr address, const char *la
     drop->object = object;
     drop->from = MX_NO_OBJECT;
     drop->reference = DROP_ALL;
-    drop->totals.references = label ? 1 : count_all(s, object);
+    drop->indexed = MX_NO_OBJECT;
+    if (!label)
+        list_all(drop, object);
+    drop->totals.references = label ? 1 : drop->going.count;
     if (label) {
         mx_status status = drop_find(s, object, label, &drop->from, &drop->reference, err);
         if (status)
@@ -320,6 +344,8 @@ void mx_drop_free(mx_drop *drop)
     vector_free(&drop->objects);
     vector_free(&drop->calls);
     vector_free(&drop->staying);
+    vector_free(&drop->going);
+    map_free(&drop->index);
     free(drop);
 }
 

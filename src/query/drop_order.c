@@ -77,7 +77,7 @@ static bool has_slots(const struct snapshot *s, uint32_t dict)
     return drop_reference(s, dict, "['__slots__']") != NO_REFERENCE;
 }
 
-static void add_slots(struct mx_drop *drop, uint32_t type, uint32_t dict, uint32_t depth)
+static void add_slots(struct mx_drop *drop, uint32_t dict, uint32_t depth)
 {
     const struct snapshot *s = drop->snapshot;
     uint64_t end = drop_end(s, dict);
@@ -86,7 +86,7 @@ static void add_slots(struct mx_drop *drop, uint32_t type, uint32_t dict, uint32
         if (strcmp(snapshot_type_of(s, to)->name, "builtins.member_descriptor") != 0)
             continue;
         char label[LABEL_NBYTES];
-        struct drop_slot slot = {type, depth, ""};
+        struct drop_slot slot = {depth, ""};
         snapshot_label(s, dict, at, label, sizeof label);
         size_t length = strlen(label);
         if (length < 4 || strncmp(label, "['", 2) != 0)
@@ -104,22 +104,25 @@ static void find_slots(struct mx_drop *drop, uint32_t type)
     uint64_t *known = map_put(&drop->slotted, (uint64_t)type + 1);
     if (!known || *known)
         return;
-    *known = 1;
+    size_t first = drop->slots.count;
     uint32_t class = s->types[type].object;
     for (uint32_t depth = 0; class != MX_NO_OBJECT && depth < LIMIT_BASES; depth++) {
         uint64_t dict = drop_reference(s, class, ".__dict__");
         uint64_t base = drop_reference(s, class, ".__base__");
         if (dict != NO_REFERENCE && has_slots(s, (uint32_t)column_at(&s->target, dict)))
-            add_slots(drop, type, (uint32_t)column_at(&s->target, dict), depth);
+            add_slots(drop, (uint32_t)column_at(&s->target, dict), depth);
         class = base == NO_REFERENCE ? MX_NO_OBJECT : (uint32_t)column_at(&s->target, base);
     }
+    *known = (first + 1) | (uint64_t)(drop->slots.count - first) << 32;
 }
 
 static bool slot_depth(const struct mx_drop *drop, uint32_t type, const char *label, uint32_t *ret)
 {
-    for (size_t i = 0; i < drop->slots.count; i++)
-        if (drop->slots.items[i].type == type && strcmp(drop->slots.items[i].name, label) == 0) {
-            *ret = drop->slots.items[i].depth;
+    const uint64_t *known = map_find(&drop->slotted, (uint64_t)type + 1);
+    const struct drop_slot *slots = known ? drop->slots.items + (uint32_t)*known - 1 : NULL;
+    for (uint64_t i = 0; known && i < *known >> 32; i++)
+        if (strcmp(slots[i].name, label) == 0) {
+            *ret = slots[i].depth;
             return true;
         }
     return false;
