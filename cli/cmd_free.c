@@ -113,6 +113,29 @@ static void print_totals(const struct free_answer *answer)
                "depth", text_count(totals->depth).s);
 }
 
+// Worth a table where the lists below it are cut.
+static void print_types(const struct free_answer *answer)
+{
+    static const struct column columns[] = {
+        {"TYPE", false}, {"OBJECTS", true}, {"BYTES", true}, {"WHEN", false}};
+    const struct mx_drop_type *types;
+    size_t count = mx_drop_types(answer->drop, &types);
+    struct table table;
+    if (answer->object_count <= LIMIT_LINES)
+        return;
+    puts("");
+    table_init(&table, columns, sizeof columns / sizeof *columns);
+    for (size_t i = 0; i < count && is_shown(i); i++) {
+        const char *when = types[i].fate == MX_DROP_FREED       ? "at once"
+                           : types[i].fate == MX_DROP_COLLECTED ? "by the collector"
+                                                                : "never";
+        TABLE_ADD(&table, types[i].type, text_count(types[i].count).s, text_size(types[i].bytes).s,
+                  when);
+    }
+    table_finish(&table);
+    print_more(count);
+}
+
 static void print_calls(const struct free_answer *answer)
 {
     static const struct column columns[] = {
@@ -214,6 +237,7 @@ static void print_answer(const struct free_answer *answer)
     const struct mx_drop_totals *totals = answer->totals;
     print_references(answer);
     print_totals(answer);
+    print_types(answer);
     print_calls(answer);
     print_objects(answer, MX_DROP_FREED, "FREED, IN THIS ORDER", totals->freed);
     print_objects(answer, MX_DROP_COLLECTED, "LEFT TO THE COLLECTOR", totals->collected);

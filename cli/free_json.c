@@ -92,6 +92,16 @@ void free_print_json(const struct free_answer *answer)
     json_stream_add(&stream, "lost_bytes", json_integer((json_int_t)totals->lost_bytes));
     json_stream_add(&stream, "depth", json_integer((json_int_t)totals->depth));
     json_stream_add(&stream, "immortal", json_integer((json_int_t)totals->immortal));
+    const struct mx_drop_type *types;
+    size_t type_count = mx_drop_types(answer->drop, &types);
+    json_stream_open(&stream, "types", '[');
+    for (size_t i = 0; i < type_count && !output_failed(); i++)
+        json_stream_add(&stream, NULL,
+                        json_make("type", json_text(types[i].type),                    //
+                                  "fate", json_text(mx_drop_fate_name(types[i].fate)), //
+                                  "count", json_integer((json_int_t)types[i].count),   //
+                                  "bytes", json_integer((json_int_t)types[i].bytes), NULL));
+    json_stream_close(&stream, ']');
     json_stream_open(&stream, "calls", '[');
     for (size_t i = 0; i < answer->call_count && !output_failed(); i++)
         json_stream_add(&stream, NULL, call_json(answer, &answer->calls[i]));

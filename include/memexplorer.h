@@ -629,6 +629,13 @@ struct mx_drop_stay {
     struct mx_reference holder; // one of those left, for MX_STAYS_HELD and MX_STAYS_ROOT
 };
 
+// Of what goes, the objects of one type with one fate.
+struct mx_drop_type {
+    const char *type; // qualified
+    mx_drop_fate fate;
+    uint64_t count, bytes;
+};
+
 struct mx_drop_totals {
     uint32_t object; // that loses the references
     mx_drop_fate fate;
@@ -657,6 +664,8 @@ MX_EXPORT mx_status mx_heap_drop(const mx_heap *heap, mx_addr address, const cha
 MX_EXPORT const struct mx_drop_totals *mx_drop_totals(const mx_drop *drop);
 // What goes: those freed at once in this order, then what waits for the collector, then what is lost.
 MX_EXPORT size_t mx_drop_objects(const mx_drop *drop, const struct mx_drop_object **ret);
+// The same by type and fate, the most bytes first.
+MX_EXPORT size_t mx_drop_types(const mx_drop *drop, const struct mx_drop_type **ret);
 MX_EXPORT size_t mx_drop_calls(const mx_drop *drop, const struct mx_drop_call **ret);
 // The references that go, by place, below totals' `references`.
 MX_EXPORT void mx_drop_reference(const mx_drop *drop, size_t place, struct mx_reference *ret);

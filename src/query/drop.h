@@ -60,6 +60,7 @@ struct mx_drop {
     VECTOR(struct mx_drop_call) calls;
     VECTOR(uint32_t) staying;
     VECTOR(struct drop_going) going;
+    VECTOR(struct mx_drop_type) types;
     uint32_t indexed; // an object with many references: where each leads is in `index`
     struct map index; // object + 1 -> number of the first owned reference to it + 1
     size_t freed_count, collected_count;

@@ -232,6 +232,38 @@ static void give_up_all(struct mx_drop *drop)
         drop_give_up(drop, drop->object);
 }
 
+static int compare_types(const void *a, const void *b)
+{
+    const struct mx_drop_type *x = a, *y = b;
+    if (x->bytes != y->bytes)
+        return x->bytes > y->bytes ? -1 : 1;
+    int order = strcmp(x->type, y->type);
+    return order ? order : (int)x->fate - (int)y->fate;
+}
+
+static void sum_up_types(struct mx_drop *drop)
+{
+    const struct snapshot *s = drop->snapshot;
+    struct map places = {0}; // type and fate -> place in types + 1
+    for (size_t i = 0; i < drop->objects.count && !drop->failed; i++) {
+        const struct mx_drop_object *gone = &drop->objects.items[i];
+        uint64_t type = column_at(&s->type, gone->object);
+        uint64_t *place = map_put(&places, (type + 1) << 2 | gone->fate);
+        struct mx_drop_type made = {s->types[type].name, gone->fate, 0, 0};
+        if (!place || (!*place && !vector_push(&drop->types, made))) {
+            drop->failed = true;
+            break;
+        }
+        if (!*place)
+            *place = drop->types.count;
+        drop->types.items[*place - 1].count++;
+        drop->types.items[*place - 1].bytes += gone->bytes;
+    }
+    map_free(&places);
+    if (drop->types.count > 1)
+        qsort(drop->types.items, drop->types.count, sizeof *drop->types.items, compare_types);
+}
+
 static void sum_up(struct mx_drop *drop)
 {
     struct mx_drop_totals *totals = &drop->totals;
@@ -273,6 +305,7 @@ static void simulate(struct mx_drop *drop)
     drop_run(drop);
     drop_collect(drop);
     sum_up(drop);
+    sum_up_types(drop);
 }
 
 static mx_status drop_make(struct mx_drop *drop, mx_addr address, const char *label,
@@ -345,6 +378,7 @@ void mx_drop_free(mx_drop *drop)
     vector_free(&drop->calls);
     vector_free(&drop->staying);
     vector_free(&drop->going);
+    vector_free(&drop->types);
     map_free(&drop->index);
     free(drop);
 }
@@ -364,4 +398,10 @@ size_t mx_drop_calls(const mx_drop *drop, const struct mx_drop_call **ret)
 {
     *ret = drop->calls.items;
     return drop->calls.count;
+}
+
+size_t mx_drop_types(const mx_drop *drop, const struct mx_drop_type **ret)
+{
+    *ret = drop->types.items;
+    return drop->types.count;
 }

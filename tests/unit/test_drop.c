@@ -247,6 +247,12 @@ static void test_a_list_lets_go_from_its_end_and_each_with_all_below(void **stat
     assert_int_equal(mx_drop_totals(answer)->fate, MX_DROP_FREED);
     assert_int_equal(mx_drop_totals(answer)->freed_bytes, 50);
     assert_int_equal(mx_drop_totals(answer)->depth, 3);
+    const struct mx_drop_type *of_types;
+    assert_int_equal(mx_drop_types(answer, &of_types), 2);
+    assert_string_equal(of_types[0].type, "builtins.str");
+    assert_int_equal(of_types[0].count, 3);
+    assert_int_equal(of_types[0].bytes, 30);
+    assert_int_equal(of_types[1].count, 2);
     mx_drop_free(answer);
 }
 
@@ -697,6 +703,17 @@ static void test_counts_and_flags_in_nonsense_end_and_no_object_goes_twice(void 
             world.unexplained[i] = random_below(&seed, 4) ? 0 : random_below(&seed, UINT32_MAX);
             world.generations[i] = (uint8_t)random_below(&seed, 5);
         }
+        for (uint32_t i = 0; i < world.edge_count; i++) {
+            static const char *const LABELS[] = {
+                ".wr_object", ".wr_next",   ".wr_prev",   ".__callback__",   ".__dict__",
+                ".__base__",  ".a",         ".__class__", ".__subclasses__", "['__slots__']",
+                "['a']",      "frame code", "local x",    "{member}"};
+            if (random_below(&seed, 2))
+                world.edges[i].label = LABELS[random_below(&seed, sizeof LABELS / sizeof *LABELS)];
+            if (random_below(&seed, 3) == 0)
+                world.edges[i].hold = MX_BORROWED;
+        }
+        types[SLOTTED].object = random_below(&seed, world.objects);
         finish();
         for (uint32_t i = 0; i < world.objects; i++) // a file may say anything that is in bounds
             if (random_below(&seed, 3) == 0)
@@ -704,10 +721,11 @@ static void test_counts_and_flags_in_nonsense_end_and_no_object_goes_twice(void 
         mx_drop *answer;
         const struct snapshot *s = &world.snapshot;
         struct edge edge = world.edges[random_below(&seed, world.edge_count)];
-        assert_int_equal(drop_of_snapshot(s, address_of(edge.from),
-                                          random_below(&seed, 2) ? edge.label : NULL, &answer,
-                                          NULL),
-                         MX_OK);
+        mx_status status = drop_of_snapshot(
+            s, address_of(edge.from), random_below(&seed, 2) ? edge.label : NULL, &answer, NULL);
+        if (status == MX_BAD_ARGUMENT) // several of that name, or one that does not count
+            continue;
+        assert_int_equal(status, MX_OK);
         const struct mx_drop_object *objects;
         size_t count = mx_drop_objects(answer, &objects);
         bool met[FEW] = {false};
