@@ -18,6 +18,27 @@ static bool int_is_negative(struct decoder *decoder, mx_addr addr)
     return false;
 }
 
+bool int_value(struct decoder *decoder, mx_addr addr, const struct type_info *type, int64_t *ret)
+{
+    uint64_t count = object_items(decoder, addr, type), value = 0;
+    mx_addr digits = addr + (uint64_t)decoder->layout->long_digits;
+    if (count > 2)
+        return false;
+    for (uint64_t i = count; i-- > 0;) {
+        uint32_t digit;
+        if (!memory_u32(decoder->memory, digits + 4 * i, &digit))
+            return false;
+        value = value << DIGIT_BITS | (digit & ((1u << DIGIT_BITS) - 1));
+    }
+    if (!count) { // as show_int reads it: the first digit is there, and 0
+        uint32_t digit;
+        if (!memory_u32(decoder->memory, digits, &digit))
+            return false;
+    }
+    *ret = int_is_negative(decoder, addr) ? -(int64_t)value : (int64_t)value;
+    return true;
+}
+
 void show_int(const struct shown *it)
 {
     struct decoder *decoder = it->decoder;
@@ -67,4 +88,14 @@ void show_complex(const struct shown *it)
 {
     mx_addr value = it->addr + (uint64_t)it->decoder->layout->complex_value;
     text_add_complex(it->text, double_at(it->decoder, value), double_at(it->decoder, value + 8));
+}
+
+void float_value(struct decoder *decoder, mx_addr addr, const struct type_info *type,
+                 double ret[2])
+{
+    bool complex = type->family == FAMILY_COMPLEX;
+    const struct layout *l = decoder->layout;
+    mx_addr value = addr + (uint64_t)(complex ? l->complex_value : l->float_value);
+    ret[0] = double_at(decoder, value);
+    ret[1] = complex ? double_at(decoder, value + 8) : 0;
 }

@@ -92,6 +92,17 @@ bool str_value(struct decoder *decoder, mx_addr addr, char *buffer, size_t nbyte
     return true;
 }
 
+bool str_characters(struct decoder *decoder, mx_addr addr, struct str_characters *ret)
+{
+    struct characters chars;
+    if (!characters_of(decoder, addr, &chars))
+        return false;
+    ret->bytes = memory_at(decoder->memory, chars.data, chars.count * chars.width);
+    ret->count = chars.count;
+    ret->width = chars.width;
+    return ret->bytes || !chars.count;
+}
+
 bool str_equals(struct decoder *decoder, mx_addr addr, const char *ascii)
 {
     struct characters chars;

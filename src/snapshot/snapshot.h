@@ -80,6 +80,8 @@ struct snapshot_type {
 #define OBJECT_STATIC (1u << 6)    // in a program or library: never freed
 #define OBJECT_DEFERRED (1u << 7)  // free-threaded: freed by the collector alone (deferred count)
 
+#define SNAPSHOT_NO_GENERATION 4 // in the column `generation`
+
 enum root_kind {
     ROOT_MODULE,      // a module, through an interpreter's table of modules
     ROOT_FRAME,       // a local or the value stack of a running frame
@@ -98,8 +100,8 @@ struct snapshot_root {
 
 struct snapshot_root_reference {
     uint32_t root, to;
-    uint8_t hold;      // mx_ownership
-    const char *label; // "local x", ".modules"; "" where the root's name says it all
+    uint8_t hold; // mx_ownership
+    bool keeps;   // keeps alive: owned, or a stack's without counting (free-threaded)
 };
 
 struct snapshot_block {
@@ -131,15 +133,38 @@ struct snapshot_block {
     X(dominator, objects, "object + 1; 0 for what a root alone dominates")                         \
     X(retained, objects, "bytes, size and extra of all that it dominates")
 
+// What a reference is called: a kind, and a number whose meaning it gives.
+enum label_kind {
+    LABEL_NAME,      // label_names[number], as it stands: ".__class__", "running"
+    LABEL_ITEM,      // [number]
+    LABEL_MEMBER,    // {member} of a set
+    LABEL_KEY,       // {key number} of a dict
+    LABEL_VALUE,     // [repr of the object `number`]
+    LABEL_ATTRIBUTE, // .name, the str object `number`
+    LABEL_LOCAL,     // local name, the same
+    LABEL_CLOSURE,   // closure name, the same
+    LABEL_STACK,     // stack number
+    LABEL_STATE,     // module state +0xnumber
+    LABEL_WORD,      // word +0xnumber, of a C struct
+    LABEL_BLOCK,     // its memory +0xnumber
+};
+
+#define SNAPSHOT_NO_VALUE SIZE_MAX
+
+// What is made only when it is asked for.
 struct snapshot_texts {
     // Each writes at most nbytes, ended by NUL; UTF-8 without control characters.
     void (*preview)(void *data, uint32_t object, char *buffer, size_t nbytes);
     void (*kind)(void *data, uint32_t object, char *buffer, size_t nbytes);
     // Of a reference of `object`, by number: ".attr", "['key']", "[3]".
     void (*label)(void *data, uint32_t object, uint64_t reference, char *buffer, size_t nbytes);
-    // The whole value of a str or bytes, cut to nbytes; returns its length in bytes, SIZE_MAX when
-    // the value is not there (another family, or redacted). Not ended by NUL.
+    // Of a root reference, by number: "local x", ".modules", "libfoo.so: cache+0x8".
+    void (*root_label)(void *data, size_t root_reference, char *buffer, size_t nbytes);
+    // The value of a str (UTF-8, NUL escaped) or bytes, cut to nbytes; returns how many were
+    // written, SNAPSHOT_NO_VALUE when it is not there (another family, or left out on request).
     size_t (*value)(void *data, uint32_t object, char *buffer, size_t nbytes);
+    // A block by number, by address; its strings are valid until the next call.
+    void (*block)(void *data, size_t block, struct snapshot_block *ret);
     void *data;
 };
 
@@ -149,11 +174,13 @@ struct snapshot {
 #define X(name, of, meaning) struct column name;
     SNAPSHOT_COLUMNS(X)
 #undef X
+    struct column label_kind, label_number; // [references]; empty until heap_labels made them
+    const char *const *label_names;
+    size_t label_name_count;
     size_t type_count, root_count, root_reference_count, block_count, thread_count;
     const struct snapshot_type *types;
     const struct snapshot_root *roots;
-    const struct snapshot_root_reference *root_references; // by root
-    const struct snapshot_block *blocks;                   // by address
+    const struct snapshot_root_reference *root_references;
     const struct mx_thread *threads;
     struct mx_target_info info;
     struct mx_heap_summary summary;
@@ -163,6 +190,15 @@ struct snapshot {
 // The snapshot behind a heap, live or from a file; it belongs to the heap. A live one makes it when
 // it is first asked for: O(references). Implemented in heap/.
 mx_status heap_snapshot(const mx_heap *heap, const struct snapshot **ret, struct mx_error *err);
+
+// Makes the columns of labels, for those who need all of them: O(references). A file has them.
+// Implemented in heap/.
+mx_status heap_labels(const mx_heap *heap, struct mx_error *err);
+
+// What the reference of `object` with this number is called: ".attr", "['key']", "[3]". O(1) where the
+// columns of labels were made, O(references of the object) elsewhere.
+void snapshot_label(const struct snapshot *s, uint32_t object, uint64_t reference, char *buffer,
+                    size_t nbytes);
 
 // ---- objects ------------------------------------------------------------------------------------
 
