@@ -56,20 +56,20 @@ static double per_object(uint64_t nbytes, const struct mx_saved *saved)
 
 static void print_json(const mx_heap *heap, const struct mx_saved *saved)
 {
-    json_print(json_make(
-        "path", json_text(settings.path),                                       //
-        "objects", json_integer((json_int_t)saved->objects),                    //
-        "references", json_integer((json_int_t)saved->references),              //
-        "file_bytes", json_integer((json_int_t)saved->file_bytes),              //
-        "graph_bytes", json_integer((json_int_t)saved->graph_bytes),            //
-        "label_bytes", json_integer((json_int_t)saved->label_bytes),            //
-        "text_bytes", json_integer((json_int_t)saved->text_bytes),              //
-        "graph_bytes_per_object", json_real(per_object(saved->graph_bytes, saved)), //
-        "label_bytes_per_object", json_real(per_object(saved->label_bytes, saved)), //
-        "text_bytes_per_object", json_real(per_object(saved->text_bytes, saved)),   //
-        "compressed", json_boolean(settings.save.compress),                     //
-        "redacted", json_boolean(settings.save.redact),                         //
-        "capture", capture_json(heap), NULL));
+    json_print(
+        json_make("path", json_text(settings.path),                                           //
+                  "objects", json_integer((json_int_t)saved->objects),                        //
+                  "references", json_integer((json_int_t)saved->references),                  //
+                  "file_bytes", json_integer((json_int_t)saved->file_bytes),                  //
+                  "graph_bytes", json_integer((json_int_t)saved->graph_bytes),                //
+                  "label_bytes", json_integer((json_int_t)saved->label_bytes),                //
+                  "text_bytes", json_integer((json_int_t)saved->text_bytes),                  //
+                  "graph_bytes_per_object", json_real(per_object(saved->graph_bytes, saved)), //
+                  "label_bytes_per_object", json_real(per_object(saved->label_bytes, saved)), //
+                  "text_bytes_per_object", json_real(per_object(saved->text_bytes, saved)),   //
+                  "compressed", json_boolean(settings.save.compress),                         //
+                  "redacted", json_boolean(settings.save.redact),                             //
+                  "capture", capture_json(heap), NULL));
 }
 
 static void print_text(const mx_heap *heap, const struct mx_saved *saved)
@@ -92,8 +92,7 @@ static void print_text(const mx_heap *heap, const struct mx_saved *saved)
 static mx_status run(struct request *request, struct mx_error *err)
 {
     struct mx_saved saved;
-    mx_status status =
-        mx_heap_save(request->heap, settings.path, &settings.save, &saved, err);
+    mx_status status = mx_heap_save(request->heap, settings.path, &settings.save, &saved, err);
     if (status)
         return status;
     if (request->json)

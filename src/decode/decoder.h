@@ -211,6 +211,8 @@ bool object_header(struct decoder *decoder, mx_addr addr, struct header *ret);
 // PyObject_IS_GC: static type objects are not, though `type` is a GC type.
 bool object_is_gc(struct decoder *decoder, mx_addr addr, const struct type_info *type);
 bool object_is_tracked(struct decoder *decoder, mx_addr addr, const struct type_info *type);
+// Its finalizer was called, and will not be again.
+bool object_is_finalized(struct decoder *decoder, mx_addr addr, const struct type_info *type);
 // Bytes of GC head and pre-header in front of the object, in its allocated block.
 uint32_t object_prefix(struct decoder *decoder, mx_addr addr, const struct type_info *type);
 // |ob_size|; 0 for types without items or when it makes no sense.
@@ -345,6 +347,7 @@ bool str_value(struct decoder *decoder, mx_addr addr, char *buffer, size_t nbyte
 bool str_equals(struct decoder *decoder, mx_addr addr, const char *ascii);
 // A str whose characters stand behind its header, one byte each.
 bool str_is_ascii(struct decoder *decoder, mx_addr addr);
+#define STR_INTERNED 3 // bits of ascii_state
 // 0 not interned, 1 mortal, 2 immortal (pycore_unicodeobject.h, SSTATE_*).
 int str_interned(struct decoder *decoder, mx_addr addr);
 uint64_t str_size(struct decoder *decoder, mx_addr addr, const struct type_info *type);

@@ -51,6 +51,25 @@ bool object_is_tracked(struct decoder *decoder, mx_addr addr, const struct type_
     return false;
 }
 
+// Include/internal/pycore_gc.h, _PyGC_FINALIZED
+bool object_is_finalized(struct decoder *decoder, mx_addr addr, const struct type_info *type)
+{
+    if (!object_is_gc(decoder, addr, type))
+        return false;
+    switch (decoder->layout->gc_shape) {
+    case GC_IN_RUNTIME:
+    case GC_IN_INTERP:
+    case GC_INCREMENTAL:
+        return word_at(decoder, addr - 8) & 1;
+    case GC_WITHOUT_LISTS: {
+        uint8_t bits = 0;
+        memory_u8(decoder->memory, addr + (uint64_t)decoder->layout->object_gc_bits, &bits);
+        return bits & GC_BIT_FINALIZED;
+    }
+    }
+    return false;
+}
+
 uint32_t object_prefix(struct decoder *decoder, mx_addr addr, const struct type_info *type)
 {
     if (!object_is_gc(decoder, addr, type))

@@ -7,9 +7,11 @@
 #include "base/clock.h"
 #include "base/error.h"
 #include "heap/blocks.h"
+#include "heap/columns.h"
 #include "heap/target.h"
 #include "heap/thread_counts.h"
 #include "heap/variables.h"
+#include "snapshot/file.h"
 
 // 3.11 gives the objects inside _PyRuntime and in frozen code a count that never falls to zero
 // (Include/internal/pycore_object.h, _PyObject_IMMORTAL_REFCNT).
@@ -46,10 +48,10 @@ static void judge(struct mx_heap *heap)
     struct mx_heap_summary *summary = &heap->summary;
     memset(&summary->refcounts, 0, sizeof summary->refcounts);
     for (uint32_t i = 0; i < heap->count; i++) {
-        struct header header;
+        struct header header = {.addr = heap->addresses[i],
+                                .refcount = heap->recorder.refcounts[i],
+                                .immortal = heap->recorder.flags[i] & OBJECT_IMMORTAL};
         int64_t missing;
-        if (!object_header(&heap->decoder, heap->addresses[i], &header))
-            continue;
         if (header.immortal)
             summary->refcounts.immortal++;
         else if (refcount_is_explained(heap, i, &header, &missing)) {
@@ -246,6 +248,7 @@ void mx_heap_free(mx_heap *heap)
 {
     if (!heap)
         return;
+    file_free(heap->opened);
     for (size_t i = 0; i < heap->threads.count; i++)
         free((void *)(uintptr_t)heap->threads.items[i].frames);
     for (size_t i = 0; i < heap->strings.count; i++)
@@ -257,6 +260,8 @@ void mx_heap_free(mx_heap *heap)
     vector_free(&heap->root_blocks);
     blocks_free(heap->blocks);
     libraries_free(heap->libraries);
+    columns_free(heap->columns);
+    recorder_free(&heap->recorder);
     statics_free(&heap->statics);
     statics_free(&heap->stacks);
     vector_free(&heap->type_stats);

@@ -6,15 +6,18 @@
 #include "base/vector.h"
 #include "decode/decoder.h"
 #include "heap/allocator.h"
+#include "heap/recorder.h"
 #include "heap/regions.h"
 #include "heap/runtime.h"
 #include "heap/statics.h"
 #include "memory/process.h"
+#include "snapshot/snapshot.h"
 
 // Why something is held from outside the object graph.
 struct root {
     char name[200]; // "interpreter 0", "thread 812 frame f at app.py:14"
     int tid;        // of a C stack and registers; else 0
+    uint8_t kind;   // enum root_kind
     bool unreached; // unreached_roots.c
 };
 
@@ -56,6 +59,8 @@ struct mx_heap {
     VECTOR(mx_addr) root_blocks; // blocks that variables point to: no object tells of them
     struct statics statics;
     struct statics stacks;       // the C stacks of the threads: no object lies there
+    struct recorder recorder;    // what counting met, until columns.c takes it
+    struct columns *columns;     // columns.c: the snapshot, when it was asked for
     struct libraries *libraries; // variables.c: names of variables, when they were asked for
     struct blocks *blocks;       // blocks.c: the same
     VECTOR(struct mx_thread) threads;
@@ -98,6 +103,8 @@ void heap_add_possible(struct mx_heap *heap, mx_addr addr);
 // unreached_roots.c: adds what objects that nothing refers to refer to. O(bytes copied).
 bool heap_many_unexplained(const struct mx_heap *heap);
 mx_status heap_add_unreached_roots(struct mx_heap *heap, struct mx_error *err);
+// walk.c: the object was laid out by the C compiler: to others of its kind it does not count.
+bool heap_is_frozen(const struct mx_heap *heap, mx_addr addr, const struct type_info *type);
 // inspect.c: every reference from a root.
 void heap_tell_roots(struct mx_heap *heap, mx_reference_fn *fn, void *data);
 // Within one pass over the heap: true when nobody claimed this memory before. heap_unclaim ends it.
@@ -105,5 +112,7 @@ bool heap_claim(struct mx_heap *heap, mx_addr memory);
 void heap_unclaim(struct mx_heap *heap);
 // At the start of a pass over the objects: the blocks that variables point to are theirs.
 void heap_claim_root_blocks(struct mx_heap *heap);
+// The same, and the keys that classes own: before a pass that meets the references as counting does.
+void heap_claim_counted(struct mx_heap *heap);
 
 #endif

@@ -4,7 +4,6 @@
 
 #include "base/error.h"
 #include "base/sorted.h"
-#include "decode/counts.h"
 #include "heap/garbage.h"
 
 // ---- finalizers -------------------------------------------------------------------------------
@@ -14,25 +13,6 @@ static mx_addr slot_of(struct mx_cycles *cycles, uint32_t node, int32_t offset)
     const struct mx_heap *heap = cycles->heap;
     uint32_t type = heap->types[cycles->references.objects[node]];
     return field_at(&cycles->heap->decoder, heap->decoder.types[type]->addr, offset);
-}
-
-// Include/internal/pycore_gc.h, _PyGC_FINALIZED
-static bool is_finalized(struct mx_cycles *cycles, uint32_t node)
-{
-    struct decoder *decoder = &cycles->heap->decoder;
-    mx_addr addr = cycles->heap->addresses[cycles->references.objects[node]];
-    switch (decoder->layout->gc_shape) {
-    case GC_IN_RUNTIME:
-    case GC_IN_INTERP:
-    case GC_INCREMENTAL:
-        return word_at(decoder, addr - 8) & 1;
-    case GC_WITHOUT_LISTS: {
-        uint8_t bits = 0;
-        memory_u8(decoder->memory, addr + (uint64_t)decoder->layout->object_gc_bits, &bits);
-        return bits & GC_BIT_FINALIZED;
-    }
-    }
-    return false;
 }
 
 // Python/gc.c, move_legacy_finalizers and move_legacy_finalizer_reachable: what has a tp_del and what
@@ -53,6 +33,14 @@ static mx_status mark_legacy(struct mx_cycles *cycles, uint8_t **ret, struct mx_
     free(stack);
     *ret = marks;
     return MX_OK;
+}
+
+static bool is_finalized(struct mx_cycles *cycles, uint32_t node)
+{
+    struct mx_heap *heap = cycles->heap;
+    uint32_t object = cycles->references.objects[node];
+    return object_is_finalized(&heap->decoder, heap->addresses[object],
+                               heap->decoder.types[heap->types[object]]);
 }
 
 static bool node_of(const struct mx_cycles *cycles, mx_addr addr, uint32_t *ret)

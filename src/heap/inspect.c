@@ -161,6 +161,15 @@ static void name_variable(struct mx_heap *heap, mx_addr place, char *buffer, siz
     text_add(&text, offset ? "%s+0x%llx" : "%s", name, (unsigned long long)offset);
 }
 
+// Between objects that the C compiler laid out nothing is counted (walk.c).
+static bool is_uncounted(const struct teller *teller, mx_addr to)
+{
+    const struct mx_heap *heap = teller->heap;
+    return teller->from != MX_NO_OBJECT && statics_find(&heap->statics, to) &&
+           heap_is_frozen(heap, heap->addresses[teller->from],
+                          heap->decoder.types[heap->types[teller->from]]);
+}
+
 static void tell(struct visitor *visitor, struct edge edge)
 {
     struct teller *teller = (struct teller *)visitor;
@@ -169,6 +178,8 @@ static void tell(struct visitor *visitor, struct edge edge)
         !mx_heap_find(teller->heap, edge.to, &reference.to))
         return;
     reference.ownership = public_ownership((enum hold)edge.hold);
+    if (edge.hold == HOLD_OWNED && is_uncounted(teller, edge.to))
+        reference.ownership = MX_BORROWED;
     edge_label(&teller->heap->decoder, &edge, reference.label, sizeof reference.label);
     if (edge.kind == EDGE_STATIC && reference.from == MX_NO_OBJECT)
         name_variable(teller->heap, edge.detail, reference.root, sizeof reference.root);

@@ -49,8 +49,7 @@ void opened_facts(const struct mx_heap *heap, uint32_t index, struct mx_object *
     ret->refcount = ret->immortal ? -1 : (int64_t)column_at(&s->refcount, index);
     ret->size = column_at(&s->size, index);
     ret->tracked = flags & OBJECT_TRACKED;
-    ret->generation =
-        generation == SNAPSHOT_NO_GENERATION ? MX_NO_GENERATION : (int)generation;
+    ret->generation = generation == SNAPSHOT_NO_GENERATION ? MX_NO_GENERATION : (int)generation;
     ret->type_address = s->types[type].address;
     ret->type[0] = ret->preview[0] = '\0';
     if (ret_type_index)
@@ -136,8 +135,7 @@ struct telling {
 
 static void tell(struct telling *telling, struct mx_reference *reference)
 {
-    if (telling->stopped ||
-        (telling->only != MX_NO_OBJECT && reference->to != telling->only))
+    if (telling->stopped || (telling->only != MX_NO_OBJECT && reference->to != telling->only))
         return;
     telling->stopped = !telling->fn(reference, telling->data);
 }

@@ -26,9 +26,10 @@ void root_collect(struct visitor *visitor, struct edge edge)
         (void)vector_push(&heap->root_edges, ((struct root_edge){edge, collector->root, 0}));
 }
 
-bool root_add(struct mx_heap *heap, struct collector *collector)
+bool root_add(struct mx_heap *heap, struct collector *collector, enum root_kind kind)
 {
-    if (heap->roots.count >= LIMIT_ROOTS || !vector_push(&heap->roots, (struct root){.name = ""}))
+    if (heap->roots.count >= LIMIT_ROOTS ||
+        !vector_push(&heap->roots, ((struct root){.name = "", .kind = (uint8_t)kind})))
         return false;
     collector->root = (uint32_t)heap->roots.count - 1;
     return true;
@@ -121,7 +122,7 @@ static void read_frames(struct mx_heap *heap, mx_addr tstate, struct mx_thread *
             break;
         if (facts.code && frames.count < SHOWN_FRAMES && heap->strings.count < 2 * LIMIT_SHOWN) {
             describe_frame(heap, &facts, &shown);
-            if (vector_push(&frames, shown) && facts.owned_by_thread && root_add(heap, &collector))
+            if (vector_push(&frames, shown) && facts.owned_by_thread && root_add(heap, &collector, ROOT_FRAME))
                 name_frame_root(heap, &collector, thread->native_id, &shown);
         }
         if (facts.owned_by_thread) { // past SHOWN_FRAMES they share the last root's name
@@ -192,7 +193,7 @@ static void read_thread(struct mx_heap *heap, mx_addr tstate)
         .ident = field_at(&heap->decoder, tstate, l->tstate_thread_id),
     };
     thread.native_id = native_id(heap, tstate, thread.ident);
-    if (root_add(heap, &collector)) {
+    if (root_add(heap, &collector, ROOT_THREAD)) {
         struct text text = root_name(heap, &collector);
         text_add(&text, "thread %lld state", (long long)thread.native_id);
         members_visit(heap, tstate, l->tstate_members, l->tstate_member_count, &collector.visitor);
@@ -247,7 +248,7 @@ static void read_interpreter(struct mx_heap *heap, mx_addr interp)
 {
     const struct layout *l = heap->decoder.layout;
     struct collector collector = {{root_collect, NULL}, heap, 0};
-    if (root_add(heap, &collector)) {
+    if (root_add(heap, &collector, ROOT_INTERPRETER)) {
         struct text text = root_name(heap, &collector);
         text_add(&text, "interpreter %lld",
                  (long long)field_at(&heap->decoder, interp, l->interp_id));
@@ -278,7 +279,7 @@ mx_status heap_find_roots(struct mx_heap *heap, struct mx_error *err)
         read_interpreter(heap, interp);
         interp = field_at(&heap->decoder, interp, l->interp_next);
     }
-    if (root_add(heap, &collector)) {
+    if (root_add(heap, &collector, ROOT_INTERPRETER)) {
         struct text text = root_name(heap, &collector);
         text_add(&text, "runtime");
         members_visit(heap, heap->runtime.addr, l->runtime_members, l->runtime_member_count,

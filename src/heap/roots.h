@@ -16,7 +16,7 @@ struct collector {
 // The edge function of a collector.
 void root_collect(struct visitor *visitor, struct edge edge);
 // Makes a new root, without a name, the collector's; false when there is no room.
-bool root_add(struct mx_heap *heap, struct collector *collector);
+bool root_add(struct mx_heap *heap, struct collector *collector, enum root_kind kind);
 // The collector's root, to be given a name.
 struct text root_name(struct mx_heap *heap, const struct collector *collector);
 // One more dict of interned strings: they are counted in a way of their own (dict.c).

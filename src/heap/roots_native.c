@@ -87,7 +87,7 @@ static bool may_own_blocks(const struct mx_heap *heap, const struct static_range
 void roots_scan_static(struct mx_heap *heap, const struct static_range *range)
 {
     struct collector collector = {{root_collect, NULL}, heap, 0};
-    if (range->end - range->start > LIMIT_STATIC || !root_add(heap, &collector))
+    if (range->end - range->start > LIMIT_STATIC || !root_add(heap, &collector, ROOT_NATIVE))
         return;
     struct variable variable = {.visitor = {variable_edge, variable_claim},
                                 .heap = heap,
@@ -126,7 +126,7 @@ void roots_scan_stack(struct mx_heap *heap, const struct thread_registers *threa
 {
     struct collector collector = {{root_collect, NULL}, heap, 0};
     const struct mapping *mapping = maps_find(heap->maps, thread->stack_pointer);
-    if (!mapping || !root_add(heap, &collector))
+    if (!mapping || !root_add(heap, &collector, ROOT_THREAD))
         return;
     struct text text = root_name(heap, &collector);
     text_add(&text, "thread %d C stack", thread->tid);

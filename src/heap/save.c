@@ -68,13 +68,14 @@ mx_status mx_heap_save(const mx_heap *heap, const char *path, const struct mx_sa
                        struct mx_saved *ret, struct mx_error *err)
 {
     struct mx_save_options wanted = options ? *options : (struct mx_save_options){0};
-    const struct snapshot_options how = {
-        wanted.compress, wanted.redact, wanted.cut_values ? wanted.most_value : UINT64_MAX};
+    const struct snapshot_options how = {wanted.compress, wanted.redact,
+                                         wanted.cut_values ? wanted.most_value : UINT64_MAX};
     struct given given = {0};
     struct snapshot_sizes sizes = {0};
     if (heap->opened)
-        return fail(err, MX_UNSUPPORTED, "%.300s: a snapshot is not written from a snapshot; capture "
-                                         "the process or core file again",
+        return fail(err, MX_UNSUPPORTED,
+                    "%.300s: a snapshot is not written from a snapshot; capture "
+                    "the process or core file again",
                     path);
     // Asking fills the heap's tables: no change that a caller can see.
     struct mx_heap *self = (struct mx_heap *)(uintptr_t)heap;
@@ -85,8 +86,8 @@ mx_status mx_heap_save(const mx_heap *heap, const char *path, const struct mx_sa
     mx_cycles_free(given.garbage);
     mx_cycles_free(given.cycles);
     if (!status && ret)
-        *ret = (struct mx_saved){heap->count,  heap->columns->snapshot.reference_count,
-                                 sizes.graph,  sizes.labels,
-                                 sizes.texts,  sizes.all};
+        *ret = (struct mx_saved){heap->count, heap->columns->snapshot.reference_count,
+                                 sizes.graph, sizes.labels,
+                                 sizes.texts, sizes.all};
     return status;
 }

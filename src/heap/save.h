@@ -23,8 +23,8 @@ struct saver {
     // save_labels.c
     struct edge *edges; // of one object
     size_t edge_count, edge_capacity;
-    bool uncertain; // one of them is only possible
-    bool failed;    // out of memory
+    bool uncertain;         // one of them is only possible
+    bool failed;            // out of memory
     VECTOR(uint64_t) words; // of all shapes met: kind and detail of each edge
     VECTOR(struct met_shape) met;
     struct map met_by_hash; // -> place in met + 1

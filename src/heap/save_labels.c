@@ -24,15 +24,14 @@ static void collect_edge(struct visitor *visitor, struct edge edge)
 
 static bool collect_claim(struct visitor *visitor, mx_addr memory, enum claim_kind kind)
 {
-    (void)kind;
-    return heap_claim(((struct saver *)visitor)->heap, memory);
+    return kind == CLAIM_TYPE_KEYS || heap_claim(((struct saver *)visitor)->heap, memory);
 }
 
 void saver_init_labels(struct saver *saver)
 {
     saver->visitor = (struct visitor){collect_edge, collect_claim};
     decoder_refill(&saver->heap->decoder);
-    heap_claim_root_blocks(saver->heap);
+    heap_claim_counted(saver->heap);
 }
 
 void saver_free_labels(struct saver *saver)

@@ -1,4 +1,5 @@
 // save_texts.c - what previews are made of, taken out of a live heap (snapshot/source.h).
+#include <stdio.h>
 #include <stdlib.h>
 
 #include "heap/save.h"

@@ -132,6 +132,16 @@ void heap_claim_root_blocks(struct mx_heap *heap)
         (void)heap_claim(heap, heap->root_blocks.items[i]);
 }
 
+void heap_claim_counted(struct mx_heap *heap)
+{
+    heap_claim_root_blocks(heap);
+    for (uint32_t i = 0; i < heap->decoder.type_count; i++) {
+        mx_addr keys = heap->decoder.types[i]->cached_keys;
+        if (keys)
+            heap_claim(heap, keys); // type_visit gives them to the class
+    }
+}
+
 // ---- discovery --------------------------------------------------------------------------------
 
 struct discoverer {
@@ -242,8 +252,25 @@ struct counter {
     struct mx_heap *heap;
     uint32_t ring[RING]; // numbers of the objects whose counters are on their way
     uint32_t at;
-    bool from_frozen; // the object being visited was laid out by the C compiler
+    bool from_frozen;  // the object being visited was laid out by the C compiler
+    mx_addr from_type; // its class, when that is static: `types` has this reference
+    bool recording;
 };
+
+static uint8_t recorded_hold(enum hold hold, bool counted)
+{
+    switch (hold) {
+    case HOLD_OWNED:
+        return counted ? MX_OWNED : MX_BORROWED;
+    case HOLD_POSSIBLE:
+        return RECORDED_POSSIBLE;
+    case HOLD_BORROWED:
+        return MX_BORROWED;
+    case HOLD_WEAK:
+        return MX_WEAK;
+    }
+    return MX_BORROWED;
+}
 
 static void count_ready(struct mx_heap *heap, uint32_t number)
 {
@@ -261,10 +288,17 @@ static void count_edge(struct visitor *visitor, struct edge edge)
     heap->summary.references++;
     if (edge.hold == HOLD_POSSIBLE)
         heap_add_possible(heap, edge.to);
-    if (edge.hold != HOLD_OWNED || (counter->from_frozen && statics_find(&heap->statics, edge.to)))
+    if (edge.to == counter->from_type && edge.hold == HOLD_BORROWED)
+        return;
+    bool counted = edge.hold == HOLD_OWNED &&
+                   !(counter->from_frozen && statics_find(&heap->statics, edge.to));
+    uint32_t to = region_number(region, edge.to);
+    if (counter->recording)
+        recorder_reference(&heap->recorder, to, recorded_hold((enum hold)edge.hold, counted));
+    if (!counted)
         return;
     uint32_t *slot = &counter->ring[counter->at++ % RING], ready = *slot;
-    *slot = region_number(region, edge.to);
+    *slot = to;
     __builtin_prefetch(&heap->found[*slot], 1);
     count_ready(heap, ready);
 }
@@ -289,10 +323,33 @@ bool heap_is_inside_object(struct mx_heap *heap, mx_addr place)
 }
 
 // Frozen code and its constants refer to each other without counting (Tools/build/deepfreeze.py).
-static bool is_frozen(const struct mx_heap *heap, mx_addr addr, const struct type_info *type)
+bool heap_is_frozen(const struct mx_heap *heap, mx_addr addr, const struct type_info *type)
 {
     return (type->family == FAMILY_CODE || type->family == FAMILY_TUPLE) &&
            statics_find(&heap->statics, addr);
+}
+
+static void record_facts(struct mx_heap *heap, uint32_t index, const struct header *header,
+                         const struct type_info *type)
+{
+    struct decoder *decoder = &heap->decoder;
+    uint8_t flags = header->immortal ? OBJECT_IMMORTAL : 0;
+    if (type->gc && object_is_tracked(decoder, header->addr, type))
+        flags |= OBJECT_TRACKED;
+    if (type->gc && object_is_finalized(decoder, header->addr, type))
+        flags |= OBJECT_FINALIZED;
+    if (header->deferred)
+        flags |= OBJECT_DEFERRED;
+    if (type->family == FAMILY_STR &&
+        field32_at(decoder, header->addr, decoder->layout->ascii_state) & STR_INTERNED)
+        flags |= OBJECT_INTERNED;
+    if (statics_find(&heap->statics, header->addr))
+        flags |= OBJECT_STATIC;
+    heap->recorder.flags[index] = flags;
+    heap->recorder.refcounts[index] = header->immortal                ? 0
+                                      : header->refcount > UINT32_MAX ? UINT32_MAX
+                                      : header->refcount < 0          ? 0
+                                                                      : (uint32_t)header->refcount;
 }
 
 static void count_object(struct mx_heap *heap, struct counter *counter, uint32_t index)
@@ -300,11 +357,14 @@ static void count_object(struct mx_heap *heap, struct counter *counter, uint32_t
     struct decoder *decoder = &heap->decoder;
     mx_addr addr = heap->addresses[index];
     struct header header;
+    recorder_object(&heap->recorder, index);
     if (!object_header(decoder, addr, &header))
         return; // it was one when it was marked: a table that changed its mind is full
     heap->types[index] = header.type;
     const struct type_info *type = decoder->types[header.type];
-    counter->from_frozen = is_frozen(heap, addr, type);
+    counter->from_frozen = heap_is_frozen(heap, addr, type);
+    counter->from_type = type->heap ? 0 : type->addr;
+    record_facts(heap, index, &header, type);
     if (!type->leaf)
         object_visit(decoder, addr, header.type, &counter->visitor);
     else
@@ -312,6 +372,7 @@ static void count_object(struct mx_heap *heap, struct counter *counter, uint32_t
             &counter->visitor,
             (struct edge){.to = type->addr, .hold = type->heap ? HOLD_OWNED : HOLD_BORROWED});
     uint64_t size = object_size(decoder, addr, type);
+    recorder_size(&heap->recorder, index, size);
     heap->summary.bytes += size;
     if (header.type < heap->type_stats.capacity) { // a type met this late is not counted by type
         heap->type_stats.items[header.type].count++;
@@ -321,27 +382,25 @@ static void count_object(struct mx_heap *heap, struct counter *counter, uint32_t
 
 mx_status heap_count_references(struct mx_heap *heap, struct mx_error *err)
 {
-    struct counter counter = {.visitor = {count_edge, count_claim}, .heap = heap};
+    struct counter counter = {.visitor = {count_edge, count_claim}, .heap = heap, .recording = true};
     memset(counter.ring, 0xFF, sizeof counter.ring);
-    if (!vector_reserve(&heap->type_stats, heap->decoder.type_count + 1))
+    if (!recorder_init(&heap->recorder, heap->count) ||
+        !vector_reserve(&heap->type_stats, heap->decoder.type_count + 1))
         return fail_no_memory(err);
     memset(heap->type_stats.items, 0, heap->type_stats.capacity * sizeof *heap->type_stats.items);
-    heap_claim_root_blocks(heap);
-    for (uint32_t i = 0; i < heap->decoder.type_count; i++) {
-        mx_addr keys = heap->decoder.types[i]->cached_keys;
-        if (keys)
-            heap_claim(heap, keys); // type_visit gives them to the class
-    }
+    heap_claim_counted(heap);
     for (uint32_t i = 0; i < heap->count; i++) {
         progress(heap, "counting references", i, heap->count);
         count_object(heap, &counter, i);
     }
-    counter.from_frozen = false;
+    recorder_object(&heap->recorder, heap->count);
+    counter.from_frozen = counter.recording = false;
+    counter.from_type = 0;
     for (size_t i = 0; i < heap->root_edges.count; i++)
         if (!heap_is_inside_object(heap, heap->root_edges.items[i].place))
             count_edge(&counter.visitor, heap->root_edges.items[i].edge);
     for (int i = 0; i < RING; i++)
         count_ready(heap, counter.ring[i]);
     heap_unclaim(heap);
-    return MX_OK;
+    return heap->recorder.failed ? fail_no_memory(err) : MX_OK;
 }

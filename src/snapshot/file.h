@@ -59,6 +59,9 @@ bool file_is_redacted(const struct snapshot_file *file);
 // Every checksum and every number. O(bytes). MX_CORRUPT, naming the section.
 mx_status file_verify(const struct snapshot_file *file, struct mx_error *err);
 
+// Fills the columns of labels of the snapshot: O(references), in memory.
+mx_status file_make_labels(struct snapshot_file *file, struct mx_error *err);
+
 // ---- stored answers -----------------------------------------------------------------------------
 
 // Instances and bytes of each type, as the snapshot's types are ordered.

@@ -43,6 +43,9 @@ struct snapshot_file {
     size_t told_root_count;
     struct stored_unlikely *unlikely;
     size_t unlikely_count;
+    uint8_t *label_kinds; // [references], file_make_labels
+    uint32_t *label_numbers;
+    const char **label_names;
 };
 
 // The string, "?" when there is none of that number or it is not clean UTF-8.

@@ -299,6 +299,9 @@ void file_free_tables(struct snapshot_file *file)
     free(file->block_texts);
     free(file->unlikely);
     free(file->told_roots);
+    free(file->label_kinds);
+    free(file->label_numbers);
+    free(file->label_names);
 }
 
 const struct mx_type *file_types(const struct snapshot_file *file)

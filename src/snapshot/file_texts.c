@@ -4,7 +4,9 @@
 // Containers are nested PREVIEW_DEPTH deep at most, and all that a preview looks at is counted: a hostile
 // file has recipes that name a thousand previews each.
 #include <stdio.h>
+#include <stdlib.h>
 
+#include "base/error.h"
 #include "base/text.h"
 #include "snapshot/file_inside.h"
 
@@ -580,6 +582,72 @@ static void block(void *data, size_t number, struct snapshot_block *ret)
         .allocator = known ? file->block_texts[words].allocator : "?",
         .holder = known ? file->block_texts[words].holder : "?",
     };
+}
+
+// ---- labels as columns --------------------------------------------------------------------------
+
+// Names are strings of the file, and behind them one for keys that were left out.
+static enum label_kind label_column(const struct snapshot_file *file, const struct held *held,
+                                    uint64_t k, uint32_t *ret_number)
+{
+    uint64_t detail;
+    uint32_t key;
+    enum mark_kind kind = label_at(held, k, &detail);
+    *ret_number = (uint32_t)detail;
+    switch (kind) {
+    case MARK_ITEM:
+        return LABEL_ITEM;
+    case MARK_MEMBER:
+        return LABEL_MEMBER;
+    case MARK_KEY:
+        return LABEL_KEY;
+    case MARK_PREVIOUS:
+    case MARK_OBJECT:
+        if (!key_of(file, held, k, &key))
+            break;
+        *ret_number = key;
+        return LABEL_VALUE;
+    case MARK_TEXT:
+        if (detail >= file->snapshot.label_name_count)
+            break;
+        return LABEL_NAME;
+    case MARK_OMITTED:
+        break;
+    }
+    *ret_number = (uint32_t)file->snapshot.label_name_count - 1;
+    return LABEL_NAME;
+}
+
+mx_status file_make_labels(struct snapshot_file *file, struct mx_error *err)
+{
+    struct snapshot *s = &file->snapshot;
+    uint64_t count = s->reference_count;
+    if (file->label_kinds || !count)
+        return MX_OK;
+    size_t names = file->string_first.count ? file->string_first.count : 1;
+    file->label_kinds = calloc(count + 1, 1);
+    file->label_numbers = calloc(count + 1, sizeof *file->label_numbers);
+    file->label_names = calloc(names, sizeof *file->label_names);
+    if (!file->label_kinds || !file->label_numbers || !file->label_names)
+        return fail_no_memory(err);
+    for (size_t i = 0; i + 1 < names; i++)
+        file->label_names[i] = file_string(file, i);
+    file->label_names[names - 1] = "[...]";
+    s->label_names = file->label_names;
+    s->label_name_count = names;
+    for (uint32_t object = 0; object < s->object_count; object++) {
+        struct held held = held_by(file, object);
+        for (uint64_t k = 0; k < held.count && held.first + k < count; k++)
+            file->label_kinds[held.first + k] =
+                (uint8_t)label_column(file, &held, k, &file->label_numbers[held.first + k]);
+    }
+    s->label_kind = (struct column){
+        .count = count, .bytes = file->label_kinds, .nbytes = count, .encoding = COLUMN_U8};
+    s->label_number = (struct column){.count = count,
+                                      .bytes = (const uint8_t *)file->label_numbers,
+                                      .nbytes = 4 * count,
+                                      .encoding = COLUMN_U32};
+    return MX_OK;
 }
 
 void file_add_texts(struct snapshot_file *file)

@@ -8,7 +8,7 @@
 //
 //   exceptions[e]                          where its code is the highest that there is, E > 0 and
 //                                          places[e] == k; with width 0 all such places are looked up
-//   common[code]                           where code < D
+//   common[code] + slope                   where code < D
 //   base + ((code - D) << shift) + slope   slope: (the block's slope * k) >> 8
 //
 // base, common and exceptions are `value_nbytes` each; a place is one byte in blocks up to 256, else two.

@@ -92,7 +92,9 @@ static void write_label(const struct snapshot *s, enum label_kind kind, uint32_t
     case LABEL_ATTRIBUTE:
     case LABEL_LOCAL:
     case LABEL_CLOSURE: {
-        const char *before = kind == LABEL_ATTRIBUTE ? "." : kind == LABEL_LOCAL ? "local " : "closure ";
+        const char *before = kind == LABEL_ATTRIBUTE ? "."
+                             : kind == LABEL_LOCAL   ? "local "
+                                                     : "closure ";
         if (number < s->object_count)
             add_name(s, before, number, text);
         else
@@ -104,9 +106,6 @@ static void write_label(const struct snapshot *s, enum label_kind kind, uint32_t
         return;
     case LABEL_STATE:
         text_add(text, "module state +0x%x", number);
-        return;
-    case LABEL_WORD:
-        text_add(text, "word +0x%x", number);
         return;
     case LABEL_BLOCK:
         text_add(text, "its memory +0x%x", number);

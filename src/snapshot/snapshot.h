@@ -145,7 +145,6 @@ enum label_kind {
     LABEL_CLOSURE,   // closure name, the same
     LABEL_STACK,     // stack number
     LABEL_STATE,     // module state +0xnumber
-    LABEL_WORD,      // word +0xnumber, of a C struct
     LABEL_BLOCK,     // its memory +0xnumber
 };
 

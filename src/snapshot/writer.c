@@ -32,18 +32,33 @@ mx_status write_records(struct writing *writing, enum format_number section, str
 
 // ---- the graph --------------------------------------------------------------------------------
 
+enum count_of { COUNT_objects, COUNT_objects1, COUNT_references };
+
 static const struct {
     size_t offset; // in struct snapshot
+    enum count_of count;
     bool rising;
 } COLUMNS[] = {
 #define X(name, of, meaning)                                                                       \
-    {offsetof(struct snapshot, name), SECTION_##name == SECTION_address ||                         \
-                                          SECTION_##name == SECTION_first ||                       \
-                                          SECTION_##name == SECTION_referrer_first},
+    {offsetof(struct snapshot, name), COUNT_##of,                                                  \
+     SECTION_##name == SECTION_address || COUNT_##of == COUNT_objects1},
     SNAPSHOT_COLUMNS(X)
 #undef X
 };
 #define COLUMN_COUNT ((int)(sizeof COLUMNS / sizeof *COLUMNS))
+
+static uint64_t count_of(const struct snapshot *snapshot, enum count_of count)
+{
+    switch (count) {
+    case COUNT_objects:
+        return snapshot->object_count;
+    case COUNT_objects1:
+        return (uint64_t)snapshot->object_count + 1;
+    case COUNT_references:
+        return snapshot->reference_count;
+    }
+    return 0;
+}
 
 static void set_failed(struct writing *writing, mx_status status, const struct mx_error *err)
 {
@@ -68,11 +83,14 @@ static void *pack_columns(void *data)
 {
     struct writing *writing = data;
     for (int i = take_column(writing); i >= 0; i = take_column(writing)) {
-        const struct column *column =
-            (const void *)((const char *)writing->snapshot + COLUMNS[i].offset);
+        struct column column =
+            *(const struct column *)(const void *)((const char *)writing->snapshot +
+                                                   COLUMNS[i].offset);
         struct mx_error err = {0};
+        if (column.encoding == COLUMN_EMPTY) // zeros; one that was not filled has no count
+            column.count = count_of(writing->snapshot, COLUMNS[i].count);
         mx_status status =
-            write_column(writing, (enum format_number)i, column, COLUMNS[i].rising, &err);
+            write_column(writing, (enum format_number)i, &column, COLUMNS[i].rising, &err);
         if (status)
             set_failed(writing, status, &err);
     }

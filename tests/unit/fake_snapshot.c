@@ -12,11 +12,12 @@ static const struct {
     const char *name;
     enum text_form form;
     enum snapshot_family family;
-} TYPES[] = {{"app.Node", FORM_OBJECT, SNAPSHOT_INSTANCE}, {"builtins.list", FORM_LIST, SNAPSHOT_LIST},
-             {"builtins.str", FORM_STR, SNAPSHOT_STR},     {"builtins.int", FORM_INT, SNAPSHOT_INT},
-             {"builtins.dict", FORM_DICT, SNAPSHOT_DICT},  {"builtins.tuple", FORM_TUPLE, SNAPSHOT_TUPLE},
-             {"builtins.bytes", FORM_BYTES, SNAPSHOT_BYTES}, {"builtins.float", FORM_FLOAT, SNAPSHOT_FLOAT},
-             {"builtins.cell", FORM_RECIPE, SNAPSHOT_CELL},  {"builtins.set", FORM_SET, SNAPSHOT_SET}};
+} TYPES[] = {
+    {"app.Node", FORM_OBJECT, SNAPSHOT_INSTANCE},   {"builtins.list", FORM_LIST, SNAPSHOT_LIST},
+    {"builtins.str", FORM_STR, SNAPSHOT_STR},       {"builtins.int", FORM_INT, SNAPSHOT_INT},
+    {"builtins.dict", FORM_DICT, SNAPSHOT_DICT},    {"builtins.tuple", FORM_TUPLE, SNAPSHOT_TUPLE},
+    {"builtins.bytes", FORM_BYTES, SNAPSHOT_BYTES}, {"builtins.float", FORM_FLOAT, SNAPSHOT_FLOAT},
+    {"builtins.cell", FORM_RECIPE, SNAPSHOT_CELL},  {"builtins.set", FORM_SET, SNAPSHOT_SET}};
 #define FAKE_TYPES (sizeof TYPES / sizeof *TYPES)
 
 // ---- source -----------------------------------------------------------------------------------
@@ -111,8 +112,9 @@ static void root_label(void *data, size_t reference, char *buffer, size_t nbytes
 static void block(void *data, size_t number, struct snapshot_block *ret)
 {
     (void)data;
-    *ret = (struct snapshot_block){0x1000 + 64 * number, 48 + number, number % 3 ? (uint32_t)number : MX_NO_OBJECT,
-                                   "malloc", number % 2 ? "nothing" : "object"};
+    *ret = (struct snapshot_block){0x1000 + 64 * number, 48 + number,
+                                   number % 3 ? (uint32_t)number : MX_NO_OBJECT, "malloc",
+                                   number % 2 ? "nothing" : "object"};
 }
 
 // ---- the snapshot -----------------------------------------------------------------------------
@@ -127,8 +129,10 @@ static uint64_t next_random(uint64_t *state)
 
 static struct column column_of(uint64_t *numbers, uint64_t count)
 {
-    return (struct column){.count = count, .bytes = (const uint8_t *)numbers,
-                           .nbytes = 8 * count, .encoding = COLUMN_U64};
+    return (struct column){.count = count,
+                           .bytes = (const uint8_t *)numbers,
+                           .nbytes = 8 * count,
+                           .encoding = COLUMN_U64};
 }
 
 static uint64_t *numbers_of(struct fake_snapshot *fake, int number, uint64_t count)
@@ -178,12 +182,15 @@ static void add_referrers(struct fake_snapshot *fake)
 {
     struct snapshot *s = &fake->snapshot;
     uint64_t objects = s->object_count, *first = numbers_of(fake, 9, objects + 1),
-             *referrer = numbers_of(fake, 10, s->reference_count), *hold = numbers_of(fake, 11, s->reference_count),
-             *dominator = numbers_of(fake, 12, objects), *retained = numbers_of(fake, 13, objects), at = 0;
+             *referrer = numbers_of(fake, 10, s->reference_count),
+             *hold = numbers_of(fake, 11, s->reference_count),
+             *dominator = numbers_of(fake, 12, objects), *retained = numbers_of(fake, 13, objects),
+             at = 0;
     for (uint32_t to = 0; to < objects; to++) {
         first[to] = at;
         for (uint32_t from = 0; from < objects; from++)
-            for (uint64_t r = column_at(&s->first, from); r < column_at(&s->first, from + 1ull); r++)
+            for (uint64_t r = column_at(&s->first, from); r < column_at(&s->first, from + 1ull);
+                 r++)
                 if (column_at(&s->target, r) == to) {
                     referrer[at] = from;
                     hold[at++] = column_at(&s->hold, r);
@@ -206,14 +213,17 @@ static void add_tables(struct fake_snapshot *fake)
     static const struct mx_thread THREADS[] = {{812, 4711, FRAMES, 2}, {0, 5, NULL, 0}};
     static const struct snapshot_root ROOTS[] = {{ROOT_FRAME, "thread 812 frame f at app.py:14"},
                                                  {ROOT_MODULE, "module app"}};
-    static const struct snapshot_root_reference REFERENCES[] = {{0, 0, MX_OWNED, true}, {1, 1, MX_BORROWED, false}};
+    static const struct snapshot_root_reference REFERENCES[] = {{0, 0, MX_OWNED, true},
+                                                                {1, 1, MX_BORROWED, false}};
     struct snapshot *s = &fake->snapshot;
     struct snapshot_type *types = fake->kept[0] = calloc(FAKE_TYPES, sizeof *types);
     struct mx_type *stats = fake->kept[1] = calloc(FAKE_TYPES, sizeof *stats);
     for (uint32_t i = 0; i < FAKE_TYPES; i++) {
-        types[i] = (struct snapshot_type){0x5000 + 16ull * i, MX_NO_OBJECT, i ? 0 : MX_NO_OBJECT,
-                                          i ? 0 : TYPE_HEAP, 32, (uint8_t)TYPES[i].family, TYPES[i].name};
-        stats[i] = (struct mx_type){types[i].address, types[i].name, s->object_count / FAKE_TYPES, 1000 + i};
+        types[i] = (struct snapshot_type){
+            0x5000 + 16ull * i,       MX_NO_OBJECT, i ? 0 : MX_NO_OBJECT, i ? 0 : TYPE_HEAP, 32,
+            (uint8_t)TYPES[i].family, TYPES[i].name};
+        stats[i] = (struct mx_type){types[i].address, types[i].name, s->object_count / FAKE_TYPES,
+                                    1000 + i};
     }
     s->types = types;
     s->type_count = FAKE_TYPES;
@@ -233,15 +243,26 @@ static void add_answers(struct fake_snapshot *fake)
 {
     static const struct mx_finding FINDINGS[] = {
         {MX_HOLDER_STATIC, "lib.so: cache", "app.Node", 1, 2, 0x7f000, 0x10, 0x20, 64}};
-    static const struct mx_cycle_step STEPS[] = {{0x3f80000, "app.Node", ".next"}, {0x3f80010, "app.Node", ".back"}};
+    static const struct mx_cycle_step STEPS[] = {{0x3f80000, "app.Node", ".next"},
+                                                 {0x3f80010, "app.Node", ".back"}};
     static const mx_addr ADDRESSES[] = {0x3f80000, 0x3f80010, 0x3f80020};
-    static const struct mx_cycle_group GROUPS[] = {{.shape = "app.Node.next -> app.Node", .cycles = 1,
-        .shortest = 2, .longest = 2, .objects = 2, .bytes = 96, .held = 1, .held_bytes = 40,
-        .example = 0x3f80000, .steps = STEPS, .step_count = 2, .addresses = ADDRESSES}};
+    static const struct mx_cycle_group GROUPS[] = {{.shape = "app.Node.next -> app.Node",
+                                                    .cycles = 1,
+                                                    .shortest = 2,
+                                                    .longest = 2,
+                                                    .objects = 2,
+                                                    .bytes = 96,
+                                                    .held = 1,
+                                                    .held_bytes = 40,
+                                                    .example = 0x3f80000,
+                                                    .steps = STEPS,
+                                                    .step_count = 2,
+                                                    .addresses = ADDRESSES}};
     struct snapshot_answers *answers = &fake->answers;
     answers->findings = FINDINGS;
     answers->finding_count = 1;
-    answers->blind_spots = (struct mx_blind_spots){.unreadable_bytes = 4096, .allocators = "jemalloc"};
+    answers->blind_spots =
+        (struct mx_blind_spots){.unreadable_bytes = 4096, .allocators = "jemalloc"};
     if (fake->snapshot.object_count >= 3)
         answers->garbage = (struct answer_cycles){GROUPS, 1, {3, 136, 0, 0, false}};
 }
@@ -255,12 +276,22 @@ void fake_snapshot_init(struct fake_snapshot *fake, uint32_t objects)
     add_referrers(fake);
     add_tables(fake);
     add_answers(fake);
-    s->info = (struct mx_target_info){.process = {.pid = 812, .user = "www", .python = "3.11.7",
-        .executable = "/usr/bin/python3", .cmdline = "python3 -m app --password hunter2",
-        .rss_bytes = 1 << 20, .uptime_seconds = 12.5}, .implementation = "cpython",
-        .version_hex = 0x030b07f0, .library = "/usr/lib/libpython3.11.so", .layout_verified = true};
-    s->summary = (struct mx_heap_summary){.objects = objects, .references = s->reference_count,
-        .bytes = 123456, .mode = MX_CAPTURE_FORK, .pause_ns = 5000000};
+    s->info = (struct mx_target_info){.process = {.pid = 812,
+                                                  .user = "www",
+                                                  .python = "3.11.7",
+                                                  .executable = "/usr/bin/python3",
+                                                  .cmdline = "python3 -m app --password hunter2",
+                                                  .rss_bytes = 1 << 20,
+                                                  .uptime_seconds = 12.5},
+                                      .implementation = "cpython",
+                                      .version_hex = 0x030b07f0,
+                                      .library = "/usr/lib/libpython3.11.so",
+                                      .layout_verified = true};
+    s->summary = (struct mx_heap_summary){.objects = objects,
+                                          .references = s->reference_count,
+                                          .bytes = 123456,
+                                          .mode = MX_CAPTURE_FORK,
+                                          .pause_ns = 5000000};
     fake->source = (struct snapshot_source){fake, form, text, kind, shape, unlikely, roots};
 }
 
@@ -296,7 +327,8 @@ static uint64_t read_object(const struct snapshot *s, uint32_t i, uint64_t sum)
     sum = mix(sum, snapshot_address(s, i));
     sum = mix_text(sum, snapshot_type_of(s, i)->name);
     sum = mix(sum, snapshot_nbytes(s, i));
-    assert_true(snapshot_dominator(s, i) == MX_NO_OBJECT || snapshot_dominator(s, i) < s->object_count);
+    assert_true(snapshot_dominator(s, i) == MX_NO_OBJECT ||
+                snapshot_dominator(s, i) < s->object_count);
     texts->preview(texts->data, i, buffer, 256);
     sum = mix_text(sum, buffer);
     texts->kind(texts->data, i, buffer, sizeof buffer);
@@ -330,7 +362,8 @@ static uint64_t read_tables(const struct snapshot_file *file, uint64_t sum)
     }
     for (size_t i = 0; i < s->thread_count; i++)
         for (size_t k = 0; k < s->threads[i].frame_count; k++)
-            sum = mix_text(mix_text(sum, s->threads[i].frames[k].function), s->threads[i].frames[k].file);
+            sum = mix_text(mix_text(sum, s->threads[i].frames[k].function),
+                           s->threads[i].frames[k].file);
     for (size_t i = 0; i < s->block_count && i < 1000; i++) {
         struct snapshot_block found;
         s->texts.block(s->texts.data, i, &found);

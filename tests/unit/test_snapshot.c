@@ -1,4 +1,5 @@
 // test_snapshot.c - columns, and snapshot files: what was written is read, and what is damaged harms nobody.
+#include <dirent.h>
 #include <endian.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -10,7 +11,6 @@
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
-#include <dirent.h>
 
 #include <cmocka.h>
 
@@ -34,7 +34,8 @@ static uint64_t next_random(uint64_t *state)
 
 static void expect_packs(const uint64_t *numbers, uint64_t count, bool rising)
 {
-    struct column plain = {.count = count, .bytes = (const uint8_t *)numbers, .encoding = COLUMN_U64};
+    struct column plain = {
+        .count = count, .bytes = (const uint8_t *)numbers, .encoding = COLUMN_U64};
     struct column packed;
     uint8_t *bytes;
     uint64_t nbytes, read[700];
@@ -61,13 +62,27 @@ static void test_packed_numbers_are_those_that_were_packed(void **state)
         for (size_t i = 0; i < 5000; i++) {
             uint64_t random = next_random(&seed);
             switch (kind % 7) {
-            case 0: numbers[i] = random; break; // as wide as can be
-            case 1: numbers[i] = random % 3 ? 7 : random % 1000; break;
-            case 2: numbers[i] = sum += random % 50; break; // wraps around when it starts high
-            case 3: numbers[i] = (random % 9) * 1000003; break;
-            case 4: numbers[i] = random % 40 ? i * 16 : random; break; // exceptions
-            case 5: numbers[i] = kind; break;
-            case 6: numbers[i] = i % 300 < 150 ? 5 : UINT64_MAX - (random & 3); break;
+            case 0:
+                numbers[i] = random;
+                break; // as wide as can be
+            case 1:
+                numbers[i] = random % 3 ? 7 : random % 1000;
+                break;
+            case 2:
+                numbers[i] = sum += random % 50;
+                break; // wraps around when it starts high
+            case 3:
+                numbers[i] = (random % 9) * 1000003;
+                break;
+            case 4:
+                numbers[i] = random % 40 ? i * 16 : random;
+                break; // exceptions
+            case 5:
+                numbers[i] = kind;
+                break;
+            case 6:
+                numbers[i] = i % 300 < 150 ? 5 : UINT64_MAX - (random & 3);
+                break;
             }
         }
         for (uint64_t count = 0; count < 5000; count = count * 3 + 1)
@@ -133,7 +148,8 @@ static mx_status write_fake(uint32_t objects, const struct snapshot_options *opt
 {
     struct fake_snapshot fake;
     fake_snapshot_init(&fake, objects);
-    mx_status status = snapshot_write(&fake.snapshot, &fake.source, &fake.answers, path, options, sizes, err);
+    mx_status status =
+        snapshot_write(&fake.snapshot, &fake.source, &fake.answers, path, options, sizes, err);
     fake_snapshot_free(&fake);
     return status;
 }
@@ -216,7 +232,8 @@ static void expect_texts(const struct snapshot *s)
     texts->preview(texts->data, 10, buffer, sizeof buffer);
     assert_string_equal(buffer, expected);
     texts->preview(texts->data, 18, buffer, sizeof buffer);
-    snprintf(expected, sizeof expected, "<cell at 0x%llx: ", (unsigned long long)snapshot_address(s, 18));
+    snprintf(expected, sizeof expected,
+             "<cell at 0x%llx: ", (unsigned long long)snapshot_address(s, 18));
     assert_memory_equal(buffer, expected, strlen(expected));
     texts->kind(texts->data, 100, buffer, sizeof buffer);
     assert_string_equal(buffer, "function f2 at app.py:100");
@@ -239,7 +256,9 @@ static void test_a_file_is_the_snapshot_that_was_written(void **state)
         struct stat facts;
         options.compress = compressed;
         fake_snapshot_init(&fake, OBJECTS);
-        assert_int_equal(snapshot_write(&fake.snapshot, &fake.source, &fake.answers, path, &options, &sizes, NULL), MX_OK);
+        assert_int_equal(snapshot_write(&fake.snapshot, &fake.source, &fake.answers, path, &options,
+                                        &sizes, NULL),
+                         MX_OK);
         assert_int_equal(stat(path, &facts), 0);
         assert_int_equal(facts.st_size, sizes.all);
         assert_int_equal(facts.st_mode & 0777, 0600);
@@ -249,9 +268,11 @@ static void test_a_file_is_the_snapshot_that_was_written(void **state)
         expect_equal(&fake.snapshot, file_snapshot(file));
         expect_texts(file_snapshot(file));
         uint32_t found;
-        assert_true(snapshot_find(file_snapshot(file), snapshot_address(&fake.snapshot, 77), &found));
+        assert_true(
+            snapshot_find(file_snapshot(file), snapshot_address(&fake.snapshot, 77), &found));
         assert_int_equal(found, 77);
-        assert_false(snapshot_find(file_snapshot(file), snapshot_address(&fake.snapshot, 77) + 8, &found));
+        assert_false(
+            snapshot_find(file_snapshot(file), snapshot_address(&fake.snapshot, 77) + 8, &found));
         struct stored_cycles cycles;
         assert_int_equal(file_cycles(file, true, &cycles, NULL), MX_OK);
         assert_int_equal(cycles.answer.count, 1);
@@ -426,8 +447,9 @@ static void fuzz(uint32_t objects, bool compress, int rounds, uint64_t seed)
             uint64_t at = sizeof header + next_random(&seed) % (nbytes - sizeof header);
             if (round % 4 == 0) // one of the columns' or sections' own numbers
                 at = table + next_random(&seed) % (nbytes - table);
-            if (at >= table && (round % 4 || (round % 8 && (at - table) % sizeof(struct format_section) <
-                                                               FORMAT_NAME_NBYTES)))
+            if (at >= table &&
+                (round % 4 ||
+                 (round % 8 && (at - table) % sizeof(struct format_section) < FORMAT_NAME_NBYTES)))
                 continue; // a section without its name is missing: that is noticed at once
             bytes[at] = (uint8_t)(round % 3 ? next_random(&seed) : 0xFF);
         }
@@ -465,7 +487,8 @@ static void test_a_compressed_file_that_claims_too_much_is_refused(void **state)
     struct format_header header;
     memcpy(&header, bytes, sizeof header);
     uint64_t huge = htole64(1ull << 40);
-    memcpy(bytes + le64toh(header.table_offset) + offsetof(struct format_section, raw_nbytes), &huge, 8);
+    memcpy(bytes + le64toh(header.table_offset) + offsetof(struct format_section, raw_nbytes),
+           &huge, 8);
     mend_header(bytes);
     store(bytes, nbytes);
     expect_refused(MX_LIMIT, "unpacked");

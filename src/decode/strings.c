@@ -1,12 +1,10 @@
-// text.c - the values of str objects.
+// strings.c - the values of str objects.
 //
 //   ASCII:   PyASCIIObject | bytes         compact: PyCompactUnicodeObject | UCS1, 2 or 4
 //   legacy:  PyUnicodeObject -> data       not ready (to 3.11): wstr -> wchar_t
 //
-// Include/cpython/unicodeobject.h. Everything that leaves this file is valid UTF-8.
+// Include/cpython/unicodeobject.h.
 #include "decode/decoder.h"
-
-// ---- str --------------------------------------------------------------------------------------
 
 struct characters {
     mx_addr data;
@@ -118,7 +116,7 @@ int str_interned(struct decoder *decoder, mx_addr addr)
     struct header header;
     if (!object_header(decoder, addr, &header) || decoder->types[header.type]->family != FAMILY_STR)
         return 0;
-    return (int)(field32_at(decoder, addr, decoder->layout->ascii_state) & 3);
+    return (int)(field32_at(decoder, addr, decoder->layout->ascii_state) & STR_INTERNED);
 }
 
 void str_repr(struct decoder *decoder, mx_addr addr, uint64_t characters, struct text *text)

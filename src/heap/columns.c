@@ -1,0 +1,283 @@
+// columns.c - from what counting recorded to the columns of a snapshot.
+//
+// A reference that is only possible is taken for real when a count asks for it, in the order of the
+// objects, then of the roots; the others are dropped. What a count has beyond that is held from
+// outside the graph.
+#include "heap/columns.h"
+
+#include <stdlib.h>
+
+#include "base/error.h"
+#include "snapshot/file.h"
+
+static struct column plain(const void *items, uint64_t count, enum column_encoding encoding)
+{
+    static const uint8_t WIDTHS[] = {[COLUMN_U8] = 1, [COLUMN_U16] = 2, [COLUMN_U32] = 4,
+                                     [COLUMN_U64] = 8};
+    return (struct column){.count = count,
+                           .bytes = items,
+                           .nbytes = items ? count * WIDTHS[encoding] : 0,
+                           .encoding = (uint8_t)(items ? encoding : COLUMN_EMPTY)};
+}
+
+// ---- which references are real ------------------------------------------------------------------
+
+static void find_missing(const struct columns *columns, int64_t *missing)
+{
+    struct mx_heap *heap = columns->heap;
+    for (uint32_t i = 0; i < heap->count; i++) {
+        struct header header = {.addr = heap->addresses[i], .refcount = heap->recorder.refcounts[i]};
+        bool counts = !(heap->recorder.flags[i] & OBJECT_IMMORTAL);
+        missing[i] = counts ? header.refcount - refcount_unowned(heap, &header) -
+                                  (int64_t)heap->found[i]
+                            : 0;
+    }
+}
+
+// References of one object after the other, those that are none left out.
+static void settle(struct columns *columns, int64_t *missing)
+{
+    struct recorder *recorder = &columns->heap->recorder;
+    uint64_t kept = 0, at = 0;
+    for (uint32_t i = 0; i < columns->heap->count; i++) {
+        uint64_t end = recorder->first[i + 1];
+        recorder->first[i] = kept;
+        for (; at < end; at++) {
+            uint32_t to = recorder->targets[at];
+            uint8_t hold = recorder->holds[at];
+            if (hold == RECORDED_POSSIBLE && missing[to] > 0) {
+                hold = MX_OWNED;
+                missing[to]--;
+                columns->possible[to]++;
+            }
+            if (hold == RECORDED_POSSIBLE) {
+                columns->dropped[at / 64] |= 1ull << at % 64;
+                continue;
+            }
+            recorder->targets[kept] = to;
+            recorder->holds[kept++] = hold;
+        }
+    }
+    recorder->first[columns->heap->count] = recorder->edge_count = kept;
+}
+
+// ---- referrers ----------------------------------------------------------------------------------
+
+static mx_status reverse(struct columns *columns, struct mx_error *err)
+{
+    const struct recorder *recorder = &columns->heap->recorder;
+    uint32_t count = columns->heap->count;
+    uint64_t *first = columns->referrer_first = calloc((size_t)count + 2, sizeof *first);
+    columns->referrers = malloc((recorder->edge_count + 1) * sizeof *columns->referrers);
+    columns->referrer_holds = malloc(recorder->edge_count + 1);
+    if (!first || !columns->referrers || !columns->referrer_holds)
+        return fail_no_memory(err);
+    for (uint64_t at = 0; at < recorder->edge_count; at++)
+        first[recorder->targets[at] + 2]++;
+    for (uint32_t i = 0; i < count; i++)
+        first[i + 2] += first[i + 1];
+    for (uint32_t i = 0; i < count; i++) // first[n + 1] goes from n's beginning to its end
+        for (uint64_t at = recorder->first[i]; at < recorder->first[i + 1]; at++) {
+            uint64_t place = first[recorder->targets[at] + 1]++;
+            columns->referrers[place] = i;
+            columns->referrer_holds[place] = recorder->holds[at];
+        }
+    return MX_OK;
+}
+
+// ---- objects ------------------------------------------------------------------------------------
+
+static mx_status widen_sizes(struct columns *columns, struct mx_error *err)
+{
+    const struct recorder *recorder = &columns->heap->recorder;
+    if (!recorder->big_sizes.count)
+        return MX_OK;
+    columns->sizes = malloc(((size_t)columns->heap->count + 1) * sizeof *columns->sizes);
+    if (!columns->sizes)
+        return fail_no_memory(err);
+    for (uint32_t i = 0; i < columns->heap->count; i++)
+        columns->sizes[i] = recorder->sizes[i];
+    for (size_t i = 0; i < recorder->big_sizes.count; i++)
+        columns->sizes[recorder->big_sizes.items[i].object] = recorder->big_sizes.items[i].value;
+    return MX_OK;
+}
+
+// By the numbers of the public types, which leave out those without instances.
+static mx_status number_types(struct columns *columns, struct mx_error *err)
+{
+    const struct mx_heap *heap = columns->heap;
+    bool small = heap->type_stats.count <= UINT16_MAX;
+    size_t room = (size_t)heap->count + 1;
+    if (small)
+        columns->small_types = malloc(room * sizeof *columns->small_types);
+    else
+        columns->types = malloc(room * sizeof *columns->types);
+    if (!columns->small_types && !columns->types)
+        return fail_no_memory(err);
+    for (uint32_t i = 0; i < heap->count; i++) {
+        uint32_t type = heap->public_types[heap->types[i]];
+        if (small)
+            columns->small_types[i] = (uint16_t)type;
+        else
+            columns->types[i] = type;
+    }
+    return MX_OK;
+}
+
+static mx_status allocate(struct columns *columns, struct mx_error *err)
+{
+    size_t room = (size_t)columns->heap->count + 1;
+    columns->unexplained = calloc(room, sizeof *columns->unexplained);
+    columns->possible = calloc(room, sizeof *columns->possible);
+    columns->generations = malloc(room);
+    columns->addresses = malloc(room * sizeof *columns->addresses);
+    columns->dropped = calloc(columns->heap->recorder.edge_count / 64 + 1, sizeof *columns->dropped);
+    if (!columns->unexplained || !columns->possible || !columns->generations ||
+        !columns->addresses || !columns->dropped)
+        return fail_no_memory(err);
+    return MX_OK;
+}
+
+static void finish_objects(struct columns *columns, const int64_t *missing)
+{
+    struct mx_heap *heap = columns->heap;
+    for (uint32_t i = 0; i < heap->count; i++) {
+        columns->unexplained[i] = zigzag(missing[i]);
+        if (missing[i] > 0)
+            heap->recorder.flags[i] |= OBJECT_NATIVE;
+        columns->generations[i] = heap->generations[i] == NO_GENERATION
+                                      ? SNAPSHOT_NO_GENERATION
+                                      : heap->generations[i];
+        columns->addresses[i] = heap->addresses[i] >> 3;
+    }
+}
+
+static void publish(struct columns *columns)
+{
+    const struct mx_heap *heap = columns->heap;
+    const struct recorder *recorder = &heap->recorder;
+    struct snapshot *s = &columns->snapshot;
+    uint64_t objects = heap->count, references = recorder->edge_count;
+    s->object_count = heap->count;
+    s->reference_count = references;
+    s->address = plain(columns->addresses, objects, COLUMN_U64);
+    s->type = columns->small_types ? plain(columns->small_types, objects, COLUMN_U16)
+                                   : plain(columns->types, objects, COLUMN_U32);
+    s->size = columns->sizes ? plain(columns->sizes, objects, COLUMN_U64)
+                             : plain(recorder->sizes, objects, COLUMN_U32);
+    s->extra = plain(columns->extras, objects, COLUMN_U64);
+    s->refcount = plain(recorder->refcounts, objects, COLUMN_U32);
+    s->unexplained = plain(columns->unexplained, objects, COLUMN_U64);
+    s->possible = plain(columns->possible, objects, COLUMN_U32);
+    s->flags = plain(recorder->flags, objects, COLUMN_U8);
+    s->generation = plain(columns->generations, objects, COLUMN_U8);
+    s->first = plain(recorder->first, objects + 1, COLUMN_U64);
+    s->target = plain(recorder->targets, references, COLUMN_U32);
+    s->hold = plain(recorder->holds, references, COLUMN_U8);
+    s->referrer_first = plain(columns->referrer_first, objects + 1, COLUMN_U64);
+    s->referrer = plain(columns->referrers, references, COLUMN_U32);
+    s->referrer_hold = plain(columns->referrer_holds, references, COLUMN_U8);
+    s->roots = columns->roots.items;
+    s->root_count = columns->roots.count;
+    s->root_references = columns->root_references.items;
+    s->root_reference_count = columns->root_references.count;
+    s->types = columns->type_rows;
+    s->type_count = heap->type_stats.count;
+    s->threads = heap->threads.items;
+    s->thread_count = heap->threads.count;
+    s->info = heap->info;
+    s->summary = heap->summary;
+}
+
+static mx_status build(struct columns *columns, int64_t *missing, struct mx_error *err)
+{
+    find_missing(columns, missing);
+    settle(columns, missing);
+    mx_status status = number_types(columns, err);
+    if (!status)
+        status = columns_add_types(columns, err);
+    if (!status)
+        status = columns_add_roots(columns, missing, err);
+    if (!status)
+        status = widen_sizes(columns, err);
+    if (!status)
+        status = reverse(columns, err);
+    if (!status)
+        status = columns_add_blocks(columns, err);
+    if (status)
+        return status;
+    finish_objects(columns, missing);
+    publish(columns);
+    columns_add_texts(columns);
+    return columns_add_retained(columns, err);
+}
+
+static mx_status columns_make(struct mx_heap *heap, struct mx_error *err)
+{
+    struct columns *columns = calloc(1, sizeof *columns);
+    int64_t *missing = malloc(((size_t)heap->count + 1) * sizeof *missing);
+    mx_status status = columns && missing ? MX_OK : fail_no_memory(err);
+    if (!status) {
+        columns->heap = heap;
+        status = allocate(columns, err);
+    }
+    if (!status)
+        status = build(columns, missing, err);
+    free(missing);
+    if (status) {
+        columns_free(columns);
+        return status;
+    }
+    heap->columns = columns;
+    return MX_OK;
+}
+
+mx_status heap_snapshot(const mx_heap *heap, const struct snapshot **ret, struct mx_error *err)
+{
+    if (heap->opened) {
+        *ret = file_snapshot(heap->opened);
+        return MX_OK;
+    }
+    // Made when it is first asked for: no change that a caller can see.
+    struct mx_heap *self = (struct mx_heap *)(uintptr_t)heap;
+    if (!heap->columns) {
+        decoder_refill(&self->decoder);
+        mx_status status = columns_make(self, err);
+        if (status)
+            return status;
+    }
+    *ret = &heap->columns->snapshot;
+    return MX_OK;
+}
+
+void columns_free(struct columns *columns)
+{
+    if (!columns)
+        return;
+    for (size_t i = 0; i < columns->strings.count; i++)
+        free(columns->strings.items[i]);
+    vector_free(&columns->strings);
+    vector_free(&columns->roots);
+    vector_free(&columns->root_references);
+    vector_free(&columns->root_edges);
+    free(columns->type_rows);
+    free(columns->small_types);
+    free(columns->types);
+    free(columns->sizes);
+    free(columns->extras);
+    free(columns->unexplained);
+    free(columns->possible);
+    free(columns->generations);
+    free(columns->addresses);
+    free(columns->dropped);
+    free(columns->referrer_first);
+    free(columns->referrers);
+    free(columns->referrer_holds);
+    free(columns->label_kinds);
+    free(columns->label_numbers);
+    vector_free(&columns->label_names);
+    map_free(&columns->label_name_numbers);
+    free(columns->dominators);
+    free(columns->retained);
+    free(columns);
+}
