@@ -192,7 +192,8 @@ static mx_status check_words(const struct request *request, struct mx_error *err
 {
     const struct command *command = request->command;
     const char *missing =
-        command->needs & NEEDS_PID && !request->pid && !request->core && !request->snapshot ? "a process id"
+        command->needs & NEEDS_PID && !request->pid && !request->core && !request->snapshot
+            ? "a process id"
         : command->needs & (NEEDS_ADDRESS | NEEDS_ADDRESSES) && !request->address_count
             ? "an address"
         : command->needs & NEEDS_WORD && !request->word ? "a name"

@@ -426,8 +426,8 @@ MX_EXPORT size_t mx_heap_threads(const mx_heap *heap, const struct mx_thread **r
 
 struct mx_save_options {
     bool compress; // zstd; opening takes longer, and memory
-    bool redact;   // without values: strings, bytes, numbers, keys that are no attributes' names, and
-                   // the command line
+    bool redact; // without values: strings, bytes, numbers, keys that are no attributes' names, and
+                 // the command line
     bool cut_values; // of str and bytes, to most_value bytes
     uint64_t most_value;
 };
@@ -435,7 +435,8 @@ struct mx_save_options {
 // What was written, in bytes of the file.
 struct mx_saved {
     uint64_t objects, references;
-    uint64_t graph_bytes; // addresses, types, sizes, counts, references both ways, dominators, retained
+    uint64_t
+        graph_bytes; // addresses, types, sizes, counts, references both ways, dominators, retained
     uint64_t label_bytes; // how references are called
     uint64_t text_bytes;  // what previews are made of: values, names
     uint64_t file_bytes;

@@ -133,7 +133,7 @@ struct decoder {
     // allocator can tell. NULL: nobody can.
     uint64_t (*block_nbytes)(void *data, mx_addr addr);
     void *block_data;
-    bool recipe; // object_recipe
+    bool recipe;              // object_recipe
     struct map thread_counts; // object -> references, two's complement: decoder_add_count
 };
 
@@ -354,30 +354,8 @@ uint64_t str_size(struct decoder *decoder, mx_addr addr, const struct type_info 
 // repr() of a str, at most `characters` of it.
 void str_repr(struct decoder *decoder, mx_addr addr, uint64_t characters, struct text *text);
 
-// The characters of a str, of `width` bytes each; false when they cannot be read.
-struct str_characters {
-    const uint8_t *bytes;
-    uint64_t count;
-    uint32_t width;
-};
-bool str_characters(struct decoder *decoder, mx_addr addr, struct str_characters *ret);
-// The bytes of a bytes or bytearray; NULL when they cannot be read.
-const uint8_t *bytes_value(struct decoder *decoder, mx_addr addr, const struct type_info *type,
-                           uint64_t *ret_count);
-// An int of at most 60 bits; false for others.
-bool int_value(struct decoder *decoder, mx_addr addr, const struct type_info *type, int64_t *ret);
-// A float, or the parts of a complex.
-void float_value(struct decoder *decoder, mx_addr addr, const struct type_info *type,
-                 double ret[2]);
-
 // The value as Python prints it, cut to the buffer.
 void object_preview(struct decoder *decoder, mx_addr addr, char *buffer, size_t nbytes);
-// The same with marks in the place of what is inside it, each followed by an address of 16 digits. For
-// families that are no containers.
-#define PART_PREVIEW '\2'   // of the object there
-#define PART_SHALLOW '\3'   // at the start, without an address: deep in containers it is not shown like this
-#define PART_ARGUMENTS '\4' // of an exception: a tuple
-void object_recipe(struct decoder *decoder, mx_addr addr, char *buffer, size_t nbytes);
 // "instance", "class", "function f at app.py:12" ...
 void object_kind(struct decoder *decoder, mx_addr addr, uint32_t type, char *buffer, size_t nbytes);
 // `.attr`, `['key']`, `[3]`, `local x` ...

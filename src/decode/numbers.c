@@ -1,6 +1,7 @@
 // numbers.c - int, float and complex as repr() prints them.
 #include "decode/decoder.h"
 #include "decode/preview.h"
+#include "decode/values.h"
 
 #define DIGIT_BITS 30   // PyLong_SHIFT, Include/cpython/longintrepr.h
 #define LIMIT_DIGITS 27 // of 30 bits: 244 decimal digits, what fits a preview
@@ -90,8 +91,7 @@ void show_complex(const struct shown *it)
     text_add_complex(it->text, double_at(it->decoder, value), double_at(it->decoder, value + 8));
 }
 
-void float_value(struct decoder *decoder, mx_addr addr, const struct type_info *type,
-                 double ret[2])
+void float_value(struct decoder *decoder, mx_addr addr, const struct type_info *type, double ret[2])
 {
     bool complex = type->family == FAMILY_COMPLEX;
     const struct layout *l = decoder->layout;

@@ -3,6 +3,7 @@
 //
 // One function a family, in a table. Containers are in preview_items.c, numbers in numbers.c.
 #include "decode/preview.h"
+#include "decode/values.h"
 
 #include <assert.h>
 

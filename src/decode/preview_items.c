@@ -1,5 +1,6 @@
 // preview_items.c - the previews of what has items: lists, tuples, sets, dicts, and bytes.
 #include "decode/preview.h"
+#include "decode/values.h"
 
 // A visitor that shows what it is given, up to PREVIEW_ITEMS.
 struct item_shower {
@@ -114,8 +115,8 @@ const uint8_t *bytes_value(struct decoder *decoder, mx_addr addr, const struct t
 {
     const struct layout *l = decoder->layout;
     bool array = type->family == FAMILY_BYTEARRAY;
-    mx_addr data = array ? field_at(decoder, addr, l->bytearray_start)
-                         : addr + (uint64_t)l->bytes_data;
+    mx_addr data =
+        array ? field_at(decoder, addr, l->bytearray_start) : addr + (uint64_t)l->bytes_data;
     *ret_count = array ? field_at(decoder, addr, l->var_size) : object_items(decoder, addr, type);
     return memory_at(decoder->memory, data, *ret_count);
 }

@@ -4,7 +4,7 @@
 //   legacy:  PyUnicodeObject -> data       not ready (to 3.11): wstr -> wchar_t
 //
 // Include/cpython/unicodeobject.h.
-#include "decode/decoder.h"
+#include "decode/values.h"
 
 struct characters {
     mx_addr data;

@@ -12,8 +12,8 @@
 
 static struct column plain(const void *items, uint64_t count, enum column_encoding encoding)
 {
-    static const uint8_t WIDTHS[] = {[COLUMN_U8] = 1, [COLUMN_U16] = 2, [COLUMN_U32] = 4,
-                                     [COLUMN_U64] = 8};
+    static const uint8_t WIDTHS[] = {
+        [COLUMN_U8] = 1, [COLUMN_U16] = 2, [COLUMN_U32] = 4, [COLUMN_U64] = 8};
     return (struct column){.count = count,
                            .bytes = items,
                            .nbytes = items ? count * WIDTHS[encoding] : 0,
@@ -26,11 +26,12 @@ static void find_missing(const struct columns *columns, int64_t *missing)
 {
     struct mx_heap *heap = columns->heap;
     for (uint32_t i = 0; i < heap->count; i++) {
-        struct header header = {.addr = heap->addresses[i], .refcount = heap->recorder.refcounts[i]};
+        struct header header = {.addr = heap->addresses[i],
+                                .refcount = heap->recorder.refcounts[i]};
         bool counts = !(heap->recorder.flags[i] & OBJECT_IMMORTAL);
-        missing[i] = counts ? header.refcount - refcount_unowned(heap, &header) -
-                                  (int64_t)heap->found[i]
-                            : 0;
+        missing[i] =
+            counts ? header.refcount - refcount_unowned(heap, &header) - (int64_t)heap->found[i]
+                   : 0;
     }
 }
 
@@ -131,7 +132,8 @@ static mx_status allocate(struct columns *columns, struct mx_error *err)
     columns->possible = calloc(room, sizeof *columns->possible);
     columns->generations = malloc(room);
     columns->addresses = malloc(room * sizeof *columns->addresses);
-    columns->dropped = calloc(columns->heap->recorder.edge_count / 64 + 1, sizeof *columns->dropped);
+    columns->dropped =
+        calloc(columns->heap->recorder.edge_count / 64 + 1, sizeof *columns->dropped);
     if (!columns->unexplained || !columns->possible || !columns->generations ||
         !columns->addresses || !columns->dropped)
         return fail_no_memory(err);
@@ -145,9 +147,8 @@ static void finish_objects(struct columns *columns, const int64_t *missing)
         columns->unexplained[i] = zigzag(missing[i]);
         if (missing[i] > 0)
             heap->recorder.flags[i] |= OBJECT_NATIVE;
-        columns->generations[i] = heap->generations[i] == NO_GENERATION
-                                      ? SNAPSHOT_NO_GENERATION
-                                      : heap->generations[i];
+        columns->generations[i] =
+            heap->generations[i] == NO_GENERATION ? SNAPSHOT_NO_GENERATION : heap->generations[i];
         columns->addresses[i] = heap->addresses[i] >> 3;
     }
 }

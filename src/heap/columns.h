@@ -12,24 +12,25 @@
 struct columns {
     struct mx_heap *heap;
     struct snapshot snapshot;
-    uint16_t *small_types;                  // [objects], or
-    uint32_t *types;                        // [objects], where there are more than 2^16
-    uint64_t *sizes;                        // [objects], where one is of 4 GiB or more
-    uint64_t *extras;                       // [objects], NULL where no object has blocks
-    uint64_t *unexplained;                  // [objects], zigzag
-    uint32_t *possible;                     // [objects]
-    uint8_t *generations;                   // [objects]
-    uint64_t *addresses;                    // [objects]
-    uint64_t *dropped;                      // a bit for each recorded reference that is none
-    uint64_t *referrer_first;               // [objects + 1]
-    uint32_t *referrers;                    // [references]
-    uint8_t *referrer_holds;                // [references]
-    uint32_t *dominators;                   // [objects]
-    uint64_t *retained;                     // [objects]
-    struct snapshot_type *type_rows;        // as heap->type_stats
+    uint16_t *small_types;           // [objects], or
+    uint32_t *types;                 // [objects], where there are more than 2^16
+    uint64_t *sizes;                 // [objects], where one is of 4 GiB or more
+    uint64_t *extras;                // [objects], NULL where no object has blocks
+    uint64_t *unexplained;           // [objects], zigzag
+    uint32_t *possible;              // [objects]
+    uint8_t *generations;            // [objects]
+    uint64_t *addresses;             // [objects]
+    uint64_t *dropped;               // a bit for each recorded reference that is none
+    uint64_t *referrer_first;        // [objects + 1]
+    uint32_t *referrers;             // [references]
+    uint8_t *referrer_holds;         // [references]
+    uint32_t *dominators;            // [objects]
+    uint64_t *retained;              // [objects]
+    struct snapshot_type *type_rows; // as heap->type_stats
     VECTOR(struct snapshot_root) roots;
     VECTOR(struct snapshot_root_reference) root_references;
-    VECTOR(uint32_t) root_edges; // for each root reference its place in heap->root_edges, or NO_EDGE
+    VECTOR(uint32_t)
+    root_edges; // for each root reference its place in heap->root_edges, or NO_EDGE
     VECTOR(char *) strings;
     uint8_t *label_kinds;    // [references], labels.c
     uint32_t *label_numbers; // [references]

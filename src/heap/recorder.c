@@ -34,8 +34,9 @@ void recorder_free(struct recorder *recorder)
 
 bool recorder_grow(struct recorder *recorder)
 {
-    uint64_t capacity =
-        recorder->edge_capacity ? recorder->edge_capacity + recorder->edge_capacity / 2 : FIRST_EDGES;
+    uint64_t capacity = recorder->edge_capacity
+                            ? recorder->edge_capacity + recorder->edge_capacity / 2
+                            : FIRST_EDGES;
     uint32_t *targets = realloc(recorder->targets, capacity * sizeof *targets);
     if (targets)
         recorder->targets = targets;

@@ -26,11 +26,11 @@ struct recorder {
     uint32_t *targets; // [edge_count]
     uint8_t *holds;    // [edge_count], mx_ownership or RECORDED_POSSIBLE
     uint64_t edge_count, edge_capacity;
-    uint32_t *sizes; // [count], bytes; UINT32_MAX: see big_sizes
+    uint32_t *sizes;                       // [count], bytes; UINT32_MAX: see big_sizes
     VECTOR(struct recorded_big) big_sizes; // by object
-    uint32_t *refcounts; // [count], as in the header; 0 for immortal ones
-    uint8_t *flags;      // [count], OBJECT_...
-    bool failed;         // out of memory
+    uint32_t *refcounts;                   // [count], as in the header; 0 for immortal ones
+    uint8_t *flags;                        // [count], OBJECT_...
+    bool failed;                           // out of memory
 };
 
 // Room for `count` objects; false when out of memory.

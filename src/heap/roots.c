@@ -122,7 +122,8 @@ static void read_frames(struct mx_heap *heap, mx_addr tstate, struct mx_thread *
             break;
         if (facts.code && frames.count < SHOWN_FRAMES && heap->strings.count < 2 * LIMIT_SHOWN) {
             describe_frame(heap, &facts, &shown);
-            if (vector_push(&frames, shown) && facts.owned_by_thread && root_add(heap, &collector, ROOT_FRAME))
+            if (vector_push(&frames, shown) && facts.owned_by_thread &&
+                root_add(heap, &collector, ROOT_FRAME))
                 name_frame_root(heap, &collector, thread->native_id, &shown);
         }
         if (facts.owned_by_thread) { // past SHOWN_FRAMES they share the last root's name

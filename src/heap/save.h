@@ -4,6 +4,7 @@
 #ifndef MX_HEAP_SAVE_H
 #define MX_HEAP_SAVE_H
 
+#include "decode/values.h"
 #include "heap/columns.h"
 #include "snapshot/file.h"
 

@@ -42,7 +42,8 @@ mx_status heap_add_unreached_roots(struct mx_heap *heap, struct mx_error *err)
     mx_status status = heap_blocks(heap, &blocks, err);
     if (status)
         return status;
-    struct root root = {.name = "an object that nothing refers to", .kind = ROOT_NATIVE, .unreached = true};
+    struct root root = {
+        .name = "an object that nothing refers to", .kind = ROOT_NATIVE, .unreached = true};
     if (!vector_push(&heap->roots, root))
         return fail_no_memory(err);
     for (size_t i = 0; i < blocks->unreached.count; i++)

@@ -290,8 +290,8 @@ static void count_edge(struct visitor *visitor, struct edge edge)
         heap_add_possible(heap, edge.to);
     if (edge.to == counter->from_type && edge.hold == HOLD_BORROWED)
         return;
-    bool counted = edge.hold == HOLD_OWNED &&
-                   !(counter->from_frozen && statics_find(&heap->statics, edge.to));
+    bool counted =
+        edge.hold == HOLD_OWNED && !(counter->from_frozen && statics_find(&heap->statics, edge.to));
     uint32_t to = region_number(region, edge.to);
     if (counter->recording)
         recorder_reference(&heap->recorder, to, recorded_hold((enum hold)edge.hold, counted));
@@ -382,7 +382,8 @@ static void count_object(struct mx_heap *heap, struct counter *counter, uint32_t
 
 mx_status heap_count_references(struct mx_heap *heap, struct mx_error *err)
 {
-    struct counter counter = {.visitor = {count_edge, count_claim}, .heap = heap, .recording = true};
+    struct counter counter = {
+        .visitor = {count_edge, count_claim}, .heap = heap, .recording = true};
     memset(counter.ring, 0xFF, sizeof counter.ring);
     if (!recorder_init(&heap->recorder, heap->count) ||
         !vector_reserve(&heap->type_stats, heap->decoder.type_count + 1))

@@ -160,7 +160,7 @@ static mx_status find_sections(struct snapshot_file *file, const struct format_h
     return MX_OK;
 }
 
-static bool checksum_is_right(const struct file_section *section)
+bool file_checksum_is_right(const struct file_section *section)
 {
     return crc32c(0, section->stored, section->stored_nbytes) == section->checksum;
 }
@@ -188,7 +188,7 @@ static mx_status check_checksums(const struct snapshot_file *file, struct mx_err
     for (int i = 0; i < FORMAT_SECTION_COUNT; i++) {
         const struct file_section *section = &file->sections[i];
         bool checked = is_records(i) || section->stored_nbytes <= left;
-        if (checked && !checksum_is_right(section))
+        if (checked && !file_checksum_is_right(section))
             return fail_damaged(file, format_name((enum format_number)i), err);
         if (checked && !is_records(i))
             left -= section->stored_nbytes;
@@ -386,45 +386,4 @@ bool file_is_snapshot(const char *path)
     return fd >= 0 && fstat(fd, &facts) == 0 && S_ISREG(facts.st_mode) &&
            read(fd, magic, sizeof magic) == sizeof magic &&
            memcmp(magic, FORMAT_MAGIC, sizeof magic) == 0;
-}
-
-// ---- all of it --------------------------------------------------------------------------------
-
-static bool rises(const struct column *column, bool strictly)
-{
-    uint64_t numbers[1024], before = 0;
-    for (uint64_t at = 0; at < column->count;) {
-        uint64_t count = column->count - at < 1024 ? column->count - at : 1024;
-        column_read(column, at, count, numbers);
-        for (uint64_t i = 0; i < count; before = numbers[i++])
-            if (at + i && (numbers[i] < before || (strictly && numbers[i] == before)))
-                return false;
-        at += count;
-    }
-    return true;
-}
-
-mx_status file_verify(const struct snapshot_file *file, struct mx_error *err)
-{
-    const struct snapshot *s = &file->snapshot;
-    for (int i = 0; i < FORMAT_SECTION_COUNT; i++)
-        if (!checksum_is_right(&file->sections[i]))
-            return fail_damaged(file, format_name((enum format_number)i), err);
-#define X(name, of, meaning)                                                                       \
-    if (!column_check(&s->name))                                                                   \
-        return fail_damaged(file, #name, err);
-    SNAPSHOT_COLUMNS(X)
-#undef X
-    if (!rises(&s->address, true))
-        return fail_damaged(file, "address", err);
-    if (!rises(&s->first, false) || !rises(&s->referrer_first, false) ||
-        column_at(&s->first, s->object_count) != s->reference_count ||
-        column_at(&s->referrer_first, s->object_count) != s->reference_count)
-        return fail_damaged(file, "first", err);
-    const struct column *others[] = {&file->string_first, &file->text_first, &file->kind,
-                                     &file->shape, &file->block_owner};
-    for (size_t i = 0; i < sizeof others / sizeof *others; i++)
-        if (!column_check(others[i]))
-            return fail_damaged(file, "texts", err);
-    return MX_OK;
 }

@@ -59,12 +59,49 @@ mx_status fail_damaged(const struct snapshot_file *file, const char *what, struc
 mx_status file_column(const struct snapshot_file *file, enum format_number section, uint64_t count,
                       uint64_t most, struct column *ret, struct mx_error *err);
 
+bool file_checksum_is_right(const struct file_section *section);
+
 // file_tables.c
 mx_status file_read_info(struct snapshot_file *file, struct mx_error *err);
 mx_status file_read_tables(struct snapshot_file *file, struct mx_error *err);
 void file_free_tables(struct snapshot_file *file);
 
+// file_references.c: the references of one object, and how they are called.
+struct held {
+    uint64_t first, count;
+    uint64_t shape;
+    const uint8_t *marks; // of a listed shape
+    uint64_t mark_count;
+};
+struct held file_held(const struct snapshot_file *file, uint32_t object);
+// How reference k of them is called; *ret_detail is what the kind says.
+enum mark_kind file_mark(const struct held *held, uint64_t k, uint64_t *ret_detail);
+// The key of the value to which reference k leads; false when it was left out, or k is no value.
+bool file_key(const struct snapshot_file *file, const struct held *held, uint64_t k, uint32_t *ret);
+static inline uint32_t file_target(const struct snapshot_file *file, const struct held *held,
+                                   uint64_t k)
+{
+    return (uint32_t)column_at(&file->snapshot.target, held->first + k);
+}
+
 // file_texts.c
 void file_add_texts(struct snapshot_file *file);
+static inline enum text_form file_form(const struct snapshot_file *file, uint32_t object)
+{
+    return (enum text_form)file->forms[column_at(&file->snapshot.type, object)];
+}
+// The object's text; NULL when it has none.
+const uint8_t *file_text(const struct snapshot_file *file, uint32_t object, uint64_t *ret_nbytes);
+
+// file_values.c: as repr() has them. The first bytes of texts say what they are (source.h).
+struct text;
+void file_show_characters(const uint8_t *bytes, uint64_t nbytes, uint32_t characters,
+                          struct text *text);
+void file_show_value(const struct snapshot_file *file, uint32_t object, struct text *text);
+// UTF-8 with surrogates: the bytes of the character, at least one.
+size_t file_character(const uint8_t *bytes, uint64_t nbytes, uint32_t *ret);
+
+// file_preview.c
+void file_preview(void *file, uint32_t object, char *buffer, size_t nbytes);
 
 #endif

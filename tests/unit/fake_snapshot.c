@@ -111,10 +111,12 @@ static void root_label(void *data, size_t reference, char *buffer, size_t nbytes
 
 static void block(void *data, size_t number, struct snapshot_block *ret)
 {
-    (void)data;
-    *ret = (struct snapshot_block){0x1000 + 64 * number, 48 + number,
-                                   number % 3 ? (uint32_t)number : MX_NO_OBJECT, "malloc",
-                                   number % 2 ? "nothing" : "object"};
+    bool owned = number % 3 && number < ((struct fake_snapshot *)data)->snapshot.object_count;
+    *ret = (struct snapshot_block){.address = 0x1000 + 64 * number,
+                                   .nbytes = 48 + number,
+                                   .owner = owned ? (uint32_t)number : MX_NO_OBJECT,
+                                   .allocator = "malloc",
+                                   .holder = number % 2 ? "nothing" : "object"};
 }
 
 // ---- the snapshot -----------------------------------------------------------------------------
@@ -236,6 +238,7 @@ static void add_tables(struct fake_snapshot *fake)
     s->block_count = 100;
     s->texts.root_label = root_label;
     s->texts.block = block;
+    s->texts.data = fake;
     fake->answers.types = stats;
 }
 
