@@ -93,7 +93,7 @@ struct command {
     }
 
 extern const struct command cmd_ps, cmd_capture, cmd_refs, cmd_show, cmd_objects, cmd_report,
-    cmd_audit, cmd_garbage, cmd_cycles, cmd_lesson;
+    cmd_audit, cmd_garbage, cmd_cycles, cmd_suspects, cmd_why, cmd_lesson;
 
 // Fills err and returns status: `return cli_fail(err, MX_BAD_ARGUMENT, "...")`. One line, naming
 // what failed and the remedy.

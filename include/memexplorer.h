@@ -404,6 +404,139 @@ MX_EXPORT size_t mx_cycles_groups(const mx_cycles *cycles, const struct mx_cycle
 MX_EXPORT const struct mx_cycle_totals *mx_cycles_totals(const mx_cycles *cycles);
 MX_EXPORT void mx_cycles_free(mx_cycles *cycles);
 
+// ---- why ----------------------------------------------------------------------------------------
+
+// One object on a way, and what the one before it calls it.
+struct mx_why_step {
+    uint32_t object;
+    mx_addr address;
+    const char *type;  // qualified
+    const char *label; // ".session", "[0]"; "" where the next step says it, and for the first
+};
+
+// A way from what holds objects to them.
+struct mx_chain {
+    const char
+        *root_kind;   // "module", "frame", "thread", "interpreter", "static type", "native code",
+                      // "garbage": nothing holds them, but a cycle that waits for the collector
+    const char *root; // "module app", "thread 812 frame f at app.py:14 -> local x",
+                      // "native code: libfoo.so: cache"
+    const char *text; // "module app -> CACHE -> ['user:17'] -> .session -> [0]"
+    uint64_t count;   // objects that it leads to
+    bool further;     // one more of the same kind, which shares no object with those before
+    const struct mx_why_step *steps; // of one object; NULL of many
+    size_t step_count;
+};
+
+struct mx_why_totals {
+    uint64_t objects; // asked for
+    uint64_t garbage; // of them: no root leads to them
+    bool
+        complete; // false: ways were left out, because too many references would have to be looked at
+};
+
+typedef struct mx_why mx_why;
+
+// Why the objects are alive. Of one: the shortest way from each kind of root, then further ones up to
+// `paths` in all. Of several: the way from the nearest root of each; those that differ in subscripts
+// alone are one. Ways are owned references, and do not go through a module or its namespace. *ret is
+// freed by mx_why_free, before the heap. O(references on and beside the ways).
+MX_EXPORT mx_status mx_heap_why(const mx_heap *heap, const uint32_t *objects, size_t count,
+                                uint32_t paths, mx_why **ret, struct mx_error *err);
+// Of one object the shortest first; of several those of most objects.
+MX_EXPORT size_t mx_why_chains(const mx_why *why, const struct mx_chain **ret);
+MX_EXPORT const struct mx_why_totals *mx_why_totals(const mx_why *why);
+MX_EXPORT void mx_why_free(mx_why *why);
+
+// ---- suspects ---------------------------------------------------------------------------------
+
+typedef enum mx_suspect_kind {
+    MX_SUSPECT_OBJECT,  // one object in which others accumulate, or which is large itself
+    MX_SUSPECT_GROUP,   // many objects alike, in places alike
+    MX_SUSPECT_CHAIN,   // objects that hang on each other: a linked list
+    MX_SUSPECT_GARBAGE, // objects that nothing holds, and that wait for the collector
+    MX_SUSPECT_NATIVE,  // objects that native code holds, or that it has counted too often
+} mx_suspect_kind;
+// "object", "group", ... ; stable, as in JSON.
+MX_EXPORT const char *mx_suspect_kind_name(mx_suspect_kind kind);
+
+struct mx_suspect_type {
+    const char *name; // qualified
+    uint64_t count, bytes;
+};
+
+// All strings live as long as `suspects`.
+struct mx_suspect {
+    mx_suspect_kind kind;
+    const char
+        *text; // a sentence: "app.CACHE, a dict of 40,000 app.Session, holds 12.3 MiB (81 %)"
+    const char *holder;   // as Python would write it: "app.CACHE", "app.BUS.subscribers['saved']"
+    const char *path;     // "module app -> BUS -> .subscribers -> ['saved'] -> [...]"
+    const char *user;     // the first name of the user's own code on it; "" when there is none
+    const char *together; // of several suspects that hang on one object: its name; else ""
+    mx_addr address;      // where they accumulate; of a group the largest one
+    const char *type;     // of the object at address
+    uint64_t count;       // objects alike there: 1, but for groups, garbage and native ones
+    const char *of_type;  // of most of what accumulates; "" for one large object
+    uint64_t of_count;
+    uint64_t objects, bytes; // that hang there, themselves included
+    uint64_t retained;       // bytes of those that would be freed with the object at address
+    const struct mx_suspect_type *types; // of what hangs there, the most bytes first: at most
+    size_t type_count;                   // MX_SUSPECT_TYPES
+};
+#define MX_SUSPECT_TYPES 8
+
+// Equal strings, or equal tuples (of the same objects, or of equal strings, numbers and tuples).
+struct mx_duplicate {
+    const char *type, *preview;
+    uint64_t count, wasted; // bytes of all but one
+    mx_addr example;
+    const char *where; // where most of them hang: "app.CACHE[...].user"
+    uint64_t where_count;
+};
+
+// Dicts, lists and sets in places alike.
+struct mx_sparse {
+    const char *type, *where;
+    uint64_t count;  // of containers there
+    uint64_t empty;  // without items
+    uint64_t nearly; // with few items, and room for at least four times as many bytes as these need
+    uint64_t wasted; // bytes of the empty ones, and what the others have beyond need
+    mx_addr example;
+};
+
+// A class of the user's code whose instances would be smaller with __slots__.
+struct mx_slots {
+    const char *type;
+    uint64_t instances, attributes; // the most that an instance has
+    uint64_t bytes, saved;          // of instances with what keeps their attributes: now, and less
+};
+
+struct mx_suspect_totals {
+    uint64_t bytes;     // of all objects
+    uint64_t baseline;  // of modules, classes, functions and code: no suspects
+    uint64_t threshold; // what hangs in one place is no suspect below it
+    uint64_t duplicates, duplicate_groups, duplicate_wasted;
+    uint64_t empty, nearly, sparse_wasted;
+    uint64_t slots_saved;
+};
+
+typedef struct mx_suspects mx_suspects;
+
+// What a person who looks for a leak should look at. *ret is freed by mx_suspects_free, before the
+// heap. O(objects + references + length of strings).
+MX_EXPORT mx_status mx_heap_suspects(const mx_heap *heap, mx_suspects **ret, struct mx_error *err);
+MX_EXPORT const struct mx_suspect_totals *mx_suspects_totals(const mx_suspects *suspects);
+// The most bytes first, those that hang on one object next to each other; MX_SUSPECT_ROWS at most,
+// here and below.
+MX_EXPORT size_t mx_suspects_list(const mx_suspects *suspects, const struct mx_suspect **ret);
+MX_EXPORT size_t mx_suspects_duplicates(const mx_suspects *suspects,
+                                        const struct mx_duplicate **ret);
+MX_EXPORT size_t mx_suspects_sparse(const mx_suspects *suspects, const struct mx_sparse **ret);
+MX_EXPORT size_t mx_suspects_slots(const mx_suspects *suspects, const struct mx_slots **ret);
+MX_EXPORT void mx_suspects_free(mx_suspects *suspects);
+#define MX_SUSPECT_ROWS 20
+
 // ---- threads ----------------------------------------------------------------------------------
 
 struct mx_frame {

@@ -6,6 +6,8 @@
 // Include/cpython/unicodeobject.h.
 #include "decode/values.h"
 
+#define QUOTE_CHARACTERS 100 // that decide about the quotes: those of a preview
+
 struct characters {
     mx_addr data;
     uint64_t count;
@@ -133,8 +135,11 @@ void str_repr(struct decoder *decoder, mx_addr addr, uint64_t characters, struct
         return;
     }
     bool single = false, twice = false;
-    for (uint64_t i = 0; i < count; i++) {
-        uint32_t c = character(bytes, chars.width, i);
+    // The same quote however much of it is shown.
+    uint64_t judged = chars.count < QUOTE_CHARACTERS ? chars.count : QUOTE_CHARACTERS;
+    const uint8_t *all = memory_at(decoder->memory, chars.data, judged * chars.width);
+    for (uint64_t i = 0; all && i < judged; i++) {
+        uint32_t c = character(all, chars.width, i);
         single |= c == '\'';
         twice |= c == '"';
     }

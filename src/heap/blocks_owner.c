@@ -106,6 +106,9 @@ static void own_object(struct owning *owning, mx_addr addr, const struct type_in
 {
     if (IS_WHOLE[type->family] && type->basicsize <= type->family_nbytes && !type->preheader)
         return;
+    // Its characters stand where others have pointers.
+    if (type->family == FAMILY_STR && str_is_ascii(&owning->heap->decoder, addr))
+        return;
     owning->found.counted = true;
     if (type->preheader) { // values and dict, in front of the GC head where there is one (3.11 on)
         mx_addr block = addr - object_prefix(&owning->heap->decoder, addr, type);

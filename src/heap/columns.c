@@ -10,16 +10,6 @@
 #include "base/error.h"
 #include "snapshot/file.h"
 
-static struct column plain(const void *items, uint64_t count, enum column_encoding encoding)
-{
-    static const uint8_t WIDTHS[] = {
-        [COLUMN_U8] = 1, [COLUMN_U16] = 2, [COLUMN_U32] = 4, [COLUMN_U64] = 8};
-    return (struct column){.count = count,
-                           .bytes = items,
-                           .nbytes = items ? count * WIDTHS[encoding] : 0,
-                           .encoding = (uint8_t)(items ? encoding : COLUMN_EMPTY)};
-}
-
 // ---- which references are real ------------------------------------------------------------------
 
 static void find_missing(const struct columns *columns, int64_t *missing)
@@ -161,27 +151,23 @@ static void publish(struct columns *columns)
     uint64_t objects = heap->count, references = recorder->edge_count;
     s->object_count = heap->count;
     s->reference_count = references;
-    s->address = plain(columns->addresses, objects, COLUMN_U64);
-    s->type = columns->small_types ? plain(columns->small_types, objects, COLUMN_U16)
-                                   : plain(columns->types, objects, COLUMN_U32);
-    s->size = columns->sizes ? plain(columns->sizes, objects, COLUMN_U64)
-                             : plain(recorder->sizes, objects, COLUMN_U32);
-    s->extra = plain(columns->extras, objects, COLUMN_U64);
-    s->refcount = plain(recorder->refcounts, objects, COLUMN_U32);
-    s->unexplained = plain(columns->unexplained, objects, COLUMN_U64);
-    s->possible = plain(columns->possible, objects, COLUMN_U32);
-    s->flags = plain(recorder->flags, objects, COLUMN_U8);
-    s->generation = plain(columns->generations, objects, COLUMN_U8);
-    s->first = plain(recorder->first, objects + 1, COLUMN_U64);
-    s->target = plain(recorder->targets, references, COLUMN_U32);
-    s->hold = plain(recorder->holds, references, COLUMN_U8);
-    s->referrer_first = plain(columns->referrer_first, objects + 1, COLUMN_U64);
-    s->referrer = plain(columns->referrers, references, COLUMN_U32);
-    s->referrer_hold = plain(columns->referrer_holds, references, COLUMN_U8);
-    s->roots = columns->roots.items;
-    s->root_count = columns->roots.count;
-    s->root_references = columns->root_references.items;
-    s->root_reference_count = columns->root_references.count;
+    s->address = column_plain(columns->addresses, objects, COLUMN_U64);
+    s->type = columns->small_types ? column_plain(columns->small_types, objects, COLUMN_U16)
+                                   : column_plain(columns->types, objects, COLUMN_U32);
+    s->size = columns->sizes ? column_plain(columns->sizes, objects, COLUMN_U64)
+                             : column_plain(recorder->sizes, objects, COLUMN_U32);
+    s->extra = column_plain(columns->extras, objects, COLUMN_U64);
+    s->refcount = column_plain(recorder->refcounts, objects, COLUMN_U32);
+    s->unexplained = column_plain(columns->unexplained, objects, COLUMN_U64);
+    s->possible = column_plain(columns->possible, objects, COLUMN_U32);
+    s->flags = column_plain(recorder->flags, objects, COLUMN_U8);
+    s->generation = column_plain(columns->generations, objects, COLUMN_U8);
+    s->first = column_plain(recorder->first, objects + 1, COLUMN_U64);
+    s->target = column_plain(recorder->targets, references, COLUMN_U32);
+    s->hold = column_plain(recorder->holds, references, COLUMN_U8);
+    s->referrer_first = column_plain(columns->referrer_first, objects + 1, COLUMN_U64);
+    s->referrer = column_plain(columns->referrers, references, COLUMN_U32);
+    s->referrer_hold = column_plain(columns->referrer_holds, references, COLUMN_U8);
     s->types = columns->type_rows;
     s->type_count = heap->type_stats.count;
     s->threads = heap->threads.items;

@@ -176,12 +176,8 @@ mx_status heap_labels(const mx_heap *heap, struct mx_error *err)
         return status;
     struct snapshot *s = &columns->snapshot;
     uint64_t count = s->reference_count;
-    s->label_kind = (struct column){
-        .count = count, .bytes = columns->label_kinds, .nbytes = count, .encoding = COLUMN_U8};
-    s->label_number = (struct column){.count = count,
-                                      .bytes = (const uint8_t *)columns->label_numbers,
-                                      .nbytes = count * 4,
-                                      .encoding = COLUMN_U32};
+    s->label_kind = column_plain(columns->label_kinds, count, COLUMN_U8);
+    s->label_number = column_plain(columns->label_numbers, count, COLUMN_U32);
     s->label_names = columns->label_names.items;
     s->label_name_count = columns->label_names.count;
     return MX_OK;

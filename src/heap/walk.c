@@ -329,29 +329,6 @@ bool heap_is_frozen(const struct mx_heap *heap, mx_addr addr, const struct type_
            statics_find(&heap->statics, addr);
 }
 
-static void record_facts(struct mx_heap *heap, uint32_t index, const struct header *header,
-                         const struct type_info *type)
-{
-    struct decoder *decoder = &heap->decoder;
-    uint8_t flags = header->immortal ? OBJECT_IMMORTAL : 0;
-    if (type->gc && object_is_tracked(decoder, header->addr, type))
-        flags |= OBJECT_TRACKED;
-    if (type->gc && object_is_finalized(decoder, header->addr, type))
-        flags |= OBJECT_FINALIZED;
-    if (header->deferred)
-        flags |= OBJECT_DEFERRED;
-    if (type->family == FAMILY_STR &&
-        field32_at(decoder, header->addr, decoder->layout->ascii_state) & STR_INTERNED)
-        flags |= OBJECT_INTERNED;
-    if (statics_find(&heap->statics, header->addr))
-        flags |= OBJECT_STATIC;
-    heap->recorder.flags[index] = flags;
-    heap->recorder.refcounts[index] = header->immortal                ? 0
-                                      : header->refcount > UINT32_MAX ? UINT32_MAX
-                                      : header->refcount < 0          ? 0
-                                                                      : (uint32_t)header->refcount;
-}
-
 static void count_object(struct mx_heap *heap, struct counter *counter, uint32_t index)
 {
     struct decoder *decoder = &heap->decoder;
@@ -364,7 +341,7 @@ static void count_object(struct mx_heap *heap, struct counter *counter, uint32_t
     const struct type_info *type = decoder->types[header.type];
     counter->from_frozen = heap_is_frozen(heap, addr, type);
     counter->from_type = type->heap ? 0 : type->addr;
-    record_facts(heap, index, &header, type);
+    heap_record_facts(heap, index, &header, type);
     if (!type->leaf)
         object_visit(decoder, addr, header.type, &counter->visitor);
     else

@@ -36,6 +36,18 @@ struct column {
     uint64_t most;
 };
 
+// A column of numbers in memory; of NULL, `count` zeros.
+static inline struct column column_plain(const void *numbers, uint64_t count,
+                                         enum column_encoding encoding)
+{
+    static const uint8_t WIDTHS[COLUMN_ENCODINGS] = {
+        [COLUMN_U8] = 1, [COLUMN_U16] = 2, [COLUMN_U32] = 4, [COLUMN_U64] = 8};
+    return (struct column){.count = count,
+                           .bytes = numbers,
+                           .nbytes = numbers ? count * WIDTHS[encoding] : 0,
+                           .encoding = (uint8_t)(numbers ? encoding : COLUMN_EMPTY)};
+}
+
 // A column of a file: false when `nbytes` cannot be `count` numbers. O(1); `bytes` is aligned as its
 // numbers are, and stays.
 bool column_from_file(struct column *ret, enum column_encoding encoding, uint64_t count,

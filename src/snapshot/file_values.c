@@ -26,23 +26,24 @@ size_t file_character(const uint8_t *bytes, uint64_t nbytes, uint32_t *ret)
 void file_show_characters(const uint8_t *bytes, uint64_t nbytes, uint32_t characters,
                           struct text *text)
 {
-    bool single = false, twice = false, more = false;
-    uint64_t end = 0;
     if (!nbytes || bytes[0] == TEXT_UNREADABLE) {
         text_add(text, "<unreadable str>");
         return;
     }
-    more = bytes[0] != TEXT_WHOLE;
+    bool single = false, twice = false, more = bytes[0] != TEXT_WHOLE;
+    uint64_t end = 0, at = 0;
+    uint32_t c;
     bytes++, nbytes--;
-    uint32_t count = 0, c;
-    for (; end < nbytes && count < characters; count++) {
-        end += file_character(bytes + end, nbytes - end, &c);
+    // The same quote however much of it is shown.
+    for (uint32_t count = 0; at < nbytes && count < PREVIEW_CHARACTERS; count++) {
+        at += file_character(bytes + at, nbytes - at, &c);
+        end = count < characters ? at : end;
         single |= c == '\'';
         twice |= c == '"';
     }
     char quote = single && !twice ? '"' : '\'';
     text_add_char(text, (uint32_t)quote);
-    for (uint64_t at = 0; at < end && !text->full;) {
+    for (at = 0; at < end && !text->full;) {
         at += file_character(bytes + at, nbytes - at, &c);
         text_add_escaped_char(text, c, quote);
     }

@@ -1,0 +1,96 @@
+// ends.c - which objects the ways to others begin at.
+//
+// A module is where a person begins to read. What refers to a module's namespace is not followed: each
+// of its functions does, and through them everything would be held by everything.
+#include "base/error.h"
+#include "query/hang.h"
+#include "query/why.h"
+
+static bool add_kind(struct ends *ends, uint32_t object, enum root_kind kind)
+{
+    uint64_t *kinds = map_put(&ends->kinds, (uint64_t)object + 1);
+    if (kinds)
+        *kinds |= 1u << kind;
+    return kinds != NULL;
+}
+
+static bool add_module(struct ends *ends, size_t reference)
+{
+    uint32_t module = ends->snapshot->root_references[reference].to;
+    uint32_t names = hang_namespace(ends->snapshot, module);
+    if (!add_kind(ends, module, ROOT_MODULE))
+        return false;
+    if (names == MX_NO_OBJECT)
+        return true;
+    uint64_t *of = map_put(&ends->modules, (uint64_t)names + 1);
+    if (of && !*of)
+        *of = reference + 1;
+    return of && add_kind(ends, names, ROOT_MODULE);
+}
+
+mx_status ends_init(const struct snapshot *s, struct ends *ret, struct mx_error *err)
+{
+    *ret = (struct ends){.snapshot = s};
+    bool ok = true;
+    for (size_t i = 0; i < s->root_reference_count && ok; i++) {
+        const struct snapshot_root_reference *reference = &s->root_references[i];
+        enum root_kind kind = (enum root_kind)s->roots[reference->root].kind;
+        if (kind == ROOT_MODULE)
+            ok = add_module(ret, i);
+        else if (reference->keeps)
+            ok = add_kind(ret, reference->to, kind);
+    }
+    if (ok)
+        return MX_OK;
+    ends_free(ret);
+    return fail_no_memory(err);
+}
+
+void ends_free(struct ends *ends)
+{
+    map_free(&ends->kinds);
+    map_free(&ends->modules);
+}
+
+static size_t referrers(void *data, uint32_t node, uint64_t *at, uint32_t *ret, size_t room)
+{
+    const struct snapshot *s = ((const struct ends *)data)->snapshot;
+    uint64_t first = column_at(&s->referrer_first, node);
+    uint64_t end = column_at(&s->referrer_first, (uint64_t)node + 1);
+    size_t count = 0;
+    for (; count < room && *at < end - first && first <= end; ++*at)
+        if (column_at(&s->referrer_hold, first + *at) == MX_OWNED)
+            ret[count++] = (uint32_t)column_at(&s->referrer, first + *at);
+    return count;
+}
+
+static uint8_t kinds_of(void *data, uint32_t node)
+{
+    const struct ends *ends = data;
+    const uint64_t *kinds = map_find(&ends->kinds, (uint64_t)node + 1);
+    return !kinds ? 0 : ends->alike ? 1 : (uint8_t)*kinds;
+}
+
+struct path_source ends_source(struct ends *ends)
+{
+    return (struct path_source){referrers, kinds_of, ends};
+}
+
+size_t ends_reference(const struct ends *ends, uint32_t object, uint8_t kinds)
+{
+    const struct snapshot *s = ends->snapshot;
+    const uint64_t *module = map_find(&ends->modules, (uint64_t)object + 1);
+    if (module && kinds & 1u << ROOT_MODULE)
+        return (size_t)*module - 1;
+    size_t best = SIZE_MAX;
+    for (size_t i = 0; i < s->root_reference_count; i++) {
+        const struct snapshot_root_reference *reference = &s->root_references[i];
+        uint8_t kind = s->roots[reference->root].kind;
+        if (reference->to != object || !(kinds & 1u << kind) ||
+            (kind != ROOT_MODULE && !reference->keeps))
+            continue;
+        if (best == SIZE_MAX || kind < s->roots[s->root_references[best].root].kind)
+            best = i;
+    }
+    return best;
+}

@@ -1,0 +1,26 @@
+// why.h - where the ways to an object may begin: objects that a root keeps alive, modules, and the
+// namespaces of modules.
+#ifndef MX_QUERY_WHY_H
+#define MX_QUERY_WHY_H
+
+#include "base/map.h"
+#include "graph/paths.h"
+#include "snapshot/snapshot.h"
+
+struct ends {
+    const struct snapshot *snapshot;
+    struct map kinds;   // object + 1 -> a bit for each enum root_kind
+    struct map modules; // namespace + 1 -> root reference of its module + 1
+    bool alike;         // one kind is as good as another: the nearest end ends the search
+};
+
+// Freed by ends_free. O(root references).
+mx_status ends_init(const struct snapshot *s, struct ends *ret, struct mx_error *err);
+void ends_free(struct ends *ends);
+// The graph to look for paths in; `ends` has to outlive it.
+struct path_source ends_source(struct ends *ends);
+// The root reference by which a way that begins at `object` is held; its kind is one of `kinds`, the
+// lowest that there is. SIZE_MAX when there is none. O(root references).
+size_t ends_reference(const struct ends *ends, uint32_t object, uint8_t kinds);
+
+#endif
