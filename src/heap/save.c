@@ -44,21 +44,30 @@ static void save_roots(void *data, mx_reference_fn *fn, void *fn_data)
     heap_tell_roots(((struct saver *)data)->heap, fn, fn_data);
 }
 
-static mx_status write_live(struct mx_heap *heap, const char *path,
-                            const struct snapshot_options *options,
-                            const struct snapshot_answers *answers, struct snapshot_sizes *sizes,
-                            struct mx_error *err)
+static mx_status save_answers(void *data, struct snapshot_answers *ret, struct mx_error *err)
 {
-    struct saver saver = {.heap = heap, .most_value = options->most_value};
+    struct saver *saver = data;
+    mx_status status = give_answers(saver->heap, saver->given, err);
+    if (status)
+        return status;
+    *ret = saver->given->answers;
+    saver_init_labels(saver); // what they claim while they visit comes to its end first
+    return MX_OK;
+}
+
+static mx_status write_live(struct mx_heap *heap, const char *path,
+                            const struct snapshot_options *options, struct given *given,
+                            struct snapshot_sizes *sizes, struct mx_error *err)
+{
+    struct saver saver = {.heap = heap, .given = given, .most_value = options->most_value};
     mx_status status = heap_snapshot(heap, &saver.snapshot, err);
     if (status)
         return status;
     if (!saver_init_forms(&saver))
         return fail_no_memory(err);
-    saver_init_labels(&saver);
-    const struct snapshot_source source = {&saver,     save_form,     save_text, save_kind,
-                                           save_shape, save_unlikely, save_roots};
-    status = snapshot_write(saver.snapshot, &source, answers, path, options, sizes, err);
+    const struct snapshot_source source = {&saver,    save_answers, save_form,     save_text,
+                                           save_kind, save_shape,   save_unlikely, save_roots};
+    status = snapshot_write(saver.snapshot, &source, path, options, sizes, err);
     saver_free_labels(&saver);
     free(saver.forms);
     return status;
@@ -79,9 +88,7 @@ mx_status mx_heap_save(const mx_heap *heap, const char *path, const struct mx_sa
                     path);
     // Asking fills the heap's tables: no change that a caller can see.
     struct mx_heap *self = (struct mx_heap *)(uintptr_t)heap;
-    mx_status status = give_answers(heap, &given, err);
-    if (!status)
-        status = write_live(self, path, &how, &given.answers, &sizes, err);
+    mx_status status = write_live(self, path, &how, &given, &sizes, err);
     mx_findings_free(given.findings);
     mx_cycles_free(given.garbage);
     mx_cycles_free(given.cycles);

@@ -18,6 +18,7 @@ struct saver {
     struct visitor visitor; // first: save_labels.c
     struct mx_heap *heap;
     const struct snapshot *snapshot;
+    struct given *given; // save.c
     uint64_t most_value;
     uint8_t *forms;   // [types of the snapshot], enum text_form
     uint8_t *by_type; // [types of the decoder], the same

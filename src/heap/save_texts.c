@@ -129,6 +129,12 @@ static size_t put_character(uint8_t *to, uint32_t c)
         to[2] = (uint8_t)(0x80 | (c & 63));
         return 3;
     }
+    if (c > 0x10FFFF) { // none, but the target has it
+        c = htole32(c);
+        to[0] = TEXT_NO_CHARACTER;
+        memcpy(to + 1, &c, sizeof c);
+        return 1 + sizeof c;
+    }
     to[0] = (uint8_t)(0xF0 | (c >> 18 & 7));
     to[1] = (uint8_t)(0x80 | (c >> 12 & 63));
     to[2] = (uint8_t)(0x80 | (c >> 6 & 63));
@@ -153,7 +159,7 @@ static void put_str(struct saver *saver, mx_addr addr, struct wire_out *out)
     put_whole(out, TEXT_WHOLE);
     for (uint64_t i = 0; i < chars.count && !out->failed; i++) {
         uint32_t c = 0;
-        uint8_t utf8[4];
+        uint8_t utf8[8];
         memcpy(&c, chars.bytes + i * chars.width, chars.width);
         size_t nbytes = put_character(utf8, c);
         if (out->count - at - 1 + nbytes > saver->most_value) {

@@ -1,6 +1,6 @@
 // file.h - writing a snapshot to a file, and opening one.
 //
-//   snapshot + source + answers --snapshot_write--> file --file_open--> snapshot + answers
+//   snapshot + source --snapshot_write--> file --file_open--> snapshot + answers
 //
 // Opening maps the file and looks at the header, the section table and the small tables: what a file
 // has for each object is checked when it is read (column.h). Nothing in a file is believed, so that a
@@ -9,23 +9,6 @@
 #define MX_SNAPSHOT_FILE_H
 
 #include "snapshot/source.h"
-
-// Cycles as mx_heap_garbage and mx_heap_cycles tell them.
-struct answer_cycles {
-    const struct mx_cycle_group *groups;
-    size_t count;
-    struct mx_cycle_totals totals;
-};
-
-// Answers that need the target's memory: they are given once, when the file is written.
-struct snapshot_answers {
-    const struct mx_type *types; // as many as the snapshot has, in the same order
-    const struct mx_finding *findings;
-    size_t finding_count;
-    struct mx_blind_spots blind_spots;
-    struct answer_cycles garbage, cycles;
-    bool large_statics; // objects that were never allocated start with a large count (3.11)
-};
 
 struct snapshot_options {
     bool compress;
@@ -41,9 +24,8 @@ struct snapshot_sizes {
 // Errors name the path: MX_BAD_ARGUMENT, MX_PERMISSION, MX_IO, MX_NO_MEMORY, MX_UNSUPPORTED. Nothing is
 // left under the path then that was not there before. ret_sizes may be NULL.
 mx_status snapshot_write(const struct snapshot *snapshot, const struct snapshot_source *source,
-                         const struct snapshot_answers *answers, const char *path,
-                         const struct snapshot_options *options, struct snapshot_sizes *ret_sizes,
-                         struct mx_error *err);
+                         const char *path, const struct snapshot_options *options,
+                         struct snapshot_sizes *ret_sizes, struct mx_error *err);
 
 // ---- reading ----------------------------------------------------------------------------------
 

@@ -104,7 +104,7 @@ static size_t value(void *data, uint32_t object, char *buffer, size_t nbytes)
     for (uint64_t at = 0; at < length && !text.full;) {
         uint32_t c;
         at += file_character(bytes + at, length - at, &c);
-        if (c == 0 || (c >= 0xD800 && c < 0xE000))
+        if (c == 0 || c > 0x10FFFF || (c >= 0xD800 && c < 0xE000))
             text_add_escaped_char(&text, c, 0);
         else
             text_add_char(&text, c);

@@ -9,8 +9,13 @@
 
 size_t file_character(const uint8_t *bytes, uint64_t nbytes, uint32_t *ret)
 {
-    uint8_t padded[5] = {0};
-    memcpy(padded, bytes, nbytes < 4 ? nbytes : 4);
+    uint8_t padded[6] = {0};
+    memcpy(padded, bytes, nbytes < 5 ? nbytes : 5);
+    if (nbytes >= 5 && padded[0] == TEXT_NO_CHARACTER) {
+        memcpy(ret, padded + 1, sizeof *ret);
+        *ret = le32toh(*ret);
+        return 5;
+    }
     if (nbytes >= 3 && padded[0] == 0xED && padded[1] >= 0xA0 && padded[1] <= 0xBF &&
         padded[2] >> 6 == 2) {
         *ret = 0xD000u | (padded[1] & 63u) << 6 | (padded[2] & 63u);

@@ -33,6 +33,9 @@ enum text_form {
 // First byte of a text of FORM_STR, FORM_BYTES and FORM_BYTEARRAY.
 enum text_whole { TEXT_WHOLE, TEXT_CUT, TEXT_UNREADABLE };
 
+// In UTF-8: before 4 bytes that are a number and no character.
+#define TEXT_NO_CHARACTER 0xFF
+
 // A recipe is a preview with places to fill in. A reference is one byte, RECIPE_FIRST + its place among
 // those of the object.
 #define RECIPE_ADDRESS '\1'     // of the object, 0x...
@@ -78,8 +81,27 @@ struct unlikely {
     char label[200];
 };
 
+// Cycles as mx_heap_garbage and mx_heap_cycles tell them.
+struct answer_cycles {
+    const struct mx_cycle_group *groups;
+    size_t count;
+    struct mx_cycle_totals totals;
+};
+
+// Answers that need the target's memory: they are given once, when the file is written.
+struct snapshot_answers {
+    const struct mx_type *types; // as many as the snapshot has, in the same order
+    const struct mx_finding *findings;
+    size_t finding_count;
+    struct mx_blind_spots blind_spots;
+    struct answer_cycles garbage, cycles;
+    bool large_statics; // objects that were never allocated start with a large count (3.11)
+};
+
 struct snapshot_source {
     void *data;
+    // Asked first, while columns are packed. *ret stays until the file is written.
+    mx_status (*answer)(void *data, struct snapshot_answers *ret, struct mx_error *err);
     // Of a type, by number: the form and the kind of its instances.
     enum text_form (*form)(void *data, uint32_t type, char *kind, size_t nbytes);
     // Appends the object's text. Objects are asked for in order, once each; the same holds below.

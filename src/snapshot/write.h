@@ -22,7 +22,7 @@ struct text_tables {
 struct writing {
     const struct snapshot *snapshot;
     const struct snapshot_source *source;
-    const struct snapshot_answers *answers;
+    struct snapshot_answers answers;
     struct snapshot_options options;
     struct output output;
     struct text_tables tables;

@@ -73,7 +73,7 @@ static mx_status write_info(struct writing *writing, struct mx_error *err)
     struct wire_out out = {0};
     put_number(&out, snapshot->object_count);
     put_number(&out, snapshot->reference_count);
-    put_number(&out, writing->answers->large_statics);
+    put_number(&out, writing->answers.large_statics);
     put_target(writing, &out);
     put_summary(&out, &snapshot->summary);
     return write_records(writing, SECTION_info, &out, err);
@@ -96,8 +96,8 @@ static mx_status write_types(struct writing *writing, struct mx_error *err)
         put_number(&out, type->basic_nbytes);
         put_number(&out, type->family);
         put_string(writing, &out, type->name);
-        put_number(&out, writing->answers->types[i].count);
-        put_number(&out, writing->answers->types[i].bytes);
+        put_number(&out, writing->answers.types[i].count);
+        put_number(&out, writing->answers.types[i].bytes);
         put_number(&out,
                    writing->source->form(writing->source->data, (uint32_t)i, kind, sizeof kind));
         put_string(writing, &out, kind);
@@ -253,7 +253,7 @@ static mx_status write_blocks(struct writing *writing, struct mx_error *err)
 
 static mx_status write_findings(struct writing *writing, struct mx_error *err)
 {
-    const struct snapshot_answers *answers = writing->answers;
+    const struct snapshot_answers *answers = &writing->answers;
     struct wire_out out = {0};
     put_number(&out, answers->finding_count);
     for (size_t i = 0; i < answers->finding_count; i++) {
@@ -273,7 +273,7 @@ static mx_status write_findings(struct writing *writing, struct mx_error *err)
 
 static mx_status write_blind_spots(struct writing *writing, struct mx_error *err)
 {
-    const struct mx_blind_spots *spots = &writing->answers->blind_spots;
+    const struct mx_blind_spots *spots = &writing->answers.blind_spots;
     const uint64_t numbers[] = {
         spots->unreadable_bytes, spots->unforked_bytes,  spots->device_bytes,
         spots->shared_bytes,     spots->file_bytes,      spots->undecoded_objects,
@@ -357,8 +357,8 @@ mx_status write_tables(struct writing *writing, struct mx_error *err)
     if (!status)
         status = write_blind_spots(writing, err);
     if (!status)
-        status = write_cycles(writing, &writing->answers->garbage, SECTION_garbage, err);
+        status = write_cycles(writing, &writing->answers.garbage, SECTION_garbage, err);
     if (!status)
-        status = write_cycles(writing, &writing->answers->cycles, SECTION_cycles, err);
+        status = write_cycles(writing, &writing->answers.cycles, SECTION_cycles, err);
     return status;
 }

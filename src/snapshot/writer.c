@@ -1,4 +1,5 @@
-// writer.c - a snapshot to a file: columns are packed by one thread while another reads texts and labels.
+// writer.c - a snapshot to a file: columns are packed by one thread while another gives answers, texts
+// and labels.
 #include <stdlib.h>
 
 #include "base/cleanup.h"
@@ -101,7 +102,9 @@ static mx_status write_all(struct writing *writing, struct mx_error *err)
 {
     pthread_t packer;
     bool helped = pthread_create(&packer, NULL, pack_columns, writing) == 0;
-    mx_status status = write_texts(writing, err);
+    mx_status status = writing->source->answer(writing->source->data, &writing->answers, err);
+    if (!status)
+        status = write_texts(writing, err);
     if (!status)
         status = write_labels(writing, err);
     if (status)
@@ -137,9 +140,8 @@ static void add_sizes(const struct output *output, struct snapshot_sizes *ret)
 }
 
 mx_status snapshot_write(const struct snapshot *snapshot, const struct snapshot_source *source,
-                         const struct snapshot_answers *answers, const char *path,
-                         const struct snapshot_options *options, struct snapshot_sizes *ret_sizes,
-                         struct mx_error *err)
+                         const char *path, const struct snapshot_options *options,
+                         struct snapshot_sizes *ret_sizes, struct mx_error *err)
 {
     if (options->compress && !zstd_is_there)
         return zstd_pack(NULL, 0, NULL, NULL, err);
@@ -149,7 +151,6 @@ mx_status snapshot_write(const struct snapshot *snapshot, const struct snapshot_
         return fail_no_memory(err);
     writing->snapshot = snapshot;
     writing->source = source;
-    writing->answers = answers;
     writing->options = *options;
     pthread_mutex_init(&writing->mutex, NULL);
     mx_status status = output_open(&writing->output, path, options->compress, err ? err : &own);

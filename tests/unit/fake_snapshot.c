@@ -22,6 +22,13 @@ static const struct {
 
 // ---- source -----------------------------------------------------------------------------------
 
+static mx_status answer(void *data, struct snapshot_answers *ret, struct mx_error *err)
+{
+    (void)err;
+    *ret = ((struct fake_snapshot *)data)->answers;
+    return MX_OK;
+}
+
 static enum text_form form(void *data, uint32_t type, char *kind, size_t nbytes)
 {
     (void)data;
@@ -295,7 +302,7 @@ void fake_snapshot_init(struct fake_snapshot *fake, uint32_t objects)
                                           .bytes = 123456,
                                           .mode = MX_CAPTURE_FORK,
                                           .pause_ns = 5000000};
-    fake->source = (struct snapshot_source){fake, form, text, kind, shape, unlikely, roots};
+    fake->source = (struct snapshot_source){fake, answer, form, text, kind, shape, unlikely, roots};
 }
 
 void fake_snapshot_free(struct fake_snapshot *fake)

@@ -148,8 +148,7 @@ static mx_status write_fake(uint32_t objects, const struct snapshot_options *opt
 {
     struct fake_snapshot fake;
     fake_snapshot_init(&fake, objects);
-    mx_status status =
-        snapshot_write(&fake.snapshot, &fake.source, &fake.answers, path, options, sizes, err);
+    mx_status status = snapshot_write(&fake.snapshot, &fake.source, path, options, sizes, err);
     fake_snapshot_free(&fake);
     return status;
 }
@@ -256,8 +255,7 @@ static void test_a_file_is_the_snapshot_that_was_written(void **state)
         struct stat facts;
         options.compress = compressed;
         fake_snapshot_init(&fake, OBJECTS);
-        assert_int_equal(snapshot_write(&fake.snapshot, &fake.source, &fake.answers, path, &options,
-                                        &sizes, NULL),
+        assert_int_equal(snapshot_write(&fake.snapshot, &fake.source, path, &options, &sizes, NULL),
                          MX_OK);
         assert_int_equal(stat(path, &facts), 0);
         assert_int_equal(facts.st_size, sizes.all);
