@@ -23,6 +23,8 @@ import time
 from pathlib import Path
 from typing import Any, Iterator
 
+import readers
+import snapshots
 import table
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -35,6 +37,8 @@ SIZES = [10**5, 10**6, 10**7]
 REPETITIONS = {10**7: 1}  # building that heap takes longest
 DEFAULT_REPETITIONS = 3
 GIGABYTES = [1, 2, 4]  # of memory in targets that are stopped in each way
+READ_SIZES = [10**6]  # of heaps that other programs are asked about too
+SNAPSHOT_SIZES = [10**6, 10**7]  # of heaps that are written to a file and asked about
 WAYS = ["--freeze", "--fork"]
 MADV_HUGEPAGE, MADV_NOHUGEPAGE = 14, 15
 LARGE = """
@@ -197,6 +201,24 @@ def measure_all(arguments: argparse.Namespace, python: Path) -> list[dict[str, A
     return measurements
 
 
+def measure_readers(arguments: argparse.Namespace, python: Path) -> list[dict[str, Any]]:
+    measurements = []
+    for size in arguments.readers:
+        for result in readers.measure(arguments.memexplorer, python, size):
+            print(json.dumps(result), flush=True)
+            measurements.append(result)
+    return measurements
+
+
+def measure_snapshots(arguments: argparse.Namespace, python: Path) -> list[dict[str, Any]]:
+    measurements = []
+    for size in arguments.snapshots:
+        for result in snapshots.measure(arguments.memexplorer, python, size):
+            print(json.dumps(result), flush=True)
+            measurements.append(result)
+    return measurements
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument(
@@ -211,6 +233,18 @@ def main() -> None:
         default=GIGABYTES,
         help="of the targets whose pause is measured in each way, separated by commas",
     )
+    parser.add_argument(
+        "--readers",
+        type=lambda text: [int(float(word)) for word in text.split(",") if word],
+        default=READ_SIZES,
+        help="numbers of objects of the heaps that are exported, separated by commas",
+    )
+    parser.add_argument(
+        "--snapshots",
+        type=lambda text: [int(float(word)) for word in text.split(",") if word],
+        default=SNAPSHOT_SIZES,
+        help="numbers of objects of the heaps that are written to files, separated by commas",
+    )
     parser.add_argument("--python", default=sys.executable, help="interpreter of the targets")
     parser.add_argument("--memexplorer", default=str(ROOT / "build" / "cli" / "memexplorer"))
     parser.add_argument("--no-document", action="store_true", help="leave docs/benchmarks.md alone")
@@ -219,6 +253,8 @@ def main() -> None:
     python = make_venv(os.path.realpath(arguments.python))
     machine = table.machine(python)
     measurements = measure_all(arguments, python) + measure_pauses(arguments, python)
+    measurements += measure_readers(arguments, python)
+    measurements += measure_snapshots(arguments, python)
     with RESULTS.open("a") as results:
         for measurement in measurements:
             results.write(json.dumps({**measurement, "machine": machine}) + "\n")

@@ -12,6 +12,9 @@ from typing import Any, Callable
 
 Measurements = list  # of dicts, as bench/run.py makes them
 
+SNAPSHOT = "snapshot: "
+READERS = {"retained", "export", "devtools", "memlab"}  # tools of readers.py
+
 # What is aimed for, and what is needed at least.
 AIMS = """\
 | | aimed for | needed |
@@ -136,6 +139,64 @@ def pause_section(measurements: Measurements) -> list[str]:
     return [*lines, ""]
 
 
+def readers_section(measurements: Measurements) -> list[str]:
+    """The retained size of every object, asked of three programs (readers.py)."""
+    found = {(m["size"], m["tool"]): m for m in measurements if m["tool"] in READERS}
+    if not found:
+        return []
+    lines = [
+        "## Retained sizes, beside what reads .heapsnapshot files\n",
+        "The retained size of every object: memexplorer is asked at the process, Chrome DevTools'",
+        "heap worker and MemLab at the file that `export` wrote of it, under node. Wall time from",
+        "the start of the program to its end, and peak memory; all three find the same sum.\n",
+        row(["heap", "export", "file", "memexplorer", "memory", "DevTools", "x", "memory",
+             "MemLab", "x", "memory"]),
+        "|---|" + "---:|" * 10,
+    ]  # fmt: skip
+    for size in sorted({size for size, _ in found}):
+        own, export = found[size, "retained"], found[size, "export"]
+        cells = [f"{size:,}", f"{export['seconds']:.2f} s", f"{export['bytes'] / 1e6:,.0f} MB"]
+        cells += [f"{own['seconds']:.2f} s", f"{own['peak_bytes'] / 1e6:,.0f} MB"]
+        for tool in ("devtools", "memlab"):
+            seconds, peak = found[size, tool]["seconds"], found[size, tool]["peak_bytes"]
+            ratio = seconds / own["seconds"] if seconds else None
+            cells.append(show(seconds, lambda v: f"{v:.2f} s"))
+            cells.append(show(ratio, lambda v: f"{v:.1f}"))
+            cells.append(show(peak, lambda v: f"{v / 1e6:,.0f} MB"))
+        lines.append(row(cells))
+    return [*lines, ""]
+
+
+def snapshots_section(measurements: Measurements) -> list[str]:
+    """What files take, and what is asked of them (snapshots.py)."""
+    found = [m for m in measurements if m["tool"].startswith(SNAPSHOT)]
+    if not found:
+        return []
+    lines = [
+        "",
+        "## Snapshot files",
+        "",
+        "`report` and `capture` look at the process, the others at the files that `capture` wrote.",
+        "Each is a program of its own, from start to end: opening the file is a part of it.",
+        "",
+        row(["objects", "what", "time", "CPU time", "peak memory"]),
+        row(["---:", "---", "---:", "---:", "---:"]),
+    ]
+    for m in found:
+        cells = [f"{m['size']:,}", m["tool"][len(SNAPSHOT) :], f"{m['seconds']:.3f} s"]
+        lines.append(row([*cells, f"{m['cpu_seconds']:.3f} s", f"{m['peak_bytes'] / 1e6:,.0f} MB"]))
+    for m in found:
+        if "file_bytes" in m:
+            each = m["file_bytes"] / m["objects"]
+            lines += [
+                "",
+                f"The file of {m['objects']:,} objects and {m['references']:,} references has "
+                f"{m['file_bytes'] / 1e6:,.0f} MB, {each:.1f} bytes an object, labels and values "
+                "included.",
+            ]
+    return lines
+
+
 def introduction(measurements: Measurements, machine: dict[str, Any], command: str) -> str:
     repetitions: dict[int, set[int]] = {}
     for m in measurements:
@@ -156,7 +217,12 @@ sets, strings, ints and floats.
 
 
 def document(measurements: Measurements, machine: dict[str, Any], options: list[str]) -> str:
-    everything, measurements = measurements, [m for m in measurements if m["tool"] != "pause"]
+    everything = measurements
+    measurements = [
+        m
+        for m in measurements
+        if m["tool"] not in {"pause", *READERS} and not m["tool"].startswith(SNAPSHOT)
+    ]
     sizes = sorted({m["size"] for m in measurements})
     command = " ".join(["python bench/run.py", *options]) if options else "make bench"
     parts = [
@@ -170,5 +236,7 @@ def document(measurements: Measurements, machine: dict[str, Any], options: list[
         *comparison_table(measurements, sizes),
         "",
         EXPLANATION,
+        *readers_section(everything),
+        *snapshots_section(everything),
     ]
     return "\n".join(parts)

@@ -141,12 +141,13 @@ static mx_status bad_option(const struct argp_state *state, const struct command
         state->next > 0 && state->next <= state->argc ? state->argv[state->next - 1] : "";
     if (word[0] != '-' && state->next < state->argc)
         word = state->argv[state->next];
-    for (const struct argp_option *option = command->options; option->name; option++)
-        if (word[0] == '-' && word[1] == option->key && !word[2] && option->arg)
-            return cli_fail(err, MX_BAD_ARGUMENT, "%s needs a value; write %s %s", word, word,
-                            option->arg);
-    if (strncmp(word, "--", 2) != 0)
+    if (strncmp(word, "--", 2) != 0) {
+        for (const struct argp_option *option = command->options; option->name; option++)
+            if (option->arg && option->key == word[1] && !word[2])
+                return cli_fail(err, MX_BAD_ARGUMENT, "%s needs a value; write %s %s", word, word,
+                                option->arg);
         return unknown_option(command, word, err);
+    }
     size_t nbytes = strcspn(word, "=") - 2;
     const struct argp_option *option = find_option(command, word + 2, nbytes);
     if (!option)
@@ -178,7 +179,7 @@ static mx_status take_word(struct parsing *parsing, const char *text)
         request->address_count += status == MX_OK;
         return status;
     }
-    if (needs & NEEDS_WORD && !request->word) {
+    if (needs & (NEEDS_WORD | TAKES_WORD) && !request->word) {
         request->word = text;
         return MX_OK;
     }
@@ -265,7 +266,7 @@ static error_t parse_key(int key, char *text, struct argp_state *state)
             parsing->status = bad_option(state, request->command, parsing->err);
         return 0;
     }
-    bool letter = key > ' ' && key < 0x7F;
+    bool letter = key > 0 && key < OPTION_JSON;
     if ((key < OPTION_OWN && !letter) || key >= ARGP_KEY_END || !request->command->option)
         return ARGP_ERR_UNKNOWN;
     parsing->status = request->command->option(key, text, parsing->err);

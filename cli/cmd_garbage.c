@@ -1,41 +1,23 @@
 // cmd_garbage.c - what gc.collect() would find unreachable now.
-#include "arguments.h"
 #include "command.h"
 #include "cycle_rows.h"
 
 static struct cycle_rows rows = {.limit = ROWS_UNSET, .garbage = true};
 
-enum { OPTION_TYPE = OPTION_OWN, OPTION_LIMIT };
-
 static mx_status option(int key, const char *text, struct mx_error *err)
 {
-    if (key == OPTION_LIMIT)
-        return arguments_count("--limit", text, &rows.limit, err);
-    rows.type = text;
-    return MX_OK;
+    return cycle_rows_option(&rows, key, text, err);
 }
 
 static mx_status run(struct request *request, struct mx_error *err)
 {
     mx_cycles *cycles;
     mx_status status = mx_heap_garbage(request->heap, &cycles, err);
-    if (status)
-        return status;
-    cycle_rows_print(request->heap, cycles, &rows, request->json);
-    mx_cycles_free(cycles);
-    return MX_OK;
+    return status ? status : cycle_rows_print(request, cycles, &rows, err);
 }
 
-static const struct argp_option options[] = {
-    {"type", OPTION_TYPE, "NAME", 0,
-     "Only cycles with an object of this type: its qualified name, the last part of it, or a "
-     "pattern with *",
-     0},
-    {"limit", OPTION_LIMIT, "COUNT", 0,
-     "Print so many kinds of cycles at most, 0 for all (50; with --json all)", 0},
-    TARGET_OPTIONS,
-    CAPTURE_OPTIONS,
-    COMMON_OPTIONS};
+static const struct argp_option options[] = {CYCLE_OPTIONS, TARGET_OPTIONS, CAPTURE_OPTIONS,
+                                             COMMON_OPTIONS};
 
 const struct command cmd_garbage = {
     .name = "garbage",

@@ -102,6 +102,42 @@ static void print_types(const mx_heap *heap, enum type_order order, const char *
     free(types);
 }
 
+static void print_retained(const mx_heap *heap, const struct report_retained *retained)
+{
+    static const struct column columns[] = {
+        {"RETAINED", true}, {"SHARE", true}, {"BYTES", true}, {"COUNT", true}, {"TYPE", false}};
+    size_t count = retained->type_count,
+           shown = count < settings.top ? count : (size_t)settings.top;
+    struct table table;
+    print_heading("Types by what would be freed with their objects, all together");
+    table_init(&table, columns, sizeof columns / sizeof *columns);
+    for (size_t i = 0; i < shown; i++) {
+        const struct mx_holding *row = &retained->types[i];
+        TABLE_ADD(&table, text_size(row->retained).s,
+                  text_percent(row->retained, retained->total).s, text_size(row->bytes).s,
+                  text_count(row->count).s, row->type);
+    }
+    table_finish(&table);
+    print_more(count - shown, "", " types (--top)");
+
+    static const struct column object_columns[] = {
+        {"RETAINED", true}, {"SHARE", true}, {"OBJECT", false}};
+    print_heading("Objects by what would be freed with them");
+    table_init(&table, object_columns, sizeof object_columns / sizeof *object_columns);
+    for (uint32_t i = 0; i < retained->object_count; i++) {
+        struct mx_object object;
+        char label[600];
+        struct mx_error err;
+        uint64_t bytes = mx_tree_retained(retained->tree, retained->objects[i]);
+        if (mx_heap_object(heap, retained->objects[i], &object, &err))
+            continue;
+        snprintf(label, sizeof label, "%s at %s  %s", object.type, text_address(object.address).s,
+                 object.preview);
+        TABLE_ADD(&table, text_size(bytes).s, text_percent(bytes, retained->total).s, label);
+    }
+    table_finish(&table);
+}
+
 static void print_refcounts(const struct mx_heap_summary *summary)
 {
     uint64_t explained = summary->refcounts.explained, surplus = summary->refcounts.surplus,
@@ -210,6 +246,22 @@ size_t report_sort_types(const mx_heap *heap, enum type_order order, const struc
 
 // ---- command ----------------------------------------------------------------------------------
 
+static void print_text(const mx_heap *heap, const struct report_retained *retained,
+                       const struct mx_blind_spots *spots)
+{
+    const struct mx_heap_summary *summary = mx_heap_summary(heap);
+    print_target(mx_heap_target(heap));
+    print_totals(summary);
+    print_types(heap, TYPES_BY_BYTES, "Types by bytes");
+    print_types(heap, TYPES_BY_COUNT, "Types by count");
+    print_retained(heap, retained);
+    print_refcounts(summary);
+    print_gc(summary, mx_heap_target(heap)->free_threaded);
+    print_threads(heap);
+    blind_spots_print(spots, "Not seen, or not for certain", "  ");
+    capture_print_note(heap);
+}
+
 static mx_status run(struct request *request, struct mx_error *err)
 {
     const mx_heap *heap = request->heap;
@@ -217,25 +269,20 @@ static mx_status run(struct request *request, struct mx_error *err)
     mx_status status = mx_heap_blind_spots(heap, &spots, err);
     if (status)
         return status;
-    if (request->json) {
-        report_print_json(heap, &spots);
-        return MX_OK;
-    }
-    const struct mx_heap_summary *summary = mx_heap_summary(heap);
-    print_target(mx_heap_target(heap));
-    print_totals(summary);
-    print_types(heap, TYPES_BY_BYTES, "Types by bytes");
-    print_types(heap, TYPES_BY_COUNT, "Types by count");
-    print_refcounts(summary);
-    print_gc(summary, mx_heap_target(heap)->free_threaded);
-    print_threads(heap);
-    blind_spots_print(&spots, "Not seen, or not for certain", "  ");
-    capture_print_note(heap);
+    struct report_retained retained;
+    status = report_find_retained(heap, (uint32_t)settings.top, &retained, err);
+    if (status)
+        return status;
+    if (request->json)
+        report_print_json(heap, &retained, &spots);
+    else
+        print_text(heap, &retained, &spots);
+    report_free_retained(&retained);
     return MX_OK;
 }
 
 static const struct argp_option options[] = {
-    {"top", OPTION_OWN, "COUNT", 0, "Print so many types in each list (10)", 0},
+    {"top", OPTION_OWN, "COUNT", 0, "Print so many types and objects in each list (10)", 0},
     TARGET_OPTIONS,
     CAPTURE_OPTIONS,
     COMMON_OPTIONS};
@@ -246,7 +293,8 @@ const struct command cmd_report = {
     .summary = "a process in one screen: types, threads, collector, reference counts",
     .help =
         "A process in one screen: what it is, its objects, references and bytes, the types that "
-        "take the most, what its threads do, the cycle collector, and whether every reference "
+        "take and hold the most, what its threads do, the cycle collector, and whether every "
+        "reference "
         "count is explained. The process stands still while its memory is copied; with --fork for "
         "milliseconds only, with --no-pause not at all.\v"
         "Example:\n\n"

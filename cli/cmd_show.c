@@ -126,16 +126,21 @@ static mx_status print_json(const mx_heap *heap, const struct subject *subject,
 {
     struct json_stream stream = {0};
     struct json_list list = {.heap = heap, .stream = &stream, .err = err};
+    struct mx_blind_spots spots;
+    mx_status status = mx_heap_blind_spots(heap, &spots, err);
+    if (status)
+        return status;
     json_stream_open(&stream, NULL, '{');
     add_facts_json(&stream, subject);
     json_stream_open(&stream, "references", '[');
-    mx_status status = mx_heap_references(heap, subject->index, add_reference_json, &list, err);
+    status = mx_heap_references(heap, subject->index, add_reference_json, &list, err);
     json_stream_close(&stream, ']');
     json_stream_open(&stream, "referrers", '[');
     if (!status && !list.status)
         status = mx_heap_referrers(heap, subject->index, add_referrer_json, &list, err);
     json_stream_close(&stream, ']');
     json_stream_add(&stream, "capture", capture_json(heap));
+    json_stream_add(&stream, "blind_spots", blind_spots_json(&spots));
     json_stream_close(&stream, '}');
     return status ? status : list.status;
 }

@@ -17,6 +17,7 @@ enum needs {
     NEEDS_WORD = 1 << 3,      // one argument, for the command to judge
     NEEDS_TARGET = 1 << 4,    // the PID or core opened; a snapshot is opened as a heap
     NEEDS_HEAP = 1 << 5,      // and its heap captured
+    TAKES_WORD = 1 << 6,      // one argument, that may be left out
 };
 
 struct request {
@@ -93,7 +94,8 @@ struct command {
     }
 
 extern const struct command cmd_ps, cmd_capture, cmd_refs, cmd_show, cmd_objects, cmd_report,
-    cmd_audit, cmd_garbage, cmd_cycles, cmd_suspects, cmd_why, cmd_lesson;
+    cmd_audit, cmd_garbage, cmd_cycles, cmd_suspects, cmd_why, cmd_dominators, cmd_retained,
+    cmd_sql, cmd_export, cmd_lesson;
 
 // Fills err and returns status: `return cli_fail(err, MX_BAD_ARGUMENT, "...")`. One line, naming
 // what failed and the remedy.

@@ -3,12 +3,23 @@
 
 #include <stdio.h>
 
+#include "arguments.h"
+#include "blind_spots.h"
 #include "capture.h"
 #include "json.h"
 #include "output.h"
 #include "selection.h"
 #include "table.h"
 #include "text.h"
+
+mx_status cycle_rows_option(struct cycle_rows *rows, int key, const char *text,
+                            struct mx_error *err)
+{
+    if (key == CYCLES_LIMIT)
+        return arguments_count("--limit", text, &rows->limit, err);
+    rows->type = text;
+    return MX_OK;
+}
 
 static bool is_wanted(const struct cycle_rows *rows, const struct mx_cycle_group *group)
 {
@@ -59,13 +70,14 @@ static void add_garbage(json_t *row, const struct mx_cycle_group *group)
                        addresses_json(group->addresses + group->objects, group->held), NULL));
 }
 
-static void print_json(const mx_heap *heap, const mx_cycles *cycles, const struct cycle_rows *rows)
+static void print_json(const mx_heap *heap, const mx_cycles *cycles, const struct cycle_rows *rows,
+                       const struct mx_blind_spots *spots)
 {
     const struct mx_cycle_totals *totals = mx_cycles_totals(cycles);
     const struct mx_cycle_group *groups;
     size_t count = mx_cycles_groups(cycles, &groups);
     struct json_stream stream = {0};
-    uint64_t printed = 0;
+    uint64_t limit = rows->limit == ROWS_UNSET ? 0 : rows->limit, printed = 0;
     json_stream_open(&stream, NULL, '{');
     json_stream_add(&stream, "objects", number(totals->objects));
     json_stream_add(&stream, "bytes", number(totals->bytes));
@@ -76,8 +88,9 @@ static void print_json(const mx_heap *heap, const mx_cycles *cycles, const struc
     }
     json_stream_add(&stream, "collecting", json_boolean(totals->collecting));
     json_stream_add(&stream, "capture", capture_json(heap));
+    json_stream_add(&stream, "blind_spots", blind_spots_json(spots));
     json_stream_open(&stream, "groups", '[');
-    for (size_t i = 0; i < count && (!rows->limit || printed < rows->limit); i++) {
+    for (size_t i = 0; i < count && (!limit || printed < limit); i++) {
         if (!is_wanted(rows, &groups[i]))
             continue;
         printed++;
@@ -182,17 +195,19 @@ static void print_totals(const mx_heap *heap, const mx_cycles *cycles, bool garb
     printf("\n");
 }
 
-void cycle_rows_print(const mx_heap *heap, const mx_cycles *cycles, const struct cycle_rows *rows,
-                      bool json)
+mx_status cycle_rows_print(const struct request *request, mx_cycles *cycles,
+                           const struct cycle_rows *rows, struct mx_error *err)
 {
-    struct cycle_rows chosen = *rows;
-    if (json) {
-        if (chosen.limit == ROWS_UNSET)
-            chosen.limit = 0;
-        print_json(heap, cycles, &chosen);
-        return;
+    struct mx_blind_spots spots;
+    mx_status status = mx_heap_blind_spots(request->heap, &spots, err);
+    if (!status && request->json) {
+        print_json(request->heap, cycles, rows, &spots);
+    } else if (!status) {
+        print_totals(request->heap, cycles, rows->garbage);
+        print_table(cycles, rows);
+        blind_spots_print(&spots, "Not seen, or not for certain", "  ");
+        capture_print_note(request->heap);
     }
-    print_totals(heap, cycles, rows->garbage);
-    print_table(cycles, &chosen);
-    capture_print_note(heap);
+    mx_cycles_free(cycles);
+    return status;
 }

@@ -13,8 +13,26 @@ struct cycle_rows {
     bool garbage;     // also what only garbage has: held, freed, finalizers
 };
 
-// Prints the groups wanted, as a table or as JSON.
-void cycle_rows_print(const mx_heap *heap, const mx_cycles *cycles, const struct cycle_rows *rows,
-                      bool json);
+enum { CYCLES_TYPE = OPTION_OWN, CYCLES_LIMIT };
+
+#define CYCLE_OPTIONS                                                                              \
+    {"type",                                                                                       \
+     CYCLES_TYPE,                                                                                  \
+     "NAME",                                                                                       \
+     0,                                                                                            \
+     "Only cycles with an object of this type: its qualified name, the last part of it, or a "     \
+     "pattern with *",                                                                             \
+     0},                                                                                           \
+    {                                                                                              \
+        "limit", CYCLES_LIMIT, "COUNT", 0,                                                         \
+            "Print so many kinds of cycles at most, 0 for all (50; with --json all)", 0            \
+    }
+
+// Of CYCLE_OPTIONS: as struct command has it.
+mx_status cycle_rows_option(struct cycle_rows *rows, int key, const char *text,
+                            struct mx_error *err);
+// Prints the groups wanted, as a table or as JSON, and what was not seen. Frees the cycles.
+mx_status cycle_rows_print(const struct request *request, mx_cycles *cycles,
+                           const struct cycle_rows *rows, struct mx_error *err);
 
 #endif

@@ -11,8 +11,9 @@
 #include "suggest.h"
 
 static const struct command *const commands[] = {
-    &cmd_ps,    &cmd_capture, &cmd_report, &cmd_objects,  &cmd_show, &cmd_refs,
-    &cmd_audit, &cmd_garbage, &cmd_cycles, &cmd_suspects, &cmd_why,  &cmd_lesson,
+    &cmd_ps,       &cmd_capture, &cmd_report, &cmd_objects,  &cmd_show, &cmd_refs,
+    &cmd_audit,    &cmd_garbage, &cmd_cycles, &cmd_suspects, &cmd_why,  &cmd_dominators,
+    &cmd_retained, &cmd_sql,     &cmd_export, &cmd_lesson,
 };
 #define COMMAND_COUNT (sizeof commands / sizeof *commands)
 

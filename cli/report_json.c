@@ -30,17 +30,47 @@ static json_t *target_json(const struct mx_target_info *target)
                      "from_core", json_boolean(target->from_core), NULL);
 }
 
-static json_t *types_json(const mx_heap *heap)
+// By the type's place in mx_heap_types. The caller's to free.
+static uint64_t *retained_by_type(const mx_heap *heap, const struct report_retained *retained)
 {
-    const struct mx_type **types;
+    const struct mx_type *all;
+    uint64_t *bytes = must(calloc(mx_heap_types(heap, &all) + 1, sizeof *bytes));
+    for (size_t i = 0; i < retained->type_count; i++)
+        bytes[retained->types[i].type_index] = retained->types[i].retained;
+    return bytes;
+}
+
+static json_t *types_json(const mx_heap *heap, const struct report_retained *retained)
+{
+    const struct mx_type **types, *all;
     size_t count = report_sort_types(heap, TYPES_BY_BYTES, &types);
+    uint64_t *bytes = retained_by_type(heap, retained);
     json_t *list = must(json_array());
+    mx_heap_types(heap, &all);
     for (size_t i = 0; i < count; i++)
-        json_array_append_new(list, json_make("type", json_text(types[i]->name),    //
-                                              "count", count_json(types[i]->count), //
-                                              "bytes", count_json(types[i]->bytes), //
+        json_array_append_new(list, json_make("type", json_text(types[i]->name),             //
+                                              "count", count_json(types[i]->count),          //
+                                              "bytes", count_json(types[i]->bytes),          //
+                                              "retained", count_json(bytes[types[i] - all]), //
                                               "address", json_address(types[i]->address), NULL));
     free(types);
+    free(bytes);
+    return list;
+}
+
+static json_t *largest_json(const mx_heap *heap, const struct report_retained *retained)
+{
+    json_t *list = must(json_array());
+    for (uint32_t i = 0; i < retained->object_count; i++) {
+        struct mx_object object;
+        struct mx_error err;
+        uint64_t bytes = mx_tree_retained(retained->tree, retained->objects[i]);
+        if (mx_heap_object(heap, retained->objects[i], &object, &err) == MX_OK)
+            json_array_append_new(list, json_make("address", json_address(object.address), //
+                                                  "type", json_text(object.type),          //
+                                                  "preview", json_text(object.preview),    //
+                                                  "retained", count_json(bytes), NULL));
+    }
     return list;
 }
 
@@ -97,14 +127,16 @@ static json_t *gc_json(const struct mx_heap_summary *summary)
                      "permanent", count_json(permanent), NULL);
 }
 
-void report_print_json(const mx_heap *heap, const struct mx_blind_spots *spots)
+void report_print_json(const mx_heap *heap, const struct report_retained *retained,
+                       const struct mx_blind_spots *spots)
 {
     const struct mx_heap_summary *summary = mx_heap_summary(heap);
-    json_print(json_make("target", target_json(mx_heap_target(heap)),         //
-                         "objects", count_json(summary->objects),             //
-                         "references", count_json(summary->references),       //
-                         "bytes", count_json(summary->bytes),                 //
-                         "types", types_json(heap),                           //
+    json_print(json_make("target", target_json(mx_heap_target(heap)),   //
+                         "objects", count_json(summary->objects),       //
+                         "references", count_json(summary->references), //
+                         "bytes", count_json(summary->bytes),           //
+                         "types", types_json(heap, retained), "largest",
+                         largest_json(heap, retained),                        //
                          "threads", threads_json(heap),                       //
                          "refcounts", refcounts_json(summary),                //
                          "gc", gc_json(summary),                              //

@@ -5,7 +5,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-#define TABLE_LIMIT_COLUMNS 8
+#define TABLE_LIMIT_COLUMNS 100 // as many as a query of SQL may have
 
 struct column {
     const char *title;

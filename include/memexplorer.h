@@ -286,12 +286,13 @@ typedef enum mx_holder {
     MX_HOLDER_BLOCK,        // memory that native code allocated, and that something points to
     MX_HOLDER_LOST_BLOCK,   // the same, but nothing that was found points to it
     MX_HOLDER_LEAKED,       // an object of those that are MX_HOLDER_UNREACHED themselves
-    MX_HOLDER_FRAME,        // the value stack of a running frame
-    MX_HOLDER_REGISTER,     // a register of a thread
-    MX_HOLDER_STACK,        // the C stack of a thread, from its stack pointer on
-    MX_HOLDER_UNKNOWN,      // nothing was found: a lost reference, or memory that was not seen
-    MX_HOLDER_UNREACHED,    // allocated and met nowhere: not one of the heap's objects
-    MX_HOLDER_NONE,         // more references were found than are counted: a deficit
+    MX_HOLDER_MEMORY,    // the same as a block, but only memory of no known allocator points to it
+    MX_HOLDER_FRAME,     // the value stack of a running frame
+    MX_HOLDER_REGISTER,  // a register of a thread
+    MX_HOLDER_STACK,     // the C stack of a thread, from its stack pointer on
+    MX_HOLDER_UNKNOWN,   // nothing was found: a lost reference, or memory that was not seen
+    MX_HOLDER_UNREACHED, // allocated and met nowhere: not one of the heap's objects
+    MX_HOLDER_NONE,      // more references were found than are counted: a deficit
 } mx_holder;
 
 // Objects of one type whose counts have the same explanation.
@@ -403,6 +404,52 @@ MX_EXPORT mx_status mx_heap_cycles(const mx_heap *heap, mx_cycles **ret, struct 
 MX_EXPORT size_t mx_cycles_groups(const mx_cycles *cycles, const struct mx_cycle_group **ret);
 MX_EXPORT const struct mx_cycle_totals *mx_cycles_totals(const mx_cycles *cycles);
 MX_EXPORT void mx_cycles_free(mx_cycles *cycles);
+
+// ---- what holds what --------------------------------------------------------------------------
+
+// An object dominates those to which every way from a root leads through it: they go when it goes.
+// What it retains are its own bytes and theirs, blocks of memory included. Exact, over owned
+// references; the tree's root, MX_NO_OBJECT, is what holds objects from outside.
+typedef struct mx_tree mx_tree;
+
+// *ret is freed by mx_tree_free, before the heap. O(objects + references).
+MX_EXPORT mx_status mx_heap_tree(const mx_heap *heap, mx_tree **ret, struct mx_error *err);
+MX_EXPORT void mx_tree_free(mx_tree *tree);
+// Bytes. O(1), as what follows.
+MX_EXPORT uint64_t mx_tree_retained(const mx_tree *tree, uint32_t object);
+// The object that dominates it directly; MX_NO_OBJECT when only roots do.
+MX_EXPORT uint32_t mx_tree_parent(const mx_tree *tree, uint32_t object);
+// Fills `ret`, with room for `most`, with those of the objects dominated directly that retain most,
+// the largest first; *ret_count of them. Returns how many there are in all. O(these).
+MX_EXPORT uint64_t mx_tree_largest(const mx_tree *tree, uint32_t object, uint32_t most,
+                                   uint32_t *ret, uint32_t *ret_count);
+
+// Objects of one type.
+struct mx_holding {
+    const char *type; // qualified
+    uint32_t type_index;
+    uint64_t count;
+    uint64_t bytes;          // their own, and of blocks that they own
+    uint64_t retained;       // see below
+    const uint32_t *objects; // [count] where it says so, else NULL
+};
+// Those that the `count` objects dominate directly, by type: `retained` is their sum, and `objects`
+// says which they are, so that they can be folded in their turn. `objects` NULL: the root. *ret, as
+// those below, is freed by mx_holdings_free, before the tree; the largest come first.
+MX_EXPORT mx_status mx_tree_fold(const mx_tree *tree, const uint32_t *objects, size_t count,
+                                 struct mx_holding **ret, size_t *ret_count, struct mx_error *err);
+// All that the object dominates, itself included, by type; `retained` equals `bytes`.
+MX_EXPORT mx_status mx_tree_inside(const mx_tree *tree, uint32_t object, struct mx_holding **ret,
+                                   size_t *ret_count, struct mx_error *err);
+// All objects by type; `retained` is what would go with one or more of the type's objects, each byte
+// counted once: the union, and not the sum.
+MX_EXPORT mx_status mx_tree_types(const mx_tree *tree, struct mx_holding **ret, size_t *ret_count,
+                                  struct mx_error *err);
+MX_EXPORT void mx_holdings_free(struct mx_holding *holdings);
+// Proves the tree and its sizes right, without trust in what made them; else *ret_object is one in a
+// wrong place. O(objects + references).
+MX_EXPORT mx_status mx_tree_verify(const mx_tree *tree, bool *ret_right, uint32_t *ret_object,
+                                   struct mx_error *err);
 
 // ---- why ----------------------------------------------------------------------------------------
 
@@ -597,6 +644,120 @@ MX_EXPORT bool mx_file_is_snapshot(const char *path);
 // Of a heap from a snapshot: holds every byte against its checksum and every number against its limits.
 // MX_CORRUPT, naming the part. MX_OK for others. O(bytes of the file).
 MX_EXPORT mx_status mx_heap_verify(const mx_heap *heap, struct mx_error *err);
+
+// ---- SQL --------------------------------------------------------------------------------------
+
+// The heap as tables: objects, "references", types, roots, ... (docs/sql.md). Nothing is copied, and
+// nothing but the heap can be read: no file is opened, no extension loaded, no statement writes.
+typedef struct mx_sql mx_sql;
+typedef struct mx_sql_query mx_sql_query;
+
+struct mx_sql_options {
+    uint64_t memory_nbytes; // that SQLite may take for sorting and the like; 0 is 1 GiB
+    uint64_t timeout_ns;    // for one query; 0 for none
+};
+
+// `options` may be NULL. *ret is freed by mx_sql_free, before the heap. MX_UNSUPPORTED: a library
+// built without SQLite. The first to ask about the graph of a live heap: O(references).
+MX_EXPORT mx_status mx_sql_open(const mx_heap *heap, const struct mx_sql_options *options,
+                                mx_sql **ret, struct mx_error *err);
+MX_EXPORT void mx_sql_free(mx_sql *sql);
+
+// The first statement of `text`; *ret_rest (may be NULL) points behind it. *ret is NULL when there
+// is none, only space and comments; freed by mx_sql_query_free, before `sql`. MX_BAD_ARGUMENT: not
+// SQL, or not reading. MX_LIMIT.
+MX_EXPORT mx_status mx_sql_prepare(mx_sql *sql, const char *text, mx_sql_query **ret,
+                                   const char **ret_rest, struct mx_error *err);
+MX_EXPORT void mx_sql_query_free(mx_sql_query *query);
+
+// The next row; *ret_row is false when there is none. MX_LIMIT: over memory_nbytes, or a value of more
+// than 16 MiB. MX_TIMEOUT: over timeout_ns, or interrupted.
+MX_EXPORT mx_status mx_sql_step(mx_sql_query *query, bool *ret_row, struct mx_error *err);
+
+MX_EXPORT int mx_sql_column_count(const mx_sql_query *query);
+MX_EXPORT const char *mx_sql_column_name(const mx_sql_query *query, int column);
+
+struct mx_sql_value {
+    enum {
+        MX_SQL_NULL,
+        MX_SQL_INTEGER,
+        MX_SQL_ADDRESS, // an integer, as a column of addresses has it; as unsigned
+        MX_SQL_REAL,
+        MX_SQL_TEXT, // of values of str, control characters are not escaped
+        MX_SQL_BLOB,
+    } kind;
+    int64_t integer;
+    double real;
+    const char
+        *bytes; // valid until the next step; of text, ended by NUL, which it may also have inside
+    size_t nbytes;
+};
+// Of the row that mx_sql_step has found; `column` is below mx_sql_column_count.
+MX_EXPORT void mx_sql_value(const mx_sql_query *query, int column, struct mx_sql_value *ret);
+
+// Ends the query that runs, with MX_TIMEOUT. From a signal handler or another thread.
+MX_EXPORT void mx_sql_interrupt(mx_sql *sql);
+
+// Does the text end in a whole statement, so that a prompt need not ask for more?
+MX_EXPORT bool mx_sql_is_complete(const char *text);
+// ---- export -----------------------------------------------------------------------------------
+
+typedef enum mx_export_format {
+    MX_EXPORT_HEAPSNAPSHOT, // of V8: Chrome DevTools, VS Code and MemLab open it
+    MX_EXPORT_DOT,          // of Graphviz: what is around one object
+    MX_EXPORT_CSV,          // RFC 4180, a line of names first: one table
+    MX_EXPORT_JSONL,        // the same, a JSON object a line; objects with their references
+} mx_export_format;
+// "heapsnapshot", "dot", "csv", "jsonl"; NULL for what is none, so that they can be counted.
+MX_EXPORT const char *mx_export_format_name(mx_export_format format);
+
+typedef enum mx_export_table {
+    MX_TABLE_OBJECTS,
+    MX_TABLE_REFERENCES, // between objects
+    MX_TABLE_TYPES,
+    MX_TABLE_ROOTS, // references from roots
+    MX_TABLE_BLOCKS,
+    MX_TABLE_FRAMES, // of threads, innermost first
+} mx_export_table;
+// "objects", "references", ...; NULL for what is none.
+MX_EXPORT const char *mx_export_table_name(mx_export_table table);
+
+#define MX_EXPORT_DEPTH 2           // of a drawing, where none is asked for
+#define MX_EXPORT_DRAWN_OBJECTS 200 // more than that nobody can read
+
+// {0} is right for MX_EXPORT_HEAPSNAPSHOT.
+struct mx_export_options {
+    mx_export_table table; // of MX_EXPORT_CSV and MX_EXPORT_JSONL
+    mx_addr object;        // MX_EXPORT_DOT: the object in the middle
+    uint32_t depth;        // MX_EXPORT_DOT: so many references away from it; 0 is MX_EXPORT_DEPTH
+    mx_progress_fn *progress; // may be NULL
+    void *progress_data;
+};
+
+struct mx_export_result {
+    uint64_t bytes;
+    uint64_t records;    // nodes of a graph, rows of a table
+    uint64_t references; // edges of a graph
+};
+
+// Takes the next bytes of an export. On failure it returns false and leaves the reason in errno.
+typedef bool mx_write_fn(const char *bytes, size_t nbytes, void *data);
+
+// Writes the heap in another format, piece by piece: what it needs of memory does not grow with the
+// texts. A .heapsnapshot keeps the ids of its objects over all snapshots of a process; its strings
+// wait in a temporary file ($TMPDIR, else /var/tmp) until its end. `options` and `ret` may be NULL.
+// MX_IO: `write` failed. MX_NOT_FOUND: no object at options->object. MX_BAD_ARGUMENT: a drawing
+// without an object. MX_LIMIT: more objects than the format has room for. O(references).
+MX_EXPORT mx_status mx_heap_export(const mx_heap *heap, mx_export_format format,
+                                   const struct mx_export_options *options, mx_write_fn *write,
+                                   void *data, struct mx_export_result *ret, struct mx_error *err);
+
+// The same to a file that only its owner can read. It gets its name when it is complete and synced:
+// until then, and for good when anything fails, what had the name before is left alone. Written in
+// place when `path` is no regular file (a pipe, a device).
+MX_EXPORT mx_status mx_heap_export_file(const mx_heap *heap, mx_export_format format,
+                                        const struct mx_export_options *options, const char *path,
+                                        struct mx_export_result *ret, struct mx_error *err);
 
 #ifdef __cplusplus
 }

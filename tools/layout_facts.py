@@ -46,7 +46,8 @@ SHAPES: dict[str, list[tuple[Version, str]]] = {
     ],
     "static_type_shape": [
         ((3, 12), "STATIC_TYPES_PER_INTERP"),
-        ((3, 8), "STATIC_TYPES_IN_STRUCT"),
+        ((3, 10), "STATIC_TYPES_IN_STRUCT"),
+        ((3, 8), "STATIC_TYPES_COUNT_DEFAULT_BASE"),
     ],
 }
 # What free-threaded builds have instead.

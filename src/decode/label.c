@@ -139,52 +139,28 @@ static void frame_kind(struct decoder *decoder, mx_addr addr, struct text *text)
     add_code_place(decoder, facts.code, facts.line, text);
 }
 
-void object_kind(struct decoder *decoder, mx_addr addr, uint32_t type, char *buffer, size_t nbytes)
+// What is said of every object of a family, with nothing of its own; NULL where there is more to say.
+static const char *family_kind(enum family family)
 {
-    const struct layout *l = decoder->layout;
-    const struct type_info *info = decoder->types[type];
-    struct text text;
-    text_init(&text, buffer, nbytes);
-    switch (info->family) {
+    switch (family) {
     case FAMILY_TYPE:
-        text_add(&text, "class");
-        return;
+        return "class";
     case FAMILY_MODULE:
-        text_add(&text, "module");
-        return;
+        return "module";
     case FAMILY_METHOD:
-        text_add(&text, "bound method");
-        return;
+        return "bound method";
     case FAMILY_BUILTIN:
-        text_add(&text, "built-in function");
-        return;
+        return "built-in function";
     case FAMILY_CELL:
-        text_add(&text, "cell of a closure");
-        return;
+        return "cell of a closure";
     case FAMILY_WEAKREF:
-        text_add(&text, "weak reference");
-        return;
+        return "weak reference";
     case FAMILY_EXCEPTION:
-        text_add(&text, "exception");
-        return;
+        return "exception";
     case FAMILY_FRAME:
-        frame_kind(decoder, addr, &text);
-        return;
-    case FAMILY_FUNCTION: {
-        mx_addr code = field_at(decoder, addr, l->function_code);
-        text_add(&text, "function ");
-        add_code_place(decoder, code, (int)field32_at(decoder, code, l->code_firstlineno), &text);
-        return;
-    }
+    case FAMILY_FUNCTION:
     case FAMILY_CODE:
-        text_add(&text, "code ");
-        add_code_place(decoder, addr, (int)field32_at(decoder, addr, l->code_firstlineno), &text);
-        return;
-    case FAMILY_GENERATOR: {
-        text_add(&text, "%s ", plain_name(type_qualified_name(decoder, type)));
-        add_name(decoder, "", field_at(decoder, addr, l->generator_qualname), &text);
-        return;
-    }
+    case FAMILY_GENERATOR:
     case FAMILY_GENERIC:
     case FAMILY_NONE:
     case FAMILY_INT:
@@ -206,7 +182,44 @@ void object_kind(struct decoder *decoder, mx_addr addr, uint32_t type, char *buf
     case FAMILY_DATETIME:
     case FAMILY_MATCH:
     case FAMILY_MEMORYVIEW:
-        break;
+        return NULL;
     }
-    text_add(&text, type_inherits(decoder, type, "Thread") ? "thread" : "instance");
+    return NULL;
+}
+
+static void function_kind(struct decoder *decoder, mx_addr function, struct text *text)
+{
+    const struct layout *l = decoder->layout;
+    mx_addr code = field_at(decoder, function, l->function_code);
+    text_add(text, "function ");
+    add_code_place(decoder, code, (int)field32_at(decoder, code, l->code_firstlineno), text);
+}
+
+static void code_kind(struct decoder *decoder, mx_addr code, struct text *text)
+{
+    int line = (int)field32_at(decoder, code, decoder->layout->code_firstlineno);
+    text_add(text, "code ");
+    add_code_place(decoder, code, line, text);
+}
+
+void object_kind(struct decoder *decoder, mx_addr addr, uint32_t type, char *buffer, size_t nbytes)
+{
+    enum family family = decoder->types[type]->family;
+    const char *kind = family_kind(family);
+    struct text text;
+    text_init(&text, buffer, nbytes);
+    if (kind) {
+        text_add(&text, "%s", kind);
+    } else if (family == FAMILY_FRAME) {
+        frame_kind(decoder, addr, &text);
+    } else if (family == FAMILY_FUNCTION) {
+        function_kind(decoder, addr, &text);
+    } else if (family == FAMILY_CODE) {
+        code_kind(decoder, addr, &text);
+    } else if (family == FAMILY_GENERATOR) {
+        text_add(&text, "%s ", plain_name(type_qualified_name(decoder, type)));
+        add_name(decoder, "", field_at(decoder, addr, decoder->layout->generator_qualname), &text);
+    } else {
+        text_add(&text, type_inherits(decoder, type, "Thread") ? "thread" : "instance");
+    }
 }

@@ -32,6 +32,23 @@ static void heap_type_visit(struct decoder *decoder, mx_addr addr, struct visito
              EDGE_NAMED, HOLD_OWNED, (uint64_t)(uintptr_t) " shared attribute name");
 }
 
+// Heap types own their base; static ones only point to it (Objects/typeobject.c, inherit). To 3.9
+// PyType_Ready counts a base that nobody gave the type: `object`. The struct does not say who did.
+static enum hold static_base_hold(struct decoder *decoder, mx_addr addr)
+{
+    const struct layout *l = decoder->layout;
+    switch (l->static_type_shape) {
+    case STATIC_TYPES_COUNT_DEFAULT_BASE: {
+        mx_addr base = field_at(decoder, addr, l->type_base);
+        return base && !field_at(decoder, base, l->type_base) ? HOLD_POSSIBLE : HOLD_BORROWED;
+    }
+    case STATIC_TYPES_IN_STRUCT:
+    case STATIC_TYPES_PER_INTERP:
+        return HOLD_BORROWED;
+    }
+    return HOLD_BORROWED;
+}
+
 bool type_visit(struct decoder *decoder, mx_addr addr, struct visitor *visitor)
 {
     const struct layout *l = decoder->layout;
@@ -39,14 +56,15 @@ bool type_visit(struct decoder *decoder, mx_addr addr, struct visitor *visitor)
     bool heap = flags & FLAG_HEAPTYPE;
     bool in_interpreter = false;
     switch (l->static_type_shape) {
+    case STATIC_TYPES_COUNT_DEFAULT_BASE:
     case STATIC_TYPES_IN_STRUCT:
         break;
     case STATIC_TYPES_PER_INTERP:
         in_interpreter = flags & FLAG_STATIC_BUILTIN;
         break;
     }
-    // Heap types own their base; static ones only point to it (Objects/typeobject.c, inherit).
-    named(decoder, addr, l->type_base, ".__base__", heap ? HOLD_OWNED : HOLD_BORROWED, visitor);
+    named(decoder, addr, l->type_base, ".__base__",
+          heap ? HOLD_OWNED : static_base_hold(decoder, addr), visitor);
     named(decoder, addr, l->type_dict, ".__dict__", HOLD_OWNED, visitor);
     named(decoder, addr, l->type_bases, ".__bases__", HOLD_OWNED, visitor);
     named(decoder, addr, l->type_mro, ".__mro__", HOLD_OWNED, visitor);

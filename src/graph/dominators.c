@@ -17,6 +17,8 @@
 #include "base/cleanup.h"
 #include "base/error.h"
 
+#define AHEAD 16 // edges: they are asked for from behind, node by node
+
 // While semidominators are found: the path above a node, as far as it has been seen, in one step.
 struct path {
     uint32_t top;   // where it ends; not a part of it while its number is not above the current one
@@ -57,6 +59,8 @@ static void find_semidominators(struct numbering *numbering, union link *links, 
     for (uint32_t node = numbering->reached; node; node--) {
         uint32_t semi = numbering->highest[node];
         for (uint64_t i = numbering->first[node]; i < numbering->first[node + 1]; i++) {
+            if (i >= AHEAD)
+                __builtin_prefetch(&links[numbering->later[i - AHEAD]]);
             uint32_t least = least_above(links, numbering->later[i], node, stack);
             if (least < semi)
                 semi = least;
@@ -97,16 +101,14 @@ mx_status dominators_find(const struct flow *flow, struct dominators *ret, struc
     mx_status status = numbering_find(flow, &numbering, err);
     if (status)
         return status;
-    uint32_t count = flow->graph->node_count;
     union link *links = malloc(((size_t)numbering.reached + 1) * sizeof *links);
-    uint32_t *parent = malloc(((size_t)count + 1) * sizeof *parent);
-    if (!links || !parent) {
-        free(links);
-        free(parent);
+    if (!links) {
         numbering_free(&numbering);
         return fail_no_memory(err);
     }
-    find_semidominators(&numbering, links, parent);
+    uint32_t count = flow->graph->node_count;
+    uint32_t *parent = steal(numbering.number); // pages that are at hand: new ones cost more than
+    find_semidominators(&numbering, links, parent); // what is written there
     find_immediate(&numbering, links);
     memset(parent, 0xFF, count * sizeof *parent);
     for (uint32_t i = 0; i < numbering.reached; i++) {

@@ -8,61 +8,57 @@
 
 #define AHEAD 6 // edges: their ends are asked for before they are needed
 
+// A node whose edges are being followed: those that are left.
+struct level {
+    uint64_t edge, end;
+    uint32_t number;
+};
+
 struct search {
     const struct flow *flow;
     struct numbering *to;
-    uint32_t at;              // number of the node whose edges are being followed
-    uint64_t edge, end;       // those that are left
-    VECTOR(uint64_t) waiting; // the next edge of each node above it
+    VECTOR(struct level) above; // the current one
 };
 
-static bool enter(struct search *search, uint32_t node)
+static uint32_t meet(struct numbering *to, uint32_t node, uint32_t from)
 {
-    struct numbering *to = search->to;
-    const uint64_t *offsets = search->flow->graph->offsets;
-    if (search->at && !vector_push(&search->waiting, search->edge))
-        return false;
     uint32_t number = ++to->reached;
     to->number[node] = number;
     to->order[number - 1] = node;
-    to->parent[number] = to->highest[number] = search->at;
-    search->at = number;
-    search->edge = offsets[node];
-    search->end = offsets[node + 1];
-    return true;
+    to->parent[number] = to->highest[number] = from;
+    return number;
 }
 
-static void leave(struct search *search)
+static struct level level_of(const struct search *search, uint32_t node, uint32_t number)
 {
-    struct numbering *to = search->to;
-    search->at = to->parent[search->at];
-    if (!search->at)
-        return;
-    search->edge = search->waiting.items[--search->waiting.count];
-    search->end = search->flow->graph->offsets[to->order[search->at - 1] + 1];
+    const uint64_t *offsets = search->flow->graph->offsets;
+    return (struct level){offsets[node], offsets[node + 1], number};
 }
 
-// Follows edges until one leads to a node that is new. False when there is none.
-static bool next_new(struct search *search, uint32_t *ret_node)
+// Follows the edges until one leads to a new node that has edges itself; *ret is its level then.
+// False when none does.
+static bool follow(const struct search *search, struct level *level, struct level *ret)
 {
     struct numbering *to = search->to;
     const uint32_t *targets = search->flow->graph->targets;
-    uint32_t at = search->at;
-    while (search->edge < search->end) {
-        uint64_t edge = search->edge++;
-        if (edge + AHEAD < search->end)
+    uint32_t at = level->number;
+    for (uint64_t edge = level->edge, end = level->end; edge < end; edge++) {
+        if (edge + AHEAD < end)
             __builtin_prefetch(&to->number[targets[edge + AHEAD]]);
         if (!flow_follows(search->flow, edge))
             continue;
-        uint32_t number = to->number[targets[edge]];
+        uint32_t node = targets[edge], number = to->number[node];
         if (!number) {
-            *ret_node = targets[edge];
-            return true;
-        }
-        if (number < at)
+            *ret = level_of(search, node, meet(to, node, at));
+            if (ret->edge < ret->end) {
+                level->edge = edge + 1;
+                return true;
+            }
+        } else if (number < at) {
             to->first[number]++;
-        else if (to->highest[number] > at)
+        } else if (to->highest[number] > at) {
             to->highest[number] = at;
+        }
     }
     return false;
 }
@@ -74,16 +70,18 @@ static bool search_from_one(struct search *search, uint32_t entry)
         to->highest[to->number[entry]] = 0;
         return true;
     }
-    if (!enter(search, entry))
-        return false;
-    while (search->at) {
-        uint32_t node;
-        if (!next_new(search, &node))
-            leave(search);
-        else if (!enter(search, node))
-            return false;
+    struct level level = level_of(search, entry, meet(to, entry, 0)), below;
+    for (;;) {
+        if (follow(search, &level, &below)) {
+            if (!vector_push(&search->above, level))
+                return false;
+            level = below;
+        } else if (search->above.count) {
+            level = search->above.items[--search->above.count];
+        } else {
+            return true;
+        }
     }
-    return true;
 }
 
 static bool search_from(struct search *search, const uint32_t *entries, size_t count)
@@ -158,7 +156,7 @@ mx_status numbering_find(const struct flow *flow, struct numbering *ret, struct 
         found.parent[0] = found.highest[0] = 0;
         status = search_all(&search, err);
     }
-    vector_free(&search.waiting);
+    vector_free(&search.above);
     if (!status && !keep_later(flow, &found))
         status = fail_no_memory(err);
     if (status)

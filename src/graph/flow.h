@@ -46,7 +46,7 @@ struct numbering {
 };
 
 // Freed by numbering_free. No recursion. O(nodes + edges), 24 bytes a node and 4 bytes for each edge
-// from a larger number; 8 bytes for each node of the longest path while it works.
+// from a larger number; 24 bytes for each node of the longest path while it works.
 mx_status numbering_find(const struct flow *flow, struct numbering *ret, struct mx_error *err);
 void numbering_free(struct numbering *numbering);
 

@@ -23,6 +23,10 @@ static const struct {
                               "references (a missing free and Py_DECREF)"},
     [MX_HOLDER_LEAKED] = {"unreached object", "sure", false,
                           "an object that was lost itself refers to it: see unreached"},
+    [MX_HOLDER_MEMORY] = {"memory", "possible", false,
+                          "memory that native code allocated refers to it; what points there is "
+                          "thread-local or mapped memory, of which nobody knows whether it is "
+                          "still in use"},
     [MX_HOLDER_FRAME] = {"value stack", "possible", false,
                          "a running function is working with it, or was: look again when it has "
                          "returned"},

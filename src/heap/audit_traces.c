@@ -291,7 +291,7 @@ static const char *name_block(struct audit *audit, const struct block *block)
     return audit_name(audit, name);
 }
 
-// What only a C stack points to is as sure as the stack.
+// What only a C stack points to is as sure as the stack, and what only unknown memory does, as that.
 static mx_holder holder_of_block(const struct block *block)
 {
     switch ((enum block_owner)block->owner) {
@@ -303,8 +303,9 @@ static mx_holder holder_of_block(const struct block *block)
     case BLOCK_OF_VARIABLE:
     case BLOCK_OF_INTERPRETER:
     case BLOCK_OF_UNREACHED:
-    case BLOCK_OF_MEMORY:
         break;
+    case BLOCK_OF_MEMORY:
+        return MX_HOLDER_MEMORY;
     }
     return MX_HOLDER_BLOCK;
 }

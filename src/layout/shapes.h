@@ -79,9 +79,10 @@ enum line_shape {
     LINES_LOCATIONS, // 3.11 on
 };
 
-// Objects/typeobject.c, lookup_tp_dict and successors
+// Objects/typeobject.c, PyType_Ready; lookup_tp_dict and successors
 enum static_type_shape {
-    STATIC_TYPES_IN_STRUCT,  // 3.8 to 3.11
+    STATIC_TYPES_COUNT_DEFAULT_BASE, // 3.8, 3.9: the base counts where PyType_Ready has put it there
+    STATIC_TYPES_IN_STRUCT,          // 3.10, 3.11: it is borrowed
     STATIC_TYPES_PER_INTERP, // 3.12 on: dict, subclasses and weak list in the interpreter state
 };
 

@@ -185,7 +185,7 @@ mx_status fork_begin(int pid, struct fork_copy *ret, struct mx_error *err)
     if (!status)
         status = keeper_start(&copy, err);
     if (status)
-        return status;
+        return proc_explain(pid, status, err);
     if (!receive(copy.channel, &report, sizeof report))
         status = fail_keeper(pid, err);
     else if (report.status)
@@ -194,7 +194,7 @@ mx_status fork_begin(int pid, struct fork_copy *ret, struct mx_error *err)
         status = receive_rest(&copy, &report, err);
     if (status) {
         fork_end(&copy, NULL);
-        return status;
+        return proc_explain(pid, status, err);
     }
     copy.child = report.child;
     copy.thread_count = report.thread_count;

@@ -19,6 +19,7 @@
 #include "base/cleanup.h"
 #include "base/clock.h"
 #include "base/error.h"
+#include "memory/procfs.h"
 #include "memory/tracer.h"
 
 #define REAP_NS 10000000
@@ -43,8 +44,9 @@ void tracer_release(struct tracer *tracer)
 {
     for (size_t i = 0; i < tracer->threads.count; i++) {
         struct frozen_thread *thread = &tracer->threads.items[i];
-        if (!thread->gone)
-            ptrace(PTRACE_DETACH, thread->tid, NULL, (void *)(intptr_t)thread->signal);
+        if (!thread->gone &&
+            ptrace(PTRACE_DETACH, thread->tid, NULL, (void *)(intptr_t)thread->signal) == 0)
+            thread->gone = true;
     }
     tracer->ended_ns = clock_ns();
 }
@@ -150,7 +152,7 @@ mx_status freeze_begin(int pid, struct freeze *ret, struct mx_error *err)
     mx_status status = tracer_start(tracer, freeze_run, tracer, err);
     if (status) {
         tracer_free(tracer);
-        return status;
+        return proc_explain(pid, status, err);
     }
     *ret = (struct freeze){
         .pid = pid,

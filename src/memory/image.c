@@ -190,7 +190,7 @@ mx_status image_capture(int pid, const struct mx_capture_options *options, struc
     }
     vector_free(&copy.holes);
     if (status)
-        return status;
+        return proc_explain(pid, status, err);
     image.maps = plan.maps;
     image.live->maps = plan.maps;
     image.blocks = plan.blocks.items;

@@ -12,7 +12,8 @@
 //
 // Between the first and the last stop the thread must not be left alone: a tracer that dies there
 // leaves it with registers that are not its own. fork.c keeps that short, and the tracer out of the
-// way of whoever kills the explorer.
+// way of whoever kills the explorer. For that time alone the thread has a real-time priority, where
+// that is allowed: it has to run some microseconds, and would wait for its turn at each stop.
 #include "memory/inject.h"
 
 #if defined(__x86_64__)
@@ -24,6 +25,7 @@
 #include <sys/ptrace.h>
 #include <sys/uio.h>
 #include <sys/user.h>
+#include <sys/wait.h>
 #include <time.h>
 
 #include "base/cleanup.h"
@@ -32,13 +34,16 @@
 #include "memory/process.h"
 #include "memory/procfs.h"
 #include "memory/tracer.h"
+#include "memory/urgent.h"
 
 #define CODE_64_BIT 0x33      // __USER_CS
 #define LIMIT_CODE (4u << 20) // of one mapping: libc has 1.5 MiB, and [vdso] comes first
 #define SPIN_NS 300000        // most stops come within 20 us
 #define SLEEP_NS 100000       // and a clone of gigabytes later
-#define LOOK_NS 10000000      // whether the thread is still there
-#define TRIES_CALL 100        // a SIGSTOP or SIGCONT that arrives makes a clone start again
+#define SLEEP_URGENT_NS 10000
+#define LOOK_NS 10000000 // whether the thread is still there
+#define TRIES_CALL 100   // a SIGSTOP or SIGCONT that arrives makes a clone start again
+#define LIMIT_STOPS 1000 // of other kinds in one call: signals that cannot be blocked
 #define STOP_SYSCALL (SIGTRAP | 0x80)
 
 // linux/ptrace.h, Linux 5.13 and 6.4: newer than the headers of supported distributions.
@@ -111,6 +116,12 @@ mx_status syscall_find(int pid, const struct maps *maps, mx_addr *ret, struct mx
                 pid);
 }
 
+bool syscall_is_at(int tid, mx_addr instruction)
+{
+    uint8_t code[2] = {0};
+    return process_fetch(&tid, instruction, code, 2) == 2 && code[0] == 0x0F && code[1] == 0x05;
+}
+
 // ---- who --------------------------------------------------------------------------------------
 
 // Code that the kernel restarts when it finds a thread elsewhere, which it would not notice any more
@@ -159,22 +170,34 @@ static int stop_code(int tid)
     return errno == EINVAL ? IN_GROUP_STOP : NOT_STOPPED;
 }
 
-// Stops are looked for, not waited for: a sleep and a wakeup would double the time.
+// A dead one has nothing to tell either. Nor has one of which only the number is left: with execve
+// another thread gets that of the main thread, which is dead then and was reaped in silence.
+static bool is_lost(int tid)
+{
+    siginfo_t info;
+    int options = WEXITED | WNOHANG | WNOWAIT | __WALL | __WNOTHREAD;
+    return thread_is_dead(tid) ||
+           (waitid(P_PID, (id_t)tid, &info, options) != 0 && errno == ECHILD);
+}
+
+// Stops are looked for, not waited for: a sleep and a wakeup would double the time. But who is first in
+// line sleeps, so that the thread can have this processor.
 bool thread_await(int tid, uint64_t limit_ns)
 {
     uint64_t began = clock_ns(), looked = began;
+    bool urgent = urgent_is();
     while (stop_code(tid) == NOT_STOPPED) {
         uint64_t now = clock_ns();
-        if (now - began < SPIN_NS) {
+        if (!urgent && now - began < SPIN_NS) {
             sched_yield();
             continue;
         }
         if (limit_ns && now - began > limit_ns)
             return false;
-        if (now - looked > LOOK_NS && thread_is_dead(tid))
+        if (now - looked > LOOK_NS && is_lost(tid))
             return false;
         looked = now - looked > LOOK_NS ? now : looked;
-        nanosleep(&(struct timespec){.tv_nsec = SLEEP_NS}, NULL);
+        nanosleep(&(struct timespec){.tv_nsec = urgent ? SLEEP_URGENT_NS : SLEEP_NS}, NULL);
     }
     return true;
 }
@@ -184,7 +207,7 @@ bool thread_await(int tid, uint64_t limit_ns)
 static int resume(const struct caller *caller, enum __ptrace_request request, int code, int other,
                   bool *stopped)
 {
-    for (;;) {
+    for (int stops = 0; stops < LIMIT_STOPS; stops++) {
         if (ptrace(request, caller->tid, NULL, NULL) != 0 ||
             !thread_await(caller->tid, caller->limit_ns))
             return 0;
@@ -197,6 +220,7 @@ static int resume(const struct caller *caller, enum __ptrace_request request, in
         ptrace(PTRACE_GETSIGINFO, caller->tid, NULL, &info);
         *stopped |= info.si_signo == SIGSTOP && stop >> 8 == 0; // it cannot be blocked
     }
+    return 0;
 }
 
 static bool must_restart(int64_t value)
@@ -253,6 +277,7 @@ mx_status inject_call(const struct caller *caller, const struct call *call, stru
     during.orig_rax = (uint64_t)-1; // no system call is to be restarted
     uint64_t began = clock_ns();
     ptrace(PTRACE_SETSIGMASK, tid, sizeof all, &all); // NOLINT
+    struct urgent usual = urgent_begin(tid);
     struct called called = {0};
     bool done = true, stopped = false;
     for (int tries = 0; done && tries < TRIES_CALL; tries++) {
@@ -260,6 +285,7 @@ mx_status inject_call(const struct caller *caller, const struct call *call, stru
         if (!must_restart(called.value))
             break;
     }
+    urgent_end(tid, &usual);
     ptrace(PTRACE_SETSIGMASK, tid, sizeof mask, &mask); // NOLINT
     called.foreign_ns = clock_ns() - began;
     if (stopped)

@@ -19,6 +19,9 @@ struct called {
 // MX_UNSUPPORTED when there is none.
 mx_status syscall_find(int pid, const struct maps *maps, mx_addr *ret, struct mx_error *err);
 
+// Is the instruction still there? A process that calls execve gives its memory up.
+bool syscall_is_at(int tid, mx_addr instruction);
+
 // May the thread, which stands in a stop of PTRACE_INTERRUPT, be made to call? What forbids it, or
 // NULL. *ret_waits: it was blocked in a system call, which is the best moment.
 const char *thread_forbids(int tid, bool *ret_waits);
@@ -37,8 +40,8 @@ struct caller {
 mx_status inject_call(const struct caller *caller, const struct call *call, struct called *ret,
                       struct mx_error *err);
 
-// Waits until a traced thread that was resumed or was just born stops. false: it is dead, or limit_ns
-// (0: no limit) have passed.
+// Waits until a traced thread that was resumed or was just born stops. false: it is dead, or its number
+// belongs to another by now, or limit_ns (0: no limit) have passed.
 bool thread_await(int tid, uint64_t limit_ns);
 
 #endif

@@ -25,32 +25,16 @@
 #include "base/cleanup.h"
 #include "base/clock.h"
 #include "base/error.h"
-#include "memory/inject.h"
+#include "memory/keeper_parts.h"
 #include "memory/procfs.h"
 #include "memory/tracer.h"
+#include "memory/urgent.h"
 
 #define LIMIT_CLONE_NS 30000000000u // 30 ms a GB: a terabyte
-#define LIMIT_REAP_NS 5000000000u   // how long a thread of the target is sought that can reap
-#define LIMIT_STOP_NS 100000000u    // for one of them to stop
 #define TRIES_SETTLE 10             // signals on their way to one thread
-#define TRIES_REAP 1000             // for the kernel to say that a killed child is dead
 #define BAD_STACK 8                 // no page is there: who runs on ends at the first use
 #define NR_CLOSE_RANGE 436          // Linux 5.9; with 2, CLOSE_RANGE_UNSHARE
 #define NR_PIDFD_OPEN 434
-#define TRACE_CALLS (PTRACE_O_TRACESYSGOOD | PTRACE_O_TRACECLONE)
-
-struct keeper {
-    struct tracer *tracer;
-    mx_status status;
-    struct mx_error err;
-    struct caller caller;   // the thread of the target that calls
-    int channel, parent;    // parent: a descriptor of the process that wants the child, or -1
-    int child, child_there; // its pid here, and in the target's namespace
-    uint64_t foreign_ns;
-    struct maps maps;
-    char *text; // of the target's mappings while it stands still
-    size_t text_nbytes;
-};
 
 // ---- the thread that calls --------------------------------------------------------------------
 
@@ -100,14 +84,6 @@ static mx_status choose_thread(struct keeper *keeper, struct mx_error *err)
                 keeper->caller.pid, forbids ? forbids : "they are gone");
 }
 
-static mx_status call(struct keeper *keeper, struct call call, struct called *ret,
-                      struct mx_error *err)
-{
-    mx_status status = inject_call(&keeper->caller, &call, ret, err);
-    keeper->foreign_ns += ret->foreign_ns;
-    return status;
-}
-
 // ---- helper and child -------------------------------------------------------------------------
 
 static mx_status fail_clone(int pid, int64_t value, struct mx_error *err)
@@ -122,20 +98,18 @@ static mx_status fail_clone(int pid, int64_t value, struct mx_error *err)
                 "pid %d: it cannot fork: %s; use --freeze", pid, reason);
 }
 
+// By somebody else: fork_begin sees to it when it was the target that was killed.
+static mx_status fail_killed(int pid, const char *which, struct mx_error *err)
+{
+    return fail(err, MX_UNREADABLE,
+                "pid %d: the %s made of it was killed (out of memory?); use --freeze", pid, which);
+}
+
 // A new process is traced from its first moment on; that it ends when the keeper does has to be said.
 static bool adopt(int tid, long options)
 {
     return thread_await(tid, LIMIT_CLONE_NS) &&
            ptrace(PTRACE_SETOPTIONS, tid, NULL, (void *)(uintptr_t)options) == 0;
-}
-
-// Kills a process that we trace, and takes it as its tracer: it is then for the target to reap.
-static void kill_traced(int pid)
-{
-    int status;
-    kill(pid, SIGKILL);
-    while (waitpid(pid, &status, __WALL) == pid && !WIFEXITED(status) && !WIFSIGNALED(status))
-        ;
 }
 
 // The helper gives up its files and makes the child, which is the target's: its brother.
@@ -150,94 +124,31 @@ static mx_status helper_fork(struct keeper *keeper, int helper, struct mx_error 
         status = inject_call(&caller, &make_child, &called, err);
     keeper->child = called.child;
     keeper->child_there = (int)called.value;
+    if (status == MX_NO_PROCESS)
+        return fail_killed(keeper->caller.pid, "helper", err);
     if (status)
         return fail(err, status, "pid %d: its copy could not be made in time; use --freeze",
                     keeper->caller.pid);
     return called.child ? MX_OK : fail_clone(keeper->caller.pid, called.value, err);
 }
 
-static mx_status reap(struct keeper *keeper, int pid_there, struct mx_error *err)
-{
-    struct call wait = {SYS_wait4, {(uint64_t)pid_there, 0, __WALL | WNOHANG}};
-    struct called called = {0};
-    for (int tries = 0; tries < TRIES_REAP; tries++) {
-        mx_status status = call(keeper, wait, &called, err);
-        if (status || called.value) // a pid, or ECHILD: somebody was faster
-            return status;
-        sched_yield();
-    }
-    return fail(err, MX_TIMEOUT, "pid %d: it cannot reap a child", keeper->caller.pid);
-}
-
 static mx_status make_child(struct keeper *keeper, struct mx_error *err)
 {
     struct call make_helper = {SYS_clone, {CLONE_VM | CLONE_FS | CLONE_FILES, BAD_STACK}};
     struct called helper = {0};
-    mx_status status = call(keeper, make_helper, &helper, err);
+    mx_status status = keeper_call(keeper, make_helper, &helper, err);
     if (status)
         return status;
     if (!helper.child)
         return fail_clone(keeper->caller.pid, helper.value, err);
+    urgent_begin(helper.child);
     if (adopt(helper.child, TRACE_CALLS | PTRACE_O_EXITKILL))
         status = helper_fork(keeper, helper.child, err);
     else
-        status =
-            fail(err, MX_NO_PROCESS, "pid %d: exited while it stood still", keeper->caller.pid);
-    if (keeper->child && !thread_await(keeper->child, LIMIT_CLONE_NS) && !status)
-        status = fail(err, MX_NO_PROCESS, "pid %d: its copy was killed", keeper->caller.pid);
-    kill_traced(helper.child);
-    mx_status reaped = reap(keeper, (int)helper.value, NULL);
+        status = fail_killed(keeper->caller.pid, "helper", err);
+    keeper_kill(helper.child);
+    mx_status reaped = keeper_reap(keeper, (int)helper.value, NULL);
     return status ? status : reaped ? proc_fail_gone(keeper->caller.pid, err) : MX_OK;
-}
-
-// ---- reaping the child ------------------------------------------------------------------------
-
-// Makes one thread reap, if it stops soon and may be used; every other goes on as it was.
-static bool reap_with(struct keeper *keeper, int tid)
-{
-    struct frozen_thread thread = {.tid = tid};
-    bool seized = false, waits, done = false;
-    if (thread_seize(keeper->caller.pid, tid, &seized, NULL) != MX_OK || !seized)
-        return false;
-    ptrace(PTRACE_INTERRUPT, tid, NULL, NULL);
-    if (!thread_await(tid, LIMIT_STOP_NS))
-        return false; // what does not stop cannot be detached: it is when the keeper ends
-    thread_has_stopped(&thread);
-    keeper->caller.tid = tid;
-    if (!thread_forbids(tid, &waits) &&
-        ptrace(PTRACE_SETOPTIONS, tid, NULL, (void *)(uintptr_t)TRACE_CALLS) == 0)
-        done = reap(keeper, keeper->child_there, NULL) == MX_OK;
-    ptrace(PTRACE_DETACH, tid, NULL, (void *)(intptr_t)thread.signal);
-    return done;
-}
-
-// The target may have called execve since: the instruction is looked for again.
-static bool reap_somehow(struct keeper *keeper)
-{
-    cleanup(maps_free) struct maps maps = {0};
-    char path[64];
-    snprintf(path, sizeof path, "/proc/%d/task", keeper->caller.pid);
-    cleanup(close_dir) DIR *tasks = opendir(path);
-    if (!tasks || maps_read(keeper->caller.pid, &maps, NULL) != MX_OK || !maps.count)
-        return true; // it is gone, and its children are not its own any more
-    if (syscall_find(keeper->caller.pid, &maps, &keeper->caller.instruction, NULL) != MX_OK)
-        return true;
-    if (reap_with(keeper, keeper->caller.tid))
-        return true;
-    for (struct dirent *entry; (entry = readdir(tasks));) {
-        int tid = (int)strtol(entry->d_name, NULL, 10);
-        if (tid > 0 && reap_with(keeper, tid))
-            return true;
-    }
-    return false;
-}
-
-static void end_child(struct keeper *keeper)
-{
-    kill_traced(keeper->child);
-    uint64_t began = clock_ns();
-    while (!reap_somehow(keeper) && clock_ns() - began < LIMIT_REAP_NS)
-        nanosleep(&(struct timespec){.tv_nsec = 1000000}, NULL);
 }
 
 // ---- the whole --------------------------------------------------------------------------------
@@ -334,7 +245,7 @@ static void keep_child(struct keeper *keeper)
     if (send_report(keeper) && !keeper->status && await_word(keeper))
         lived = child_lives(keeper);
     if (keeper->child)
-        end_child(keeper);
+        keeper_end_child(keeper);
     if (lived)
         send_all(keeper->channel, "y", 1);
 }
@@ -344,11 +255,18 @@ static void *trace(void *data)
 {
     struct keeper *keeper = data;
     struct tracer *tracer = keeper->tracer;
+    struct urgent before = urgent_begin(0);
     tracer->status = keeper->status = tracer_stop_all(tracer, &keeper->err);
     sem_post(&tracer->begun);
     if (!keeper->status)
         keeper->status = fork_stopped(keeper, &keeper->err);
     tracer_release(tracer);
+    urgent_end(0, &before);
+    // That it stops before it runs is certain; when, is not worth letting the target wait for.
+    if (!keeper->status && !thread_await(keeper->child, LIMIT_CLONE_NS))
+        keeper->status = fail_killed(keeper->caller.pid, "copy", &keeper->err);
+    if (!keeper->status)
+        keeper_reap_killed(tracer);
     keep_child(keeper);
     return NULL;
 }

@@ -1,16 +1,24 @@
 // procfs.c - reading the files of /proc/PID, and saying what it means when that fails.
 #include "memory/procfs.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <pwd.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "base/cleanup.h"
 #include "base/error.h"
+
+// include/linux/sched.h: PF_EXITING, and the bit beside it that means the same, of a thread that a core
+// is written of (PF_POSTCOREDUMP, Linux 5.16).
+#define PF_ENDING 0x0cu
+#define LOOKS_ENDING 50 // a millisecond each: from the last signal of a thread to PF_EXITING
 
 int proc_open(int pid, const char *name)
 {
@@ -81,21 +89,75 @@ bool proc_status_number(int pid, const char *name, int base, uint64_t *ret)
     return false;
 }
 
+// ---- a process that ends ----------------------------------------------------------------------
+
+// Has it ended, does it end, or is SIGKILL the next that it sees? What ends a whole process sends that
+// to each of its threads (kernel/signal.c, complete_signal and zap_other_threads).
+static bool thread_is_ending(int tid)
+{
+    const uint64_t kill_bit = (uint64_t)1 << (SIGKILL - 1);
+    struct proc_stat stat;
+    uint64_t own = 0, shared = 0, dumping = 0;
+    if (!proc_stat_read(tid, &stat) || stat.state == 'Z' || stat.state == 'X' ||
+        stat.flags & PF_ENDING)
+        return true;
+    proc_status_number(tid, "SigPnd", 16, &own);
+    proc_status_number(tid, "ShdPnd", 16, &shared);
+    proc_status_number(tid, "CoreDumping", 10, &dumping);
+    return (own | shared) & kill_bit || dumping;
+}
+
+// Some of its threads may end at any time, and between the last signal of one and the mark that it
+// exits nothing is to be seen: then it is looked at again.
+bool proc_is_ending(int pid)
+{
+    char path[64];
+    snprintf(path, sizeof path, "/proc/%d/task", pid);
+    for (int looks = 0; looks < LOOKS_ENDING; looks++) {
+        size_t ending = 0, others = 0;
+        cleanup(close_dir) DIR *tasks = opendir(path);
+        if (!tasks)
+            return errno == ENOENT || errno == ESRCH;
+        for (struct dirent *entry; (entry = readdir(tasks));) {
+            int tid = (int)strtol(entry->d_name, NULL, 10);
+            if (tid > 0)
+                *(thread_is_ending(tid) ? &ending : &others) += 1;
+        }
+        // A thread that calls execve gets the number of the main thread, and may be met under neither.
+        if (!others && thread_is_ending(pid))
+            return true;
+        if (!ending)
+            return false;
+        nanosleep(&(struct timespec){.tv_nsec = 1000000}, NULL);
+    }
+    return false;
+}
+
 mx_status proc_fail_gone(int pid, struct mx_error *err)
 {
     struct proc_stat stat;
     if (!proc_stat_read(pid, &stat))
         return fail(err, MX_NO_PROCESS, "pid %d: no such process", pid);
-    if (stat.state == 'Z' && stat.threads > 1)
+    if (stat.state == 'Z' && stat.threads > 1) {
+        if (proc_is_ending(pid))
+            return fail(err, MX_NO_PROCESS, "pid %d: was killed, or is exiting", pid);
         return fail(err, MX_UNSUPPORTED,
                     "pid %d: its main thread has ended while others run; that is not supported",
                     pid);
+    }
     if (stat.state == 'Z' || stat.state == 'X')
         return fail(err, MX_NO_PROCESS,
                     "pid %d: a zombie: it has exited and waits for its parent (pid %d); there is "
                     "no memory left to read",
                     pid, stat.parent);
     return fail(err, MX_NO_PROCESS, "pid %d: exited while it was being read", pid);
+}
+
+mx_status proc_explain(int pid, mx_status status, struct mx_error *err)
+{
+    if (status == MX_OK || status == MX_NO_PROCESS || !proc_is_ending(pid))
+        return status;
+    return proc_fail_gone(pid, err);
 }
 
 mx_status proc_fail(int pid, const char *name, int error, struct mx_error *err)

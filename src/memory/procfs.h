@@ -32,6 +32,14 @@ bool proc_status_number(int pid, const char *name, int base, uint64_t *ret);
 // "pid 812: no such process", the line about a zombie, or "exited while it was being read".
 mx_status proc_fail_gone(int pid, struct mx_error *err);
 
+// Has the process ended, was it killed, or does it exit? Takes up to 50 ms where only its main thread
+// has ended.
+bool proc_is_ending(int pid);
+
+// What a failure about a process comes from: when that has been killed or exits meanwhile, anything
+// may have failed in any way, and MX_NO_PROCESS is said in its place. Else `status`, and err as it is.
+mx_status proc_explain(int pid, mx_status status, struct mx_error *err);
+
 // Copies printable UTF-8 and escapes the rest as \n, \t, \r and \xNN; cut between characters.
 void escape_text(const char *text, size_t nbytes, char *buffer, size_t size);
 

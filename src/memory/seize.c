@@ -249,21 +249,31 @@ static bool all_stand_still(struct tracer *tracer)
     return still;
 }
 
-// When nothing new is listed while all threads stand still, no thread is left to make another.
+static size_t count_alive(const struct tracer *tracer)
+{
+    size_t alive = 0;
+    for (size_t i = 0; i < tracer->threads.count; i++)
+        alive += !tracer->threads.items[i].gone;
+    return alive;
+}
+
+// When nothing new is listed while all threads stand still, no thread is left to make another. None
+// at all may be listed while execve gives the thread that called it the number of the main thread.
 mx_status tracer_stop_all(struct tracer *tracer, struct mx_error *err)
 {
+    uint64_t deadline = clock_ns() + LIMIT_STOP_NS;
     for (;;) {
         size_t count = 0;
         mx_status status = seize_new(tracer, &count, err);
         if (status)
             return status;
-        if (count == 0 && all_stand_still(tracer))
+        if (count == 0 && all_stand_still(tracer) &&
+            ((tracer->alive = count_alive(tracer)) || clock_ns() > deadline ||
+             proc_is_ending(tracer->pid)))
             break;
         interrupt_new(tracer);
         if ((status = wait_for_all(tracer, err)))
             return status;
     }
-    for (size_t i = 0; i < tracer->threads.count; i++)
-        tracer->alive += !tracer->threads.items[i].gone;
     return tracer->alive ? MX_OK : proc_fail_gone(tracer->pid, err);
 }

@@ -43,7 +43,8 @@ mx_status tracer_start(struct tracer *tracer, void *(*run)(void *), void *data,
 // Seizes, interrupts and awaits every thread. began_ns is when the first was interrupted.
 mx_status tracer_stop_all(struct tracer *tracer, struct mx_error *err);
 void tracer_read_registers(struct tracer *tracer);
-// Lets every thread go on, with the signal it was stopped by; sets ended_ns.
+// Lets every thread go on, with the signal it was stopped by; sets ended_ns. Those that are not gone
+// afterwards were killed meanwhile, or do not stop: the end of the tracer sets them free.
 void tracer_release(struct tracer *tracer);
 
 // Seizes one thread, which does not stop it. *ret_seized is false for one that is exiting.

@@ -54,6 +54,7 @@ static mx_status add_node(struct folding *folding, struct fold_node node, uint32
     }
     node.child = NO_NODE;
     node.other = MX_NO_OBJECT;
+    node.back = NO_NODE;
     node.next = node.parent == NO_NODE ? NO_NODE : fold->nodes[node.parent].child;
     *ret = fold->node_count++;
     if (node.parent != NO_NODE)
@@ -101,6 +102,19 @@ static void describe_dict(const struct folding *folding, uint32_t object,
     node->is_trunk = node->is_namespace && parent->is_trunk;
 }
 
+// Containers that the interpreter itself keeps: interned strings, codecs, builtins.
+static bool is_interpreters(const struct folding *folding, const struct fold_node *parent)
+{
+    const struct snapshot *s = folding->snapshot;
+    if (!parent->is_root || parent->largest == NO_PLACE)
+        return false;
+    const struct snapshot_root *root = &s->roots[parent->largest];
+    const char *slash = strrchr(s->info.library, '/');
+    const char *library = slash ? slash + 1 : s->info.library;
+    return root->kind == ROOT_INTERPRETER || (root->kind == ROOT_NATIVE && *library &&
+                                              strncmp(root->name, library, strlen(library)) == 0);
+}
+
 static void describe(const struct folding *folding, uint32_t object, const struct fold_node *parent,
                      struct fold_node *node)
 {
@@ -119,6 +133,13 @@ static void describe(const struct folding *folding, uint32_t object, const struc
     case SNAPSHOT_BUILTIN:
         node->is_trunk = parent->is_trunk && !parent->is_root;
         break;
+    case SNAPSHOT_FRAME: // one that runs: its locals are what a person sees
+        node->is_trunk = parent->is_root && parent->place == ROOT_FRAME;
+        break;
+    case SNAPSHOT_TUPLE: // bases, and the order of their resolution
+        node->is_code =
+            parent->is_trunk && !parent->is_root && s->types[parent->type].family == SNAPSHOT_TYPE;
+        break;
     case SNAPSHOT_CODE:
         node->is_code = true;
         break;
@@ -134,10 +155,8 @@ static void describe(const struct folding *folding, uint32_t object, const struc
     case SNAPSHOT_BYTES:
     case SNAPSHOT_BYTEARRAY:
     case SNAPSHOT_LIST:
-    case SNAPSHOT_TUPLE:
     case SNAPSHOT_SET:
     case SNAPSHOT_METHOD:
-    case SNAPSHOT_FRAME:
     case SNAPSHOT_GENERATOR:
     case SNAPSHOT_CELL:
     case SNAPSHOT_WEAKREF:
@@ -148,6 +167,7 @@ static void describe(const struct folding *folding, uint32_t object, const struc
     bool is_container = type->family == SNAPSHOT_LIST || type->family == SNAPSHOT_TUPLE ||
                         type->family == SNAPSHOT_SET || type->family == SNAPSHOT_DICT ||
                         (type->family == SNAPSHOT_OTHER && references > FIXED_REFERENCES);
+    node->is_trunk |= is_container && is_interpreters(folding, parent);
     node->has_places = !is_container || node->is_namespace || node->is_attributes;
     node->is_code |= parent->is_code;
 }
@@ -234,6 +254,7 @@ static mx_status child_node(struct folding *folding, uint32_t object, uint32_t p
     uint32_t link = find_link(folding, parent, type, (uint32_t)place);
     if (link != NO_NODE) {
         fold->nodes[link].links++;
+        fold->nodes[link].back = parent;
         *ret = link;
         return MX_OK;
     }
@@ -270,8 +291,11 @@ static mx_status find_node(struct folding *folding, uint32_t object, uint32_t *r
         parent = fold->node_of[hang->before[object]];
         place = NO_PLACE;
     }
-    if (place != NO_PLACE && !fold->nodes[parent].has_places)
+    const struct fold_node *holder_node = &fold->nodes[parent];
+    if (place != NO_PLACE && !holder_node->has_places)
         place = 0;
+    else if (place != NO_PLACE && !holder_node->is_namespace && place > FIXED_REFERENCES)
+        place = FIXED_REFERENCES; // of a struct with a table of its own
     return child_node(folding, object, parent, place, ret, err);
 }
 

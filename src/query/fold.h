@@ -24,7 +24,8 @@ struct fold_node {
     uint32_t child, next;    // a list of children
     uint32_t other;          // one more of them; MX_NO_OBJECT
     uint64_t count;          // objects
-    uint64_t links;          // of them hang on each other
+    uint64_t links;          // of them that hang on others of them
+    uint32_t back;           // the node below on whose objects they do; NO_NODE
     uint64_t own_bytes;      // of these objects
     uint64_t objects, bytes; // and of all below
     uint64_t largest_bytes;

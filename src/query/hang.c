@@ -13,14 +13,15 @@
 // How far a root is from a person, in references: a name in a module is two from it.
 enum level {
     LEVEL_USER_MODULE,
-    LEVEL_MODULE, // and running frames
+    LEVEL_MODULE,
+    LEVEL_FRAME, // its function knows a module's namespace, too
     LEVEL_TYPE,
     LEVEL_THREAD,
     LEVEL_INTERPRETER,
     LEVEL_NATIVE,
     LEVEL_BORROWED, // what is not kept by the root that refers to it
-    LEVEL_GARBAGE,
     LEVELS,
+    LEVEL_GARBAGE, // comes when all that is held is known
 };
 
 // ---- modules ------------------------------------------------------------------------------------
@@ -151,7 +152,7 @@ static enum level level_of(const struct hang *hang, size_t number)
         return LEVEL_BORROWED;
     switch (kind) {
     case ROOT_FRAME:
-        return LEVEL_MODULE;
+        return LEVEL_FRAME;
     case ROOT_THREAD:
         return LEVEL_THREAD;
     case ROOT_TYPE:
@@ -200,14 +201,24 @@ static uint32_t expand(struct hang *hang, uint32_t begin, uint32_t end)
     return count;
 }
 
-// What nothing led to, as garbage: first what does not hang on garbage itself, then every cycle.
+// Of all on a cycle of garbage, which one a person would name.
+static int garbage_rank(const struct snapshot *s, uint32_t object)
+{
+    const struct snapshot_type *type = snapshot_type_of(s, object);
+    if (snapshot_dominator(s, object) != MX_NO_OBJECT)
+        return 3; // what hangs on garbage itself, and is met from there
+    if (!(type->flags & TYPE_USER))
+        return 2;
+    return type->flags & TYPE_FINALIZER ? 0 : 1;
+}
+
+// What nothing led to: each is followed to its end, so that a cycle begins once.
 static uint32_t add_garbage(struct hang *hang, uint32_t count)
 {
     const struct snapshot *s = hang->snapshot;
-    for (int dominated = 0; dominated <= 1; dominated++)
+    for (int rank = 0; rank <= 3; rank++)
         for (uint32_t object = 0; object < s->object_count; object++) {
-            if (hang->before[object] != UNSEEN ||
-                (!dominated && snapshot_dominator(s, object) != MX_NO_OBJECT))
+            if (hang->before[object] != UNSEEN || garbage_rank(s, object) != rank)
                 continue;
             uint32_t begin = count, end;
             hang->before[object] = MX_NO_OBJECT;
@@ -224,15 +235,11 @@ static void search(struct hang *hang)
 {
     uint32_t begin = 0, count = 0;
     for (int level = 0; level < LEVELS || begin < count; level++) {
-        if (level == LEVEL_GARBAGE) { // all that is held comes before it
-            for (uint32_t end; (end = count) > begin; begin = end)
-                count = expand(hang, begin, end);
-            hang->reached = count;
-        }
         uint32_t end = level < LEVELS ? add_roots(hang, (enum level)level, count) : count;
         count = expand(hang, begin, end);
         begin = end;
     }
+    hang->reached = count;
     add_garbage(hang, count);
 }
 

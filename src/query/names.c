@@ -20,7 +20,7 @@ struct writer {
     uint32_t previous; // object before, MX_NO_OBJECT for the root
     struct step_state state;
     uint32_t other;   // like the object written; MX_NO_OBJECT
-    char suffix[200]; // of holder: ", a local of f at app.py:14"
+    char suffix[200]; // of holder: " (local of f at app.py:14)"
 };
 
 __attribute__((format(printf, 2, 3))) static void add(char *buffer, const char *format, ...)
@@ -61,10 +61,11 @@ static void add_frame(struct writer *writer, const char *root, const char *label
     frame = frame ? frame + 7 : root;
     bool is_local = strncmp(label, "local ", 6) == 0;
     add(names->path, "%s -> %s", root, label);
-    add(names->holder, "%s", is_local ? label + 6 : label);
-    snprintf(writer->suffix, sizeof writer->suffix, ", a local of %s", frame);
-    if (!is_local)
-        snprintf(writer->suffix, sizeof writer->suffix, " of frame %s", frame);
+    bool is_frame = strcmp(label, "running") == 0; // the object, before 3.11
+    if (!is_frame)
+        add(names->holder, "%s", is_local ? label + 6 : label);
+    snprintf(writer->suffix, sizeof writer->suffix,
+             is_local || is_frame ? " (local of %s)" : " (frame %s)", frame);
     if (at && is_user_file(writer->snapshot, at + 4))
         add(names->user, "%.*s", (int)(at - frame), frame);
 }
@@ -77,6 +78,11 @@ static void add_function(struct writer *writer, uint32_t object)
     if (snapshot_type_of(s, object)->family != SNAPSHOT_FUNCTION)
         return;
     s->texts.kind(s->texts.data, object, kind, sizeof kind);
+    char *at = strstr(kind, " at "), *slash = at ? strrchr(at, '/') : NULL;
+    if (at && !*writer->names->user && !hang_is_foreign_path(at))
+        add(writer->names->user, "%.*s", (int)(at - kind), kind);
+    if (slash)
+        memmove(at + 4, slash + 1, strlen(slash));
     add(writer->names->holder, " %s", kind);
     add(writer->names->path, " (%s)", kind);
 }
@@ -111,8 +117,9 @@ static void add_root(struct writer *writer, uint32_t object)
         return;
     }
     bool said = root->kind == ROOT_NATIVE && strstr(label, ": "); // "libfoo.so: cache+0x8"
-    add(names->holder, root->kind == ROOT_NATIVE ? "native code, %s%s%s" : "%s%s%s",
-        said ? "" : root->name, *label && *label != '.' && !said ? " " : "", label);
+    bool is_named = root->kind != ROOT_NATIVE || strncmp(root->name, "native", 6) == 0;
+    add(names->holder, is_named ? "%s%s%s" : "native code, %s%s%s", said ? "" : root->name,
+        *label && *label != '.' && !said ? " " : "", label);
     add(names->path, *label ? "%s -> %s" : "%s", root->name, label);
     add_function(writer, object);
 }
@@ -153,7 +160,10 @@ static void add_step(struct writer *writer, uint32_t object, bool last)
     if (*label) {
         bool is_name = in_namespace && names->root == ROOT_MODULE && *label == '.' &&
                        !strstr(names->path, " -> ");
-        add(names->holder, "%s%s", *label == '.' || is_subscript(label) ? "" : " ", label);
+        bool is_local = !*names->holder && strncmp(label, "local ", 6) == 0;
+        add(names->holder, "%s%s",
+            !*names->holder || *label == '.' || is_subscript(label) ? "" : " ",
+            is_local ? label + 6 : label);
         add(names->path, " -> %s", is_name ? label + 1 : label);
         if (!in_namespace)
             add_function(writer, object);
@@ -173,16 +183,23 @@ static bool is_in_user_module(const struct hang *hang, uint32_t root)
     return place != NO_PLACE && hang->modules[place].is_user;
 }
 
-static void add_way(struct writer *writer, const struct way *way, uint32_t other)
+// The other's object in this place, as far as both ways are of one length.
+static uint32_t other_at(const struct way *way, const struct way *other, size_t i)
+{
+    bool is_there = i < other->count && (i == 0 || way->count == other->count);
+    return is_there && other->items[i] != way->items[i] ? other->items[i] : MX_NO_OBJECT;
+}
+
+static void add_way(struct writer *writer, const struct way *way, const struct way *other)
 {
     struct names *names = writer->names;
     bool is_users = is_in_user_module(writer->hang, way->items[way->count - 1]);
-    writer->other = way->count == 1 ? other : MX_NO_OBJECT;
+    writer->other = way->count == 1 ? other_at(way, other, 0) : MX_NO_OBJECT;
     add_root(writer, way->items[way->count - 1]);
     for (size_t i = way->count - 1; i-- > 0;) {
         size_t step = way->count - 1 - i;
         writer->previous = way->items[i + 1];
-        writer->other = i == 0 ? other : MX_NO_OBJECT;
+        writer->other = other_at(way, other, i);
         if (step > SHOWN_FIRST && i >= SHOWN_LAST) {
             if (step == SHOWN_FIRST + 1) {
                 add(names->holder, " ... ");
@@ -198,21 +215,27 @@ static void add_way(struct writer *writer, const struct way *way, uint32_t other
     }
     if (is_users && !*names->user)
         memcpy(names->user, names->holder, sizeof names->user);
-    add(names->holder, "%s", writer->suffix);
+    add(names->holder, *names->holder ? "%s" : "frame%s", writer->suffix);
+}
+
+static bool find_way(const struct hang *hang, uint32_t object, struct way *way)
+{
+    bool ok = true;
+    for (; ok && object != MX_NO_OBJECT && way->count < LIMIT_WAY; object = hang->before[object])
+        ok = vector_push(way, object);
+    return ok;
 }
 
 mx_status names_of(const struct hang *hang, uint32_t object, uint32_t other, struct names *ret,
                    struct mx_error *err)
 {
     struct writer writer = {.hang = hang, .snapshot = hang->snapshot, .names = ret};
-    struct way way = {0};
+    struct way way = {0}, other_way = {0};
     *ret = (struct names){0};
-    bool ok = true;
-    for (uint32_t at = object; ok && at != MX_NO_OBJECT && way.count < LIMIT_WAY;
-         at = hang->before[at])
-        ok = vector_push(&way, at);
+    bool ok = find_way(hang, object, &way) && find_way(hang, other, &other_way);
     if (ok)
-        add_way(&writer, &way, other);
+        add_way(&writer, &way, &other_way);
     vector_free(&way);
+    vector_free(&other_way);
     return ok ? MX_OK : fail_no_memory(err);
 }

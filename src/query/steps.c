@@ -130,6 +130,6 @@ void step_write(const struct snapshot *s, struct step_state *state, uint32_t fro
     } else {
         silent = is_silent(type->name, label);
     }
-    if (silent && !last)
+    if (silent && (!last || type->family == SNAPSHOT_CELL))
         *label = '\0';
 }

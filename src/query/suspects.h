@@ -29,6 +29,7 @@ struct accumulation {
     uint32_t top; // the node below the trunk that it hangs on
     uint32_t of;  // the child that most of it is; NO_NODE for one large object
     uint64_t bytes, objects;
+    bool is_chain;  // most of these hang on each other
     bool is_group;  // there is no object that has them: the node's objects themselves
     bool is_spread; // a type's objects in many places: node is the one with the most
 };

@@ -75,7 +75,11 @@ static bool visit_trunk(struct finder *finder, uint32_t number)
     for (uint32_t child = node->child; child != NO_NODE; child = nodes[child].next) {
         if (nodes[child].bytes < finder->threshold || nodes[child].is_code)
             continue;
-        bool is_group = !nodes[child].is_root && is_many(&nodes[child], node);
+        bool is_passed =
+            nodes[child].is_root || // and frames that run
+            (nodes[child].is_trunk &&
+             finder->suspects->snapshot->types[nodes[child].type].family == SNAPSHOT_FRAME);
+        bool is_group = !is_passed && is_many(&nodes[child], node);
         if (is_group ? !add(finder, child, child, child, true) : !push(finder, child, child))
             return false;
     }
@@ -93,21 +97,37 @@ static bool is_joint(const struct finder *finder, const struct fold_node *node)
             types[holder->type].family == SNAPSHOT_FUNCTION);
 }
 
-// Behind joints, the child with the most bytes.
+// Behind joints, the child with the most bytes; in a chain, the one that it goes on with.
 static uint32_t behind_joints(const struct finder *finder, uint32_t number)
 {
     const struct fold_node *nodes = finder->fold->nodes;
     while (number != NO_NODE && is_joint(finder, &nodes[number])) {
-        uint32_t largest = NO_NODE;
-        for (uint32_t child = nodes[number].child; child != NO_NODE; child = nodes[child].next)
+        uint32_t next = nodes[number].links ? nodes[number].back : NO_NODE;
+        for (uint32_t child = nodes[number].child; child != NO_NODE && !nodes[number].links;
+             child = nodes[child].next)
             if (nodes[child].count >= MANY &&
-                (largest == NO_NODE || nodes[child].bytes > nodes[largest].bytes))
-                largest = child;
-        if (largest == NO_NODE)
+                (next == NO_NODE || nodes[child].bytes > nodes[next].bytes))
+                next = child;
+        if (next == NO_NODE)
             break;
-        number = largest;
+        number = next;
     }
     return number;
+}
+
+// In the object, not in the dict of its attributes.
+static bool add_at(struct finder *finder, uint32_t number, uint32_t top, uint32_t of)
+{
+    const struct fold_node *nodes = finder->fold->nodes;
+    uint32_t parent = nodes[number].parent;
+    bool is_chain = of != NO_NODE && nodes[of].links && nodes[of].links >= nodes[of].count / 10 * 9;
+    if (nodes[number].is_attributes && !nodes[parent].is_trunk &&
+        nodes[parent].count == nodes[number].count)
+        number = parent;
+    if (!add(finder, number, top, behind_joints(finder, of), false))
+        return false;
+    finder->ret->items[finder->ret->count - 1].is_chain = is_chain;
+    return true;
 }
 
 static bool visit(struct finder *finder, uint32_t number, uint32_t top)
@@ -125,10 +145,10 @@ static bool visit(struct finder *finder, uint32_t number, uint32_t top)
             large_bytes += nodes[child].bytes;
     }
     if (many_bytes >= finder->threshold && many_bytes >= node->bytes / 2)
-        return add(finder, number, top, behind_joints(finder, largest), false);
+        return add_at(finder, number, top, largest);
     uint64_t rest = node->bytes - large_bytes;
     if (!large_bytes || (rest >= finder->threshold && rest >= large_bytes))
-        return add(finder, number, top, behind_joints(finder, largest), false);
+        return add_at(finder, number, top, largest);
     for (uint32_t child = node->child; child != NO_NODE; child = nodes[child].next)
         if (nodes[child].bytes >= finder->threshold && !push(finder, child, top))
             return false;

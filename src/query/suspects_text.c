@@ -156,8 +156,7 @@ static void write_text(const struct mx_suspects *suspects, const struct mx_suspe
         break;
     case MX_SUSPECT_NATIVE:
         snprintf(text, SENTENCE_NBYTES,
-                 "%s %s are held by native code alone (%s), or counted too often by it: with what "
-                 "they hold %s",
+                 "%s %s are held by %s alone, or counted too often by it: with what they hold %s",
                  of.s, of_type, suspect->holder, share.s);
         break;
     }
@@ -165,19 +164,15 @@ static void write_text(const struct mx_suspects *suspects, const struct mx_suspe
 
 // ---- one suspect --------------------------------------------------------------------------------
 
-static mx_suspect_kind kind_of(const struct mx_suspects *suspects, const struct accumulation *found,
-                               enum root_kind root)
+static mx_suspect_kind kind_of(const struct accumulation *found, enum root_kind root)
 {
-    const struct fold_node *nodes = suspects->fold.nodes;
     if (found->is_group && root == ROOT_GARBAGE)
         return MX_SUSPECT_GARBAGE;
     if (found->is_group && root == ROOT_NATIVE)
         return MX_SUSPECT_NATIVE;
     if (found->is_group)
         return MX_SUSPECT_GROUP;
-    const struct fold_node *of = found->of == NO_NODE ? NULL : &nodes[found->of];
-    return of && of->links && of->links >= of->count / 10 * 9 ? MX_SUSPECT_CHAIN
-                                                              : MX_SUSPECT_OBJECT;
+    return found->is_chain ? MX_SUSPECT_CHAIN : MX_SUSPECT_OBJECT;
 }
 
 // Of a chain, the name of what leads from one link to the next stands in the name of its second link.
@@ -197,7 +192,7 @@ static mx_status describe(struct mx_suspects *suspects, const struct accumulatio
     mx_status status = names_of(&suspects->hang, node->largest, node->other, &names, err);
     if (status)
         return status;
-    struct mx_suspect suspect = {.kind = kind_of(suspects, found, names.root),
+    struct mx_suspect suspect = {.kind = kind_of(found, names.root),
                                  .address = snapshot_address(s, node->largest),
                                  .type = snapshot_type_of(s, node->largest)->name,
                                  .count = node->count,

@@ -21,7 +21,22 @@ from conftest import (
     output,
 )
 
-COMMANDS = ["ps", "report", "objects", "show", "refs", "audit", "garbage", "cycles", "lesson"]
+COMMANDS = [
+    "ps",
+    "report",
+    "objects",
+    "show",
+    "refs",
+    "audit",
+    "garbage",
+    "cycles",
+    "export",
+    "suspects",
+    "why",
+    "dominators",
+    "retained",
+    "lesson",
+]
 NO_SUCH_PID = 2**22 + 1  # over the kernel's limit
 
 
@@ -94,6 +109,17 @@ def test_every_option_and_command_stands_in_the_manual():
         (["objects", "1", "--min-size", "1Q"], "'1Q' is not a size"),
         (["objects", "1", "--limit", "-5"], "'-5' is not a count"),
         (["objects", "1", "--csv", "--json"], "choose one"),
+        (["export", "1"], "--format heapsnapshot -o FILE"),
+        (["export", "1", "--format", "heapsnapshit"], "'heapsnapshot'"),
+        (["export", "1", "--format"], "--format NAME"),
+        (["export", "1", "--format", "csv", "--table", "object"], "'objects'"),
+        (["export", "1", "--format", "dot"], "--object ADDRESS"),
+        (["export", "1", "--format", "dot", "--object", "here"], "'here' is not an address"),
+        (["export", "1", "--format", "dot", "--object", "0x10", "--table", "types"], "--table"),
+        (["export", "1", "--format", "csv", "--object", "0x10"], "--object"),
+        (["export", "1", "--format", "dot", "--object", "0x10", "--depth", "0"], "from 1 to"),
+        (["export", "1", "--format", "csv", "--json"], "-o FILE"),
+        (["export", "1", "--format", "csv", "-o"], "-o FILE"),
         (["lesson", "refcouting"], "'refcounting'"),
         (["ps", "x\ny"], "x\\x0ay"),
     ],
@@ -174,7 +200,7 @@ def test_show_names_references_both_ways(target):
     session = document("show", target.pid, target.facts["session"])
     assert list(session) == (
         "address alive kind type refcount immortal found size tracked generation preview "
-        "references referrers capture".split()
+        "references referrers capture blind_spots".split()
     )
     assert session["type"] == "__main__.Session"
     assert session["refcount"] == session["found"] == 1
@@ -224,7 +250,14 @@ def test_every_json_key_stands_in_the_documentation(target):
             document("refs", target.pid, target.facts["held"]),
             document("show", target.pid, target.facts["held"]),
             document("report", target.pid),
+            document("suspects", target.pid),
+            document("why", target.pid, target.facts["held"]),
+            document("why", target.pid, "dict"),
+            document("dominators", target.pid),
+            document("dominators", target.pid, "--by-type"),
+            document("retained", target.pid, target.facts["held"]),
             json.loads(output("objects", target.pid, "--json", "--limit", 1)),
+            document("export", target.pid, "--format", "csv", "-o", "/dev/null"),
         ]
     )
     assert keys - documented_keys() == set()
@@ -357,6 +390,24 @@ def test_how_it_was_read_is_said(target, option):
     rows = memexplorer("objects", target.pid, "--csv", option)
     assert rows.returncode == 0
     assert ("the view may be torn" in rows.stderr) == torn
+
+
+@pytest.mark.parametrize(
+    "command",
+    "report audit garbage cycles show why dominators retained suspects".split(),
+)
+def test_every_answer_says_what_it_cannot_know(target, command):
+    address = [target.facts["session"]] if command in ("show", "why", "retained") else []
+    spots = document(command, target.pid, *address)["blind_spots"]
+    documented = set(documented_keys())
+    assert len(spots) >= 16
+    assert set(spots) <= documented
+    assert spots["unreadable_bytes"] == 0
+    assert spots["native_bytes"] > 0
+    if command != "show":  # in text it warns on standard error, when something is missing
+        text = output(command, target.pid, *address)
+        assert "Not seen, or not for certain" in text
+        assert "allocated by native code" in text
 
 
 @pytest.mark.parametrize("command", ["report", "objects", "audit", "show"])

@@ -1,7 +1,10 @@
 """What memexplorer explains of one program on one interpreter, and who holds the rest."""
 
 import contextlib
+import os
+import signal
 import subprocess
+import tempfile
 from pathlib import Path
 from typing import Any, Dict, Iterator, List, NamedTuple, Optional
 
@@ -10,6 +13,7 @@ from processes import (
     EDGES,
     LIMIT_SECONDS,
     ROOT,
+    TARGETS,
     Interpreter,
     Target,
     document,
@@ -17,6 +21,8 @@ from processes import (
     is_supported,
     running,
 )
+from reasons import MISSING, UNTOLD, explain
+from traverse import Agreement, agreement
 
 PROGRAMS = {
     "stdlib": "the larger modules of the standard library, imported and used a little",
@@ -25,7 +31,7 @@ PROGRAMS = {
     "data": "NumPy arrays and pandas frames",
 }
 LEAST_EXPLAINED = 0.9999  # of the objects that are not immortal
-UNNAMED = ("unknown", "unreached", "none")  # the audit found no holder
+DEFICIT = "none"  # what the audit calls the holder of references that are not counted
 
 
 # pandas 2.0 and NumPy 1.24, the last for 3.8, come from Cython 0.29: its modules keep constants and
@@ -47,6 +53,32 @@ KNOWN_DEFICITS = {
 }
 
 
+class Explained(NamedTuple):
+    """References of one kind that only one side has."""
+
+    group: str  # a type, and a label: the example of its reason
+    count: int
+    why: str
+
+
+class Traversed(NamedTuple):
+    """References found against those that tp_traverse reports."""
+
+    reported: int
+    missing: List[Explained]  # reported and not found
+    owned: int
+    untold: List[Explained]  # owned and not reported
+    unexplained: List[str]
+
+    @property
+    def missing_count(self) -> int:
+        return sum(each.count for each in self.missing)
+
+    @property
+    def untold_count(self) -> int:
+        return sum(each.count for each in self.untold)
+
+
 class Row(NamedTuple):
     program: str
     objects: int
@@ -61,6 +93,7 @@ class Row(NamedTuple):
     pause_ms: float
     walk_ms: float
     packages: List[str]
+    traversed: Traversed
 
     @property
     def share(self) -> float:
@@ -96,22 +129,49 @@ def check_packages(interpreter: Interpreter, program: str) -> None:
     packages.site(program, interpreter.version, interpreter.free_threaded)
 
 
+class Program(NamedTuple):
+    target: Target
+    telling: Path  # the folder for what it tells of itself, see telling/sitecustomize.py
+
+    @property
+    def pid(self) -> int:
+        return self.target.pid
+
+    def traversed(self) -> Agreement:
+        """References found against those that tp_traverse reports, of a copy that stands still."""
+        os.mkfifo(self.telling / "told")
+        os.kill(self.pid, signal.SIGUSR1)
+        with open(self.telling / "told") as file:
+            answer = file.readline().strip()
+        assert answer.isdigit(), f"the copy of the program has not told: {answer}"
+        copy = int(answer)
+        try:
+            return agreement(copy, str(self.telling / "knowledge"))
+        finally:
+            if copy != self.pid:
+                os.kill(copy, signal.SIGKILL)
+
+
 @contextlib.contextmanager
-def started(interpreter: Interpreter, program: str) -> Iterator[Target]:
+def started(interpreter: Interpreter, program: str) -> Iterator[Program]:
     """The program, ready and waiting. Raises packages.Missing."""
     if program == "service":
         command: List[Any] = [ROOT / "examples" / "service.py", "--seconds", "120"]
     else:
         command = [Path(__file__).parent / "programs" / f"{program}.py"]
-    environment = {}
+    environment = {"EXACTNESS_TARGETS": str(TARGETS)}
+    path = [str(Path(__file__).parent / "telling")]
     check_packages(interpreter, program)
     if program in ("web", "data"):
         folder = packages.site(program, interpreter.version, interpreter.free_threaded)
-        environment["PYTHONPATH"] = str(folder)
-    options = {"env": environment, "stderr": subprocess.DEVNULL}
-    with running(interpreter.path, *command, **options) as target:
-        assert target.line.strip() == "ready", target.line
-        yield target
+        path.append(str(folder))
+    environment["PYTHONPATH"] = ":".join(path)
+    with tempfile.TemporaryDirectory() as telling:
+        environment["EXACTNESS_TELLING"] = telling
+        options = {"env": environment, "stderr": subprocess.DEVNULL}
+        with running(interpreter.path, *command, **options) as target:
+            assert target.line.strip() == "ready", target.line
+            yield Program(target, Path(telling))
 
 
 def known_deficits(program: str, findings: List[dict]) -> int:
@@ -119,18 +179,34 @@ def known_deficits(program: str, findings: List[dict]) -> int:
     return sum(
         finding["objects"]
         for finding in findings
-        if finding["holder"] == "none" and finding["type"] in known
+        if finding["holder"] == DEFICIT and finding["type"] in known
     )
 
 
-def row_of(interpreter: Interpreter, program: str, pid: int) -> Row:
+def traversed(found: Agreement, version: tuple) -> Traversed:
+    missing, other_missing = explain(found.missing, MISSING, version)
+    untold, other_untold = explain(found.untold, UNTOLD, version)
+    return Traversed(
+        found.reported,
+        [Explained(" ".join(each), count, reason.why) for each, count, reason in missing],
+        found.owned,
+        [Explained(" ".join(each), count, reason.why) for each, count, reason in untold],
+        [f"reported, not found: {line}" for line in other_missing]
+        + [f"found, not reported: {line}" for line in other_untold],
+    )
+
+
+def row_of(interpreter: Interpreter, program: str, process: Program) -> Row:
+    pid = process.pid
     report = document("report", pid)
     counts = report["refcounts"]
     findings = document("audit", pid)["findings"]
     holders: Dict[str, int] = {}
     for finding in findings:
         holder = finding["holder"]
-        holders[holder] = holders.get(holder, 0) + finding["references"]
+        # What an unreached object says of its own count is of no interest here.
+        count = finding["objects" if holder == "unreached" else "references"]
+        holders[holder] = holders.get(holder, 0) + count
     folder: Optional[Path] = None
     if program in ("web", "data"):
         folder = packages.site(program, interpreter.version, interpreter.free_threaded)
@@ -148,13 +224,14 @@ def row_of(interpreter: Interpreter, program: str, pid: int) -> Row:
         report["pause_ms"],
         report["walk_ms"],
         packages.versions(folder) if folder else [],
+        traversed(process.traversed(), interpreter.version),
     )
 
 
 def measure(interpreter: Interpreter, program: str) -> Row:
     """Raises packages.Missing."""
-    with started(interpreter, program) as target:
-        return row_of(interpreter, program, target.pid)
+    with started(interpreter, program) as process:
+        return row_of(interpreter, program, process)
 
 
 def offenders(pid: int, kind: str) -> str:

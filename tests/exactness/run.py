@@ -18,7 +18,7 @@ from typing import Dict, List, Tuple
 sys.path[:0] = [str(Path(__file__).parent), str(Path(__file__).parents[1] / "integration")]
 
 import packages  # noqa: E402
-from measure import PROGRAMS, UNNAMED, Row, interpreters, measure  # noqa: E402
+from measure import DEFICIT, PROGRAMS, Explained, Row, interpreters, measure  # noqa: E402
 from processes import ROOT  # noqa: E402
 
 Results = Dict[Tuple[str, str], Row]
@@ -42,17 +42,50 @@ def holders(row: Row) -> str:
     return ", ".join(
         f"{holder} {count:,}"
         for holder, count in sorted(row.holders.items(), key=lambda item: -item[1])
-        if holder not in UNNAMED
+        if holder != DEFICIT
     )
+
+
+def agreement(name: str, row: Row) -> List[str]:
+    found, told = row.traversed, row.traversed.owned - row.traversed.untold_count
+    return [
+        name,
+        f"{found.reported:,}",
+        f"{found.missing_count:,}",
+        f"{100 * (1 - found.missing_count / found.reported):.3f} %",
+        f"{found.owned:,}",
+        f"{found.untold_count:,}",
+        f"{100 * told / found.owned:.1f} %",
+    ]
 
 
 HEAD = ["CPython", "objects", "references", "mortal", "explained", "certain", "surplus", "deficit",
         "walk"]  # fmt: skip
+AGREEMENT_HEAD = ["CPython", "reported", "not found", "agree", "found", "not reported", "agree"]
 
 
 def table(head: List[str], rows: List[List[str]]) -> List[str]:
     lines = [" | ".join(head), " | ".join(["---"] + ["---:"] * (len(head) - 1))]
     return [f"| {line} |" for line in lines + [" | ".join(row) for row in rows]]
+
+
+def differences(results: Results, direction: str) -> List[str]:
+    """A line for each reason: what it is about, the most of it in one run, in how many runs."""
+    most: Dict[str, Explained] = {}  # the biggest group, for an example
+    totals: Dict[str, List[int]] = {}  # by run
+    for row in results.values():
+        sums: Dict[str, int] = {}
+        for each in getattr(row.traversed, direction):
+            sums[each.why] = sums.get(each.why, 0) + each.count
+            if each.why not in most or most[each.why].count < each.count:
+                most[each.why] = each
+        for why, count in sums.items():
+            totals.setdefault(why, []).append(count)
+    rows = [
+        [most[why].group.replace("|", "\\|"), why, f"{max(counts):,}", str(len(counts))]
+        for why, counts in sorted(totals.items(), key=lambda item: -max(item[1]))
+    ]
+    return table(["for example", "why", "at most in a run", "runs"], rows)
 
 
 def document(results: Results, skipped: List[str], seconds: float) -> str:
@@ -61,11 +94,29 @@ def document(results: Results, skipped: List[str], seconds: float) -> str:
         rows = {name: row for (name, each), row in results.items() if each == program}
         lines += ["", f"### {program}: {what}", ""]
         lines += table(HEAD, [figures(name, row) for name, row in rows.items()])
-        lines += ["", "References that are not certain, by who holds them, as `audit` says:", ""]
+        lines += ["", "The surplus over what is certain, by holder, as `audit` says:", ""]
         lines += table(["CPython", "held by"], [[name, holders(row)] for name, row in rows.items()])
+        lines += ["", "Agreement with `tp_traverse`, in both directions:", ""]
+        lines += table(AGREEMENT_HEAD, [agreement(name, row) for name, row in rows.items()])
         found = sorted({" with ".join([", ".join(row.packages)]) for row in rows.values()} - {""})
         if found:
             lines += ["", "Packages: " + "; ".join(found) + "."]
+    lines += ["", "## Where `tp_traverse` and the references found differ", "",
+              "All of the differences counted above, by their reason. Owned references that were",
+              "found and that `tp_traverse` does not report:", ""]  # fmt: skip
+    lines += differences(results, "untold")
+    lines += [
+        "",
+        "References that `tp_traverse` reports, and that were not found at that object:",
+        "",
+    ]
+    lines += differences(results, "missing")
+    unexplained = [
+        f"- {name}, {program}: {line}"
+        for (name, program), row in results.items()
+        for line in row.traversed.unexplained
+    ]
+    lines += ["", "Without a reason:", "", *unexplained] if unexplained else []
     lines += ["", "## Measured", ""]
     machine = f"{platform.system()} {platform.machine()}"
     lines.append(
@@ -94,7 +145,9 @@ def main() -> int:
                 skipped.append(f"{name}, {program}: {missing}")
                 print(name, program, "skipped:", missing, flush=True)
                 continue
-            print(program, *figures(name, row), flush=True)
+            print(program, *figures(name, row), *agreement(name, row)[1:], flush=True)
+            for line in row.traversed.unexplained:
+                print("   ", line, flush=True)
     if arguments.write:
         text = document(results, skipped, time.monotonic() - began)
         (ROOT / "docs" / "exactness.md").write_text(text)

@@ -1,6 +1,7 @@
 """Reference counts of real programs are explained, for 99.99 % of their objects, never too often.
 
-What "explained" means, and what the programs are, docs/exactness.md says.
+And their references are those that tp_traverse reports, but for what reasons.py tells. What
+"explained" means, and what the programs are, docs/exactness.md says.
 """
 
 import packages
@@ -17,14 +18,18 @@ def test_there_is_an_interpreter() -> None:
 
 @pytest.mark.parametrize("program", PROGRAMS)
 @pytest.mark.parametrize("name", INTERPRETERS)
-def test_reference_counts_are_explained(name: str, program: str) -> None:
+def test_counts_are_explained_and_references_are_those_of_tp_traverse(
+    name: str, program: str
+) -> None:
     interpreter = INTERPRETERS[name]
     try:
-        with started(interpreter, program) as target:
-            row = row_of(interpreter, program, target.pid)
+        with started(interpreter, program) as process:
+            row = row_of(interpreter, program, process)
             assert row.mortal > LEAST_OBJECTS
-            assert row.deficit == row.known_deficit, offenders(target.pid, "deficit")
+            assert row.deficit == row.known_deficit, offenders(process.pid, "deficit")
             least = least_explained(program, interpreter.version)
-            assert row.share >= least, f"{row}\n{offenders(target.pid, 'surplus')}"
+            assert row.share >= least, f"{row}\n{offenders(process.pid, 'surplus')}"
+            assert row.traversed.reported > LEAST_OBJECTS
+            assert row.traversed.unexplained == []
     except packages.Missing as missing:
         pytest.skip(str(missing))

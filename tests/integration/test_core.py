@@ -78,7 +78,8 @@ def answers(place: Any) -> List[Any]:
         record for record in map(json.loads, objects) if record["type"] == "builtins.function"
     )
     shown = json.loads(output("show", place, function["address"], "--json"))
-    shown.pop("capture", None)
+    for key in ("capture", "blind_spots"):  # as in the report
+        del shown[key]
     looks = [shown, json.loads(output("refs", place, function["address"], "--json"))]
     return [objects, report(place), looks]
 

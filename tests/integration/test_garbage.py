@@ -192,9 +192,11 @@ def test_a_collection_in_progress_is_said(interpreter: Interpreter) -> None:
 
 
 def answers(place: object) -> List[dict]:
-    """Of both commands, without how the memory was read."""
+    """Of both commands, without how the memory was read, and what of it."""
     documents = [document(command, place) for command in ("garbage", "cycles")]
-    return [{key: value for key, value in each.items() if key != "capture"} for each in documents]
+    for each in documents:
+        del each["capture"], each["blind_spots"]  # test_core.py compares those of a report
+    return documents
 
 
 @pytest.mark.skipif(not shutil.which("gdb"), reason="gdb is not installed")

@@ -1,4 +1,4 @@
-"""docs/format.md says what the code has, section by section, and a file has what the document says."""
+"""docs/format.md says what the code has, section by section."""
 
 import re
 import subprocess

@@ -109,6 +109,10 @@ static void test_a_closed_flow_is_entered_where_nothing_else_leads(void **state)
         assert_int_equal(found.reached, small.graph.node_count);
         assert_verified(&small.flow, &found);
         uint32_t expected = sources(&small), added = 0;
+        uint32_t from_entries =
+            (uint32_t)__builtin_popcount(small_flow_reached(&small, GRAPH_NONE));
+        if (found.added_count)
+            assert_int_equal(found.order[from_entries], found.added[0]);
         for (uint32_t i = 0; i < found.added_count; i++) {
             assert_true(i == 0 || found.added[i - 1] < found.added[i]);
             added |= 1u << found.added[i];

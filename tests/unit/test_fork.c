@@ -3,12 +3,14 @@
 #include <errno.h>
 #include <linux/futex.h>
 #include <poll.h>
+#include <sched.h>
 #include <setjmp.h>
 #include <signal.h>
 #include <stdarg.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/select.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
@@ -18,7 +20,7 @@
 
 #include <cmocka.h>
 
-#include "fork_targets.h"
+#include "targets.h"
 
 // ---- targets that are blocked -----------------------------------------------------------------
 
@@ -113,6 +115,27 @@ static void test_child_keeps_the_memory_that_the_target_changes(void **state)
     end(&copy);
     end(&copy);
     assert_int_equal(state_of(child), '?');
+    target_kill(pid);
+}
+
+// The threads that make it are first in line for a moment: the target, and its child, are not.
+static void test_no_priority_changes(void **state)
+{
+    (void)state;
+    pid_t pid = target_start(body_pages);
+    assert_int_equal(setpriority(PRIO_PROCESS, (id_t)pid, 7), 0);
+    struct fork_copy copy;
+    for (unsigned i = 0; i < 3; i++) {
+        begin(pid, &copy);
+        assert_int_equal(sched_getscheduler(copy.child), SCHED_OTHER);
+        end(&copy);
+        assert_int_equal(sched_getscheduler(pid), SCHED_OTHER);
+        assert_int_equal(getpriority(PRIO_PROCESS, (id_t)pid), 7);
+    }
+    assert_int_equal(sched_setscheduler(pid, SCHED_BATCH, &(struct sched_param){0}), 0);
+    begin(pid, &copy);
+    end(&copy);
+    assert_int_equal(sched_getscheduler(pid), SCHED_BATCH);
     target_kill(pid);
 }
 
@@ -304,10 +327,12 @@ static void test_signals_are_neither_lost_nor_invented(void **state)
     target_kill(pid);
 }
 
-int main(void)
+int main(int argc, char **argv)
 {
+    targets_main(argc, argv);
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_child_keeps_the_memory_that_the_target_changes),
+        cmocka_unit_test(test_no_priority_changes),
         cmocka_unit_test(test_child_holds_no_file_open),
         cmocka_unit_test(test_no_register_changes),
         cmocka_unit_test(test_busy_threads_go_on_as_if_nothing_had_happened),
@@ -322,5 +347,5 @@ int main(void)
         cmocka_unit_test(test_stopped_process_stays_stopped),
         cmocka_unit_test(test_signals_are_neither_lost_nor_invented),
     };
-    return cmocka_run_group_tests(tests, targets_setup, NULL);
+    return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,6 +1,8 @@
 // test_fork_ends.c - forks that come to a bad end: somebody is killed, or it is refused.
 #include <linux/filter.h>
 #include <linux/seccomp.h>
+#include <pthread.h>
+#include <sched.h>
 #include <setjmp.h>
 #include <signal.h>
 #include <stdarg.h>
@@ -14,7 +16,7 @@
 
 #include <cmocka.h>
 
-#include "fork_targets.h"
+#include "targets.h"
 
 // ---- somebody dies --------------------------------------------------------------------------------
 
@@ -40,6 +42,21 @@ static void test_target_that_is_killed_meanwhile(void **state)
         close(shared->pipe[0]);
         close(shared->pipe[1]);
     }
+}
+
+// Its threads and numbers change all the time; the child outlives what it was made of.
+static void test_target_that_replaces_itself(void **state)
+{
+    (void)state;
+    pid_t pid = target_start(body_exec);
+    for (unsigned i = 0; i < 20; i++) {
+        struct fork_copy copy;
+        begin(pid, &copy);
+        assert_true(goes_on(&shared->turns));
+        end(&copy);
+        assert_true(goes_on(&shared->turns));
+    }
+    target_kill(pid);
 }
 
 static void test_child_that_is_killed_is_not_trusted(void **state)
@@ -174,6 +191,34 @@ static void test_process_inside_a_vfork_is_refused(void **state)
     waitpid(pid, NULL, 0);
 }
 
+static void *count_alone(void *data)
+{
+    (void)data;
+    for (;; shared->counts[0]++)
+        sched_yield();
+    return NULL;
+}
+
+static void body_without_main_thread(int ready)
+{
+    pthread_t thread;
+    pthread_create(&thread, NULL, count_alone, NULL);
+    say_ready(ready);
+    pthread_exit(NULL);
+}
+
+static void test_process_without_a_main_thread_is_not_said_to_have_ended(void **state)
+{
+    (void)state;
+    pid_t pid = target_start(body_without_main_thread);
+    assert_true(comes_to(pid, 'Z'));
+    refusal(pid, MX_UNSUPPORTED, "its main thread has ended while others run");
+    struct mx_error err;
+    assert_int_equal(process_check_access(pid, &err), MX_UNSUPPORTED);
+    assert_true(goes_on(&shared->counts[0]));
+    target_kill(pid);
+}
+
 static void test_oneself_zombie_and_nobody_are_refused(void **state)
 {
     (void)state;
@@ -212,17 +257,20 @@ static void test_other_tracer_is_named(void **state)
     close(pipes[1]);
 }
 
-int main(void)
+int main(int argc, char **argv)
 {
+    targets_main(argc, argv);
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_target_that_is_killed_meanwhile),
+        cmocka_unit_test(test_target_that_replaces_itself),
         cmocka_unit_test(test_child_that_is_killed_is_not_trusted),
         cmocka_unit_test(test_target_goes_on_when_the_explorer_is_killed_at_any_moment),
         cmocka_unit_test(test_filtered_process_is_refused),
         cmocka_unit_test(test_process_that_may_have_no_children_is_refused),
         cmocka_unit_test(test_process_inside_a_vfork_is_refused),
+        cmocka_unit_test(test_process_without_a_main_thread_is_not_said_to_have_ended),
         cmocka_unit_test(test_oneself_zombie_and_nobody_are_refused),
         cmocka_unit_test(test_other_tracer_is_named),
     };
-    return cmocka_run_group_tests(tests, targets_setup, NULL);
+    return cmocka_run_group_tests(tests, NULL, NULL);
 }

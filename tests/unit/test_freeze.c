@@ -1,7 +1,4 @@
 // test_freeze.c - stopping a process and letting it go on, whatever happens to either.
-//
-// Targets are forked children. Shared pages show from outside whether they go on: a target counts
-// there, so that a test waits for what happens and never for a time.
 #include <pthread.h>
 #include <sched.h>
 #include <setjmp.h>
@@ -20,99 +17,11 @@
 
 #include <cmocka.h>
 
-#include "memory/process.h"
+#include "targets.h"
 
-enum { THREADS = 4, LIMIT_SECONDS = 60 };
+enum { SPINNERS = 4 };
 
-struct shared {
-    atomic_ulong counts[THREADS];
-    atomic_ulong signals;
-    atomic_ulong parent;
-    atomic_ulong turns; // of a target that does things over and over
-};
-
-static struct shared *shared;
-static int shared_fd; // of its memory: also for a target that has called execve
-
-static void shared_map(void)
-{
-    shared = mmap(NULL, sizeof *shared, PROT_READ | PROT_WRITE, MAP_SHARED, shared_fd, 0);
-    if (shared == MAP_FAILED)
-        abort();
-}
-
-static double now(void)
-{
-    struct timespec time;
-    clock_gettime(CLOCK_MONOTONIC, &time);
-    return (double)time.tv_sec + (double)time.tv_nsec / 1e9;
-}
-
-// Forks a target that runs body and is killed when we are; it is ready when it has written a byte.
-static pid_t target_start(void (*body)(int ready))
-{
-    int pipes[2];
-    assert_int_equal(pipe(pipes), 0);
-    memset(shared, 0, sizeof *shared);
-    pid_t pid = fork();
-    if (pid == 0) {
-        prctl(PR_SET_PDEATHSIG, SIGKILL);
-        close(pipes[0]);
-        body(pipes[1]);
-        _exit(0);
-    }
-    char byte;
-    close(pipes[1]);
-    assert_int_equal(read(pipes[0], &byte, 1), 1);
-    close(pipes[0]);
-    return pid;
-}
-
-static void target_kill(pid_t pid)
-{
-    int status;
-    kill(pid, SIGKILL);
-    assert_int_equal(waitpid(pid, &status, 0), pid);
-    assert_true(WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL);
-}
-
-static void say_ready(int ready)
-{
-    assert_int_equal(write(ready, "r", 1), 1);
-}
-
-static char task_state(pid_t pid)
-{
-    char path[64], text[512], state = '?';
-    snprintf(path, sizeof path, "/proc/%d/stat", pid);
-    FILE *file = fopen(path, "r");
-    if (!file)
-        return '?';
-    if (fgets(text, sizeof text, file) && strrchr(text, ')'))
-        state = strrchr(text, ')')[2];
-    fclose(file);
-    return state;
-}
-
-// Waits until a counter passes what it is now; false after a long time.
-static bool goes_on(atomic_ulong *counter)
-{
-    unsigned long before = *counter;
-    for (double end = now() + LIMIT_SECONDS; now() < end; sched_yield())
-        if (*counter != before)
-            return true;
-    return false;
-}
-
-static bool reaches_state(pid_t pid, char state)
-{
-    for (double end = now() + LIMIT_SECONDS; now() < end; sched_yield())
-        if (task_state(pid) == state)
-            return true;
-    return false;
-}
-
-static void begin(pid_t pid, struct freeze *ret)
+static void stop(pid_t pid, struct freeze *ret)
 {
     struct mx_error err = {.message = ""};
     if (freeze_begin(pid, ret, &err) != MX_OK)
@@ -131,9 +40,9 @@ static void *count_forever(void *counter)
 static void body_threads(int ready)
 {
     pthread_t thread;
-    for (unsigned i = 1; i < THREADS; i++)
+    for (unsigned i = 1; i < SPINNERS; i++)
         pthread_create(&thread, NULL, count_forever, &shared->counts[i]);
-    for (unsigned i = 1; i < THREADS; i++)
+    for (unsigned i = 1; i < SPINNERS; i++)
         while (!shared->counts[i])
             sched_yield();
     say_ready(ready);
@@ -180,46 +89,6 @@ static void body_new_threads(int ready)
     }
 }
 
-static void *exec_from_thread(void *number)
-{
-    char *const arguments[] = {"test_freeze", "--exec", number, NULL};
-    execv("/proc/self/exe", arguments);
-    abort();
-}
-
-// Replaces itself over and over, from another thread than the main one.
-static void exec_again(void)
-{
-    static char number[16];
-    snprintf(number, sizeof number, "%d", shared_fd);
-    pthread_t threads[3];
-    for (unsigned i = 0; i < 2; i++)
-        pthread_create(&threads[i], NULL, count_forever, &shared->counts[i]);
-    pthread_create(&threads[2], NULL, exec_from_thread, number);
-    for (;;)
-        pause();
-}
-
-// What execve has put in the target's place: it ends with its parent, because PR_SET_PDEATHSIG does
-// not outlast an execve from another thread.
-static void exec_main(const char *number)
-{
-    shared_fd = atoi(number);
-    shared_map();
-    prctl(PR_SET_PDEATHSIG, SIGKILL);
-    if ((unsigned long)getppid() != shared->parent)
-        _exit(1);
-    shared->turns++;
-    exec_again();
-}
-
-static void body_exec(int ready)
-{
-    shared->parent = (unsigned long)getppid();
-    say_ready(ready);
-    exec_again();
-}
-
 // ---- tests ------------------------------------------------------------------------------------
 
 static void test_no_thread_runs_between_begin_and_end(void **state)
@@ -227,17 +96,17 @@ static void test_no_thread_runs_between_begin_and_end(void **state)
     (void)state;
     pid_t pid = target_start(body_threads);
     struct freeze freeze;
-    begin(pid, &freeze);
-    assert_int_equal(freeze.thread_count, THREADS);
-    unsigned long before[THREADS];
-    for (unsigned i = 0; i < THREADS; i++)
+    stop(pid, &freeze);
+    assert_int_equal(freeze.thread_count, SPINNERS);
+    unsigned long before[SPINNERS];
+    for (unsigned i = 0; i < SPINNERS; i++)
         before[i] = shared->counts[i];
     for (double end = now() + 0.05; now() < end;)
-        for (unsigned i = 0; i < THREADS; i++)
+        for (unsigned i = 0; i < SPINNERS; i++)
             assert_int_equal(shared->counts[i], before[i]);
     freeze_end(&freeze);
     assert_true(freeze.ended_ns - freeze.began_ns >= 50000000);
-    for (unsigned i = 0; i < THREADS; i++)
+    for (unsigned i = 0; i < SPINNERS; i++)
         assert_true(goes_on(&shared->counts[i]));
     uint64_t ended = freeze.ended_ns;
     freeze_end(&freeze);
@@ -265,11 +134,11 @@ static void test_process_that_is_not_our_child(void **state)
     close(pipes[0]);
     close(pipes[1]);
     struct freeze freeze;
-    begin(pid, &freeze);
+    stop(pid, &freeze);
     freeze_end(&freeze);
-    for (unsigned i = 0; i < THREADS; i++)
+    for (unsigned i = 0; i < SPINNERS; i++)
         assert_true(goes_on(&shared->counts[i]));
-    begin(pid, &freeze);
+    stop(pid, &freeze);
     kill(pid, SIGKILL);
     freeze_end(&freeze);
     int status;
@@ -286,7 +155,7 @@ static void test_signals_are_neither_lost_nor_invented(void **state)
         bool before = sent % 2;
         if (before)
             kill(pid, SIGUSR1);
-        begin(pid, &freeze);
+        stop(pid, &freeze);
         if (!before)
             kill(pid, SIGUSR1);
         freeze_end(&freeze);
@@ -304,18 +173,18 @@ static void test_stopped_process_stays_stopped(void **state)
     (void)state;
     pid_t pid = target_start(body_threads);
     kill(pid, SIGSTOP);
-    assert_true(reaches_state(pid, 'T'));
+    assert_true(comes_to(pid, 'T'));
     for (unsigned i = 0; i < 10; i++) {
         struct freeze freeze;
-        begin(pid, &freeze);
-        assert_int_equal(freeze.thread_count, THREADS);
+        stop(pid, &freeze);
+        assert_int_equal(freeze.thread_count, SPINNERS);
         freeze_end(&freeze);
-        assert_true(reaches_state(pid, 'T'));
+        assert_true(comes_to(pid, 'T'));
     }
     unsigned long before = shared->counts[0];
     assert_int_equal(shared->counts[0], before);
     kill(pid, SIGCONT);
-    for (unsigned i = 0; i < THREADS; i++)
+    for (unsigned i = 0; i < SPINNERS; i++)
         assert_true(goes_on(&shared->counts[i]));
     target_kill(pid);
 }
@@ -326,7 +195,7 @@ static void test_threads_that_come_and_go_are_all_stopped(void **state)
     pid_t pid = target_start(body_new_threads);
     for (unsigned i = 0; i < 200; i++) {
         struct freeze freeze;
-        begin(pid, &freeze);
+        stop(pid, &freeze);
         unsigned long counts = 0, again = 0;
         for (unsigned k = 0; k < 4; k++)
             counts += shared->counts[k];
@@ -363,7 +232,7 @@ static void test_process_that_is_killed_while_it_stands_still(void **state)
     (void)state;
     pid_t pid = target_start(body_threads);
     struct freeze freeze;
-    begin(pid, &freeze);
+    stop(pid, &freeze);
     kill(pid, SIGKILL);
     freeze_end(&freeze);
     int status; // is ours to wait for, and nobody took it
@@ -401,7 +270,7 @@ static void test_no_process_zombie_and_oneself_are_said_so(void **state)
     assert_string_equal(err.message, "pid 99999999: no such process");
     assert_int_equal(freeze_begin(getpid(), &freeze, &err), MX_BAD_ARGUMENT);
     pid_t pid = target_start(say_ready);
-    assert_true(reaches_state(pid, 'Z'));
+    assert_true(comes_to(pid, 'Z'));
     assert_int_equal(freeze_begin(pid, &freeze, &err), MX_NO_PROCESS);
     assert_non_null(strstr(err.message, "a zombie: it has exited and waits for its parent"));
     waitpid(pid, NULL, 0);
@@ -429,7 +298,8 @@ static void test_other_tracer_is_named(void **state)
     snprintf(expected, sizeof expected,
              "pid %d: already traced by pid %d (gdb, strace?); end that first", pid, tracer);
     assert_string_equal(err.message, expected);
-    target_kill(tracer);
+    kill(tracer, SIGKILL);
+    waitpid(tracer, NULL, 0);
     target_kill(pid);
     close(pipes[0]);
     close(pipes[1]);
@@ -474,9 +344,9 @@ static void test_target_goes_on_when_the_freezer_is_killed_at_any_moment(void **
     for (unsigned i = 0; i < 100; i++) {
         seed = seed * 1664525 + 1013904223;
         kill_a_freezer(pid, seed >> 12);
-        for (unsigned k = 0; k < THREADS; k++)
+        for (unsigned k = 0; k < SPINNERS; k++)
             assert_true(goes_on(&shared->counts[k]));
-        char letter = task_state(pid);
+        char letter = state_of(pid);
         assert_true(letter != 't' && letter != 'T');
     }
     target_kill(pid);
@@ -500,12 +370,7 @@ static void test_no_signal_is_lost_when_the_freezer_is_killed(void **state)
 
 int main(int argc, char **argv)
 {
-    if (argc == 3 && strcmp(argv[1], "--exec") == 0)
-        exec_main(argv[2]);
-    shared_fd = memfd_create("counts", 0);
-    if (shared_fd < 0 || ftruncate(shared_fd, sizeof *shared) != 0)
-        return 1;
-    shared_map();
+    targets_main(argc, argv);
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_no_thread_runs_between_begin_and_end),
         cmocka_unit_test(test_process_that_is_not_our_child),

@@ -136,6 +136,26 @@ static mx_addr make_array(mx_addr dtype, mx_addr data, uint64_t count, uint32_t 
     return array;
 }
 
+static void test_the_base_that_a_static_type_got_by_default_may_count(void **state)
+{
+    (void)state;
+    FOR_EACH_LAYOUT(f)
+    {
+        const struct layout *l = f->l;
+        bool counts = l->static_type_shape == STATIC_TYPES_COUNT_DEFAULT_BASE;
+        mx_addr object = fake_type(f, "object"), dict = fake_type(f, "dict");
+        mx_addr type = fake_static_type(f, "foreign.Thing", 32, 0, 0);
+        fake_field(f, type, l->type_base, object);
+        fake_field(f, dict, l->type_base, object);
+        fake_visit(f, type, &edges);
+        enum hold hold = fake_edge(&edges, ".__base__", object)->hold;
+        assert_int_equal(hold, counts ? HOLD_POSSIBLE : HOLD_BORROWED);
+        fake_field(f, type, l->type_base, dict); // somebody has named it
+        fake_visit(f, type, &edges);
+        assert_int_equal(fake_edge(&edges, ".__base__", dict)->hold, HOLD_BORROWED);
+    }
+}
+
 static void test_an_object_array_owns_its_items_and_a_view_does_not(void **state)
 {
     (void)state;
@@ -181,6 +201,7 @@ int main(void)
         cmocka_unit_test(test_blocks_that_point_to_each_other_end),
         cmocka_unit_test(test_a_block_that_somebody_claimed_is_left_alone),
         cmocka_unit_test(test_the_characters_of_a_str_stand_for_it),
+        cmocka_unit_test(test_the_base_that_a_static_type_got_by_default_may_count),
         cmocka_unit_test(test_an_object_array_owns_its_items_and_a_view_does_not),
         cmocka_unit_test(test_a_record_owns_what_its_fields_refer_to),
     };

@@ -111,10 +111,18 @@ static uint32_t module(const char *name)
     return dict;
 }
 
+// "[0]" to "[99]", over and over.
+static const char *item(uint32_t number)
+{
+    static char labels[100][8];
+    snprintf(labels[number % 100], sizeof labels[0], "[%u]", number % 100);
+    return labels[number % 100];
+}
+
 static void fill(uint32_t container, uint32_t type, uint32_t count, uint32_t nbytes)
 {
     for (uint32_t i = 0; i < count; i++)
-        refer(container, "[0]", make(type, nbytes));
+        refer(container, item(i), make(type, nbytes));
 }
 
 static void preview(void *data, uint32_t object, char *buffer, size_t nbytes)
@@ -208,12 +216,6 @@ static void sort_edges(void)
     }
 }
 
-static struct column column(const void *items, uint64_t count, enum column_encoding encoding)
-{
-    return (struct column){
-        .count = count, .bytes = items, .nbytes = count * 8, .encoding = (uint8_t)encoding};
-}
-
 static void ask(struct mx_suspects *suspects)
 {
     struct snapshot *s = &world.snapshot;
@@ -228,14 +230,14 @@ static void ask(struct mx_suspects *suspects)
     s->root_references = world.root_references;
     s->texts = (struct snapshot_texts){
         .preview = preview, .label = label, .root_label = root_label, .value = value};
-    s->address = column(world.addresses, world.objects, COLUMN_U64);
-    s->type = column(world.types, world.objects, COLUMN_U32);
-    s->size = column(world.sizes, world.objects, COLUMN_U32);
-    s->first = column(world.first, world.objects + 1, COLUMN_U64);
-    s->target = column(world.targets, world.edge_count, COLUMN_U32);
-    s->hold = column(world.holds, world.edge_count, COLUMN_U8);
-    s->dominator = column(world.dominators, world.objects, COLUMN_U32);
-    s->retained = column(world.retained, world.objects, COLUMN_U64);
+    s->address = column_plain(world.addresses, world.objects, COLUMN_U64);
+    s->type = column_plain(world.types, world.objects, COLUMN_U32);
+    s->size = column_plain(world.sizes, world.objects, COLUMN_U32);
+    s->first = column_plain(world.first, world.objects + 1, COLUMN_U64);
+    s->target = column_plain(world.targets, world.edge_count, COLUMN_U32);
+    s->hold = column_plain(world.holds, world.edge_count, COLUMN_U8);
+    s->dominator = column_plain(world.dominators, world.objects, COLUMN_U32);
+    s->retained = column_plain(world.retained, world.objects, COLUMN_U64);
     *suspects = (struct mx_suspects){.snapshot = s};
     assert_int_equal(suspects_make(suspects, NULL), MX_OK);
 }
@@ -337,7 +339,7 @@ static void test_one_local_of_many_frames_is_one_group(void **state)
     ask(&suspects);
     assert_int_equal(suspects.list.count, 1);
     assert_int_equal(suspects.list.items[0].kind, MX_SUSPECT_GROUP);
-    assert_string_equal(suspects.list.items[0].holder, "received, a local of talk at app.py:14");
+    assert_string_equal(suspects.list.items[0].holder, "received (local of talk at app.py:14)");
     assert_int_equal(suspects.list.items[0].count, 20);
     assert_int_equal(suspects.list.items[0].objects, 220);
     done(&suspects);
@@ -418,11 +420,11 @@ static void test_equal_strings_and_tuples_are_counted_and_placed(void **state)
     (void)state;
     uint32_t names = module("module app"), list = make(TYPE_LIST, 100);
     refer(names, "['LIST']", list);
-    for (int i = 0; i < 3; i++) {
+    for (uint32_t i = 0; i < 3; i++) {
         uint32_t pair = make(TYPE_TUPLE, 56), inner = make(TYPE_TUPLE, 48);
         uint32_t number = make(TYPE_INT, 28);
         world.values[number] = "7";
-        refer(list, "[0]", pair);
+        refer(list, item(i), pair);
         refer(pair, "[0]", text("again", 54));
         refer(pair, "[1]", inner);
         refer(inner, "[0]", number);
@@ -463,9 +465,9 @@ static void test_empty_and_nearly_empty_containers_are_told_by_place(void **stat
     (void)state;
     uint32_t names = module("module app"), list = make(TYPE_LIST, 9000);
     refer(names, "['LIST']", list);
-    for (int i = 0; i < 40; i++) {
+    for (uint32_t i = 0; i < 40; i++) {
         uint32_t inner = make(TYPE_LIST, i < 20 ? 56 : i < 30 ? 64 : 640);
-        refer(list, "[0]", inner);
+        refer(list, item(i), inner);
         if (i >= 20)
             refer(inner, "[0]", make(TYPE_INT, 28));
     }

@@ -1,8 +1,9 @@
 """Uses the deliberate bugs of leaky.c, each on objects of a class of its own.
 
-python leaking.py FOLDER_OF_THE_MODULE 8
+python -m leaking FOLDER_OF_THE_MODULE 8
 """
 
+import gc
 import json
 import sys
 import threading
@@ -11,11 +12,12 @@ sys.path.insert(0, sys.argv[1])
 import leaky  # noqa: E402
 
 NAMES = (
-    "Leaked LeakedButHeld GivenUp Kept KeptInLocal KeptInTable PutAway PutDeeper Lost LostSmall "
-    "Forgotten InList InSight Wrapped"
+    "Leaked LeakedButHeld GivenUp Kept KeptInLocal KeptInTable PutAway PutDeeper PutOutOfSight "
+    "Lost LostSmall Forgotten InList InSight Wrapped"
 )
 for name in NAMES.split():
     globals()[name] = type(name, (), {})
+gc.disable()  # a debug build's collector does not survive a count that is too low
 many = int(sys.argv[2])  # not a constant
 
 held, wrapped = {}, []
@@ -36,6 +38,7 @@ def use_bugs():
         "KeptInTable": leaky.keep_in_table,
         "PutAway": leaky.put_away,
         "PutDeeper": leaky.put_deeper,
+        "PutOutOfSight": leaky.put_out_of_sight,
         "Lost": leaky.lose,
         "LostSmall": leaky.lose_small,
         "Forgotten": leaky.forget,

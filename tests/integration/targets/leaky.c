@@ -2,6 +2,7 @@
 #define PY_SSIZE_T_CLEAN
 #include <Python.h>
 #include <stdlib.h>
+#include <sys/mman.h>
 
 // References in static variables; volatile: nothing reads them.
 static PyObject *volatile kept;
@@ -80,6 +81,19 @@ static PyObject *put_deeper(PyObject *self, PyObject *object)
 {
     (void)self;
     if (!(outer = calloc(1, sizeof *outer)) || !(outer->unused[1] = box_new(object)))
+        return NULL;
+    Py_RETURN_NONE;
+}
+
+// In a box that only a page of its own points to: is that still in use? Nobody knows.
+static PyObject *put_out_of_sight(PyObject *self, PyObject *object)
+{
+    (void)self;
+    struct box **page =
+        mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    if (page == MAP_FAILED)
+        return PyErr_NoMemory();
+    if (!(*page = box_new(object)))
         return NULL;
     Py_RETURN_NONE;
 }
@@ -170,6 +184,7 @@ static PyMethodDef methods[] = {{"leak", leak, METH_O, NULL},
                                 {"keep_in_table", keep_in_table, METH_O, NULL},
                                 {"put_away", put_away, METH_O, NULL},
                                 {"put_deeper", put_deeper, METH_O, NULL},
+                                {"put_out_of_sight", put_out_of_sight, METH_O, NULL},
                                 {"lose", lose, METH_O, NULL},
                                 {"lose_small", lose_small, METH_O, NULL},
                                 {"forget", forget, METH_O, NULL},

@@ -1,9 +1,9 @@
-// fork_targets.h - processes to fork that check themselves, and what a test sees of them.
+// targets.h - processes to stop or to fork that check themselves, and what a test sees of them.
 //
 // They check their registers, what their system calls return, which signals come. Shared pages show it
 // to us: a test waits for what happens and never for a time.
-#ifndef MX_TESTS_FORK_TARGETS_H
-#define MX_TESTS_FORK_TARGETS_H
+#ifndef MX_TESTS_TARGETS_H
+#define MX_TESTS_TARGETS_H
 
 #include <stdatomic.h>
 #include <sys/socket.h>
@@ -20,15 +20,18 @@ struct shared {
     atomic_ulong children; // SIGCHLD
     atomic_ulong returned; // of the system call that it is blocked in
     atomic_ulong go;
-    uint8_t *pages; // in the target
+    atomic_ulong signals, parent;
+    atomic_ulong turns; // of a target that does things over and over
+    uint8_t *pages;     // in the target
     int pipe[2];
     struct sockaddr_un address; // that it listens at
     socklen_t address_size;
 };
 
-extern struct shared *shared; // made by targets_setup
+extern struct shared *shared; // made by targets_main
 
-int targets_setup(void **state);
+// To be called first in main: the program runs itself as a target that calls execve.
+void targets_main(int argc, char **argv);
 
 double now(void);
 
@@ -63,6 +66,8 @@ void check_registers(atomic_ulong *count);
 void body_registers(int ready);
 // Threads that compute, and one in each of two system calls that are made over and over.
 void body_busy(int ready);
+// Replaces itself over and over, each time from another thread than the main one, and counts it.
+void body_exec(int ready);
 // Pages full of 'a', changed to 'b' when shared->go is 1.
 void body_pages(int ready);
 

@@ -1,5 +1,5 @@
-// fork_targets.c - processes to fork that check themselves, and what a test sees of them.
-#include "fork_targets.h"
+// targets.c - processes to stop or to fork that check themselves, and what a test sees of them.
+#include "targets.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -23,13 +23,13 @@
 
 struct shared *shared;
 
-int targets_setup(void **state)
+static int shared_fd; // of its memory: also for a target that has called execve
+
+static void shared_map(void)
 {
-    (void)state;
-    void *pages =
-        mmap(NULL, sizeof *shared, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-    shared = pages == MAP_FAILED ? NULL : pages;
-    return shared ? 0 : -1;
+    shared = mmap(NULL, sizeof *shared, PROT_READ | PROT_WRITE, MAP_SHARED, shared_fd, 0);
+    if (shared == MAP_FAILED)
+        abort();
 }
 
 double now(void)
@@ -290,4 +290,63 @@ void body_pages(int ready)
     shared->go = 2;
     for (;;)
         pause();
+}
+
+// ---- execve -----------------------------------------------------------------------------------
+
+static void *count_in_thread(void *counter)
+{
+    for (;;)
+        ++*(atomic_ulong *)counter;
+    return NULL;
+}
+
+static void *exec_from_thread(void *number)
+{
+    char *const arguments[] = {"target", "--exec", number, NULL};
+    execv("/proc/self/exe", arguments);
+    abort();
+}
+
+// Replaces itself over and over, from another thread than the main one.
+static void exec_again(void)
+{
+    static char number[16];
+    snprintf(number, sizeof number, "%d", shared_fd);
+    pthread_t threads[3];
+    for (unsigned i = 0; i < 2; i++)
+        pthread_create(&threads[i], NULL, count_in_thread, &shared->counts[i]);
+    pthread_create(&threads[2], NULL, exec_from_thread, number);
+    for (;;)
+        pause();
+}
+
+// What execve has put in the target's place: it ends with its parent, because PR_SET_PDEATHSIG does
+// not outlast an execve from another thread.
+static void exec_main(const char *number)
+{
+    shared_fd = atoi(number);
+    shared_map();
+    prctl(PR_SET_PDEATHSIG, SIGKILL);
+    if ((unsigned long)getppid() != shared->parent)
+        _exit(1);
+    shared->turns++;
+    exec_again();
+}
+
+void body_exec(int ready)
+{
+    shared->parent = (unsigned long)getppid();
+    say_ready(ready);
+    exec_again();
+}
+
+void targets_main(int argc, char **argv)
+{
+    if (argc == 3 && strcmp(argv[1], "--exec") == 0)
+        exec_main(argv[2]);
+    shared_fd = memfd_create("counts", 0);
+    if (shared_fd < 0 || ftruncate(shared_fd, sizeof *shared) != 0)
+        abort();
+    shared_map();
 }
