@@ -190,7 +190,9 @@ static void tell(struct visitor *visitor, struct edge edge)
 
 static bool tell_claim(struct visitor *visitor, mx_addr memory, enum claim_kind kind)
 {
-    return kind == CLAIM_BLOCK && heap_claim(((struct teller *)visitor)->heap, memory);
+    // Keys of a table that a class has are told of the class; whose others are, all of the heap would say.
+    return kind == CLAIM_TYPE_KEYS ||
+           (kind == CLAIM_BLOCK && heap_claim(((struct teller *)visitor)->heap, memory));
 }
 
 mx_status mx_heap_references(const mx_heap *heap, uint32_t index, mx_reference_fn *fn, void *data,

@@ -28,7 +28,7 @@ from processes import (
 OWN = ("pause_ms", "walk_ms", "copied_bytes", "skipped_bytes", "capture")
 SHOWN = 25  # objects in full, chosen at random, besides one of each of these kinds
 KINDS = ("builtins.function", "builtins.type", "builtins.module", "builtins.dict", "builtins.str")
-FORMS = ("objects", "report", "audit", "garbage", "cycles")
+FORMS = ("objects", "report", "audit", "garbage", "cycles", "suspects", "dominators")
 
 
 def capture(target: Target, path: Path, *options: str) -> Dict[str, Any]:
@@ -93,6 +93,10 @@ def test_every_command_answers_as_it_did_of_the_process(stopped: Target, tmp_pat
         assert shown == comparable(output("show", stopped.pid, address, "--json"))
     refs = output("refs", path, *addresses, "0x10", "--json")
     assert refs == output("refs", stopped.pid, *addresses, "0x10", "--json")
+    for graph in (("why", "builtins.module"), ("sql", "SELECT * FROM blocks LIMIT 99")):
+        assert comparable(output(graph[0], path, *graph[1:], "--json")) == comparable(
+            output(graph[0], stopped.pid, *graph[1:], "--json")
+        )
     smaller = capture(stopped, packed, "--compress")
     assert smaller["file_bytes"] < saved["file_bytes"]
     for command in ("objects", "garbage"):
