@@ -84,16 +84,6 @@ static void sort_numbers(struct packer *packer)
 
 // ---- choosing ---------------------------------------------------------------------------------
 
-static uint32_t bits_of(uint64_t number)
-{
-    return number ? 64 - (uint32_t)__builtin_clzll(number) : 0;
-}
-
-static uint32_t bytes_of(uint64_t number)
-{
-    return number ? (bits_of(number) + 7) / 8 : 1;
-}
-
 // Those that come most often, in `common`; all others in `rest`. Returns how many are in rest.
 static uint32_t split_common(struct packer *packer, struct plan *plan)
 {

@@ -56,6 +56,16 @@ static inline struct packed_block packed_described(uint64_t descriptor)
                                  descriptor >> 51 & 511,          (uint32_t)(descriptor >> 60)};
 }
 
+static inline uint32_t bits_of(uint64_t number)
+{
+    return number ? 64 - (uint32_t)__builtin_clzll(number) : 0;
+}
+
+static inline uint32_t bytes_of(uint64_t number)
+{
+    return number ? (bits_of(number) + 7) / 8 : 1;
+}
+
 static inline uint64_t bytes_u64(const uint8_t *bytes)
 {
     uint64_t word;

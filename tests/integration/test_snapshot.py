@@ -1,5 +1,5 @@
-"""A snapshot gives the answers that the process gave, has no values when it was made without them, and
-is there as a whole or not at all."""
+"""A snapshot gives the answers that the process gave, has no values when it was made without them,
+and is there as a whole or not at all."""
 
 import json
 import os
@@ -139,7 +139,8 @@ kept = {
     ("secrettuple" + "key", 1): 3,
     987654321012345: 4,
 }
-values = ["secretlist" + "item", ["secretdeep" + "item"], 2.718281828459045e77, bytearray(b"secretarray")]
+values = ["secretlist" + "item", ["secretdeep" + "item"], 2.718281828459045e77,
+          bytearray(b"secretarray")]
 wide = "secret\\u1234\\U0001f600" + "wide"
 numbers = {123456789 ** 9, 31337313373133731}
 error = fail("secretexception" + "text")
@@ -150,7 +151,8 @@ print(json.dumps({"hidden": [
     "secrettuplekey", "secretlistitem", "secretdeepitem", "secretarray", "secretexceptiontext",
     "secretclassvalue", "secretenvironment", "secretargument", "\\u1234\\U0001f600wide",
     "2.718281828459045", "987654321012345", "31337313373133731", "720575940379",
-    str(123456789 ** 9)], "shown": ["attribute_name", "visible_name", "Account", "fail"]}), flush=True)
+    str(123456789 ** 9)], "shown": ["attribute_name", "visible_name", "Account", "fail"]}))
+sys.stdout.flush()
 sys.stdin.read()
 """
 
