@@ -557,7 +557,7 @@ static void test_a_kill_leaves_no_half_file(void **state)
     (void)state;
 }
 
-// ---- the corpus -------------------------------------------------------------------------------
+// ---- all of them ------------------------------------------------------------------------------
 
 static int set_up(void **state)
 {
