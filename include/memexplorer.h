@@ -690,6 +690,51 @@ struct mx_thread {
 };
 MX_EXPORT size_t mx_heap_threads(const mx_heap *heap, const struct mx_thread **ret);
 
+// ---- snapshots --------------------------------------------------------------------------------
+
+// A heap in a file that stands alone. It holds what the process held: read docs/security.md.
+
+struct mx_save_options {
+    bool compress; // zstd; opening takes longer, and memory
+    bool redact; // without values: strings, bytes, numbers, keys that are no attributes' names, and
+                 // the command line
+    bool cut_values; // of str and bytes, to most_value bytes
+    uint64_t most_value;
+};
+
+// What was written, in bytes of the file.
+struct mx_saved {
+    uint64_t objects, references;
+    uint64_t
+        graph_bytes; // addresses, types, sizes, counts, references both ways, dominators, retained
+    uint64_t label_bytes; // how references are called
+    uint64_t text_bytes;  // what previews are made of: values, names
+    uint64_t file_bytes;
+};
+
+// Writes the heap to `path`, readable and writable by its owner alone: under a temporary name or none,
+// synced, then renamed; what was there before is replaced then, and not when it fails. `options` and
+// `ret` may be NULL. A heap from a snapshot cannot be saved again: MX_UNSUPPORTED, as is compress in a
+// library without zstd. MX_IO: a full disk, a limit. MX_BAD_ARGUMENT, MX_PERMISSION: the path.
+// O(bytes copied + references).
+MX_EXPORT mx_status mx_heap_save(const mx_heap *heap, const char *path,
+                                 const struct mx_save_options *options, struct mx_saved *ret,
+                                 struct mx_error *err);
+
+// The heap in a snapshot file: it answers every question above as the one that was saved. The file may be
+// anybody's: it cannot do harm, and what is damaged is said where it is noticed. It must not change
+// while the heap is open. O(1) in the objects, unless it is compressed. MX_NOT_FOUND, MX_BAD_ARGUMENT: no
+// snapshot. MX_CORRUPT: cut short or damaged. MX_UNSUPPORTED: of a newer format. MX_LIMIT: would not
+// fit unpacked.
+MX_EXPORT mx_status mx_heap_open(const char *path, mx_heap **ret, struct mx_error *err);
+
+// Does the file begin like a snapshot? Says nothing of the rest of it.
+MX_EXPORT bool mx_file_is_snapshot(const char *path);
+
+// Of a heap from a snapshot: holds every byte against its checksum and every number against its limits.
+// MX_CORRUPT, naming the part. MX_OK for others. O(bytes of the file).
+MX_EXPORT mx_status mx_heap_verify(const mx_heap *heap, struct mx_error *err);
+
 // ---- SQL --------------------------------------------------------------------------------------
 
 // The heap as tables: objects, "references", types, roots, ... (docs/sql.md). Nothing is copied, and

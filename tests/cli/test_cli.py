@@ -23,6 +23,7 @@ from conftest import (
 
 COMMANDS = [
     "ps",
+    "capture",
     "report",
     "objects",
     "show",
