@@ -93,9 +93,9 @@ struct command {
             "Do not stop it: what is read is of different moments, and may not fit together", -2   \
     }
 
-cmd_ps, cmd_refs, cmd_show, cmd_objects, cmd_report, cmd_audit, cmd_garbage, cmd_cycles, cmd_free,
-    cmd_suspects, cmd_why, cmd_dominators, cmd_retained, cmd_sql, cmd_export, cmd_capture,
-    cmd_lesson;
+extern const struct command cmd_ps, cmd_refs, cmd_show, cmd_objects, cmd_report, cmd_audit,
+    cmd_garbage, cmd_cycles, cmd_free, cmd_suspects, cmd_why, cmd_dominators, cmd_retained, cmd_sql,
+    cmd_export, cmd_capture, cmd_lesson;
 
 // Fills err and returns status: `return cli_fail(err, MX_BAD_ARGUMENT, "...")`. One line, naming
 // what failed and the remedy.
