@@ -169,7 +169,8 @@ static void discover_edge(struct visitor *visitor, struct edge edge)
 {
     struct discoverer *discoverer = (struct discoverer *)visitor;
     struct region *region = regions_find(&discoverer->heap->regions, edge.to);
-    if (!region || edge.hold == HOLD_WEAK || edge.to % 8 || region_is_marked(region, edge.to))
+    // What a weak reference points to is alive: it is cleared when that goes.
+    if (!region || edge.to % 8 || region_is_marked(region, edge.to))
         return;
     __builtin_prefetch(region->bytes + (edge.to - region->start));
     ring_put(discoverer, edge.to, edge.certain);

@@ -923,8 +923,7 @@ static void test_a_damaged_snapshot_is_read_within_its_bounds(void **state)
         "SELECT * FROM types ORDER BY retained",
         "SELECT o.*, r.* FROM objects o CROSS JOIN \"references\" r ON r.target = o.object",
         "SELECT o.object, r.* FROM objects o CROSS JOIN \"references\" r ON r.source = o.object",
-        "SELECT o.object, r.* FROM objects o CROSS JOIN \"references\" r ON r.target_address = "
-        "o.address ORDER BY r.rowid DESC",
+        "SELECT o.object, r.* FROM objects o, \"references\" r WHERE r.target_address = o.address",
         "SELECT f.* FROM roots r JOIN root_references f USING (root)",
         "SELECT a.object FROM objects a JOIN objects b ON a.address = b.address",
         "SELECT sum(d.retained) FROM objects o JOIN dominators d ON d.dominator = o.object",
