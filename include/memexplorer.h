@@ -669,7 +669,8 @@ MX_EXPORT size_t mx_drop_types(const mx_drop *drop, const struct mx_drop_type **
 MX_EXPORT size_t mx_drop_calls(const mx_drop *drop, const struct mx_drop_call **ret);
 // The references that go, by place, below totals' `references`.
 MX_EXPORT void mx_drop_reference(const mx_drop *drop, size_t place, struct mx_reference *ret);
-// What loses a reference and stays, by place, below totals' `stays`: in the order of their losses.
+// What loses a reference and stays, by place, below totals' `stays`: in the order of their losses,
+// classes, code, strings and numbers behind the others.
 // O(its referrers that go + references of the one that holds it).
 MX_EXPORT void mx_drop_stays(const mx_drop *drop, size_t place, struct mx_drop_stay *ret);
 MX_EXPORT void mx_drop_free(mx_drop *drop);

@@ -4,6 +4,7 @@
 //   drop.c          what reference counting frees at once: an exact simulation on the counts
 //   drop_order.c    the order in which an object that goes gives up its own references
 //   drop_collect.c  what nothing leads to any more but is on a cycle: the collector's
+//   drop_hold.c     the references that go, and who holds what stays
 //   drop_answer.c   the public questions
 //
 // Knows the columns of a snapshot alone. All of it costs what is affected and the roots, not the heap.
@@ -112,6 +113,20 @@ static inline bool drop_owns(const struct mx_drop *drop, uint64_t reference)
     return drop->reference != DROP_ALL || column_at(&s->target, reference) != drop->object;
 }
 
+// heap/retained.c: the root of those whose counts say more than was found. It stands for no reference.
+static inline bool drop_is_surplus(const struct snapshot *s,
+                                   const struct snapshot_root_reference *reference)
+{
+    const struct snapshot_root *root = &s->roots[reference->root];
+    return root->kind == ROOT_NATIVE && strcmp(root->name, "native code") == 0;
+}
+
+static inline bool drop_root_goes(const struct snapshot *s,
+                                  const struct snapshot_root_reference *reference)
+{
+    return reference->hold == MX_OWNED && !drop_is_surplus(s, reference);
+}
+
 // The reference of the object with this label: its number, or NO_REFERENCE. O(its references).
 uint64_t drop_reference(const struct snapshot *s, uint32_t object, const char *label);
 
@@ -119,6 +134,9 @@ uint64_t drop_reference(const struct snapshot *s, uint32_t object, const char *l
 // MX_NOT_FOUND names those that are nearest; MX_BAD_ARGUMENT: several are, or it is not owned.
 mx_status drop_find(const struct snapshot *s, uint32_t object, const char *label,
                     uint32_t *ret_from, uint64_t *ret_reference, struct mx_error *err);
+
+// Fills drop->going with all references to the object: those of objects by their addresses, then roots.
+void drop_list_all(struct mx_drop *drop, uint32_t object);
 
 // The objects to which `object` gives up its references as it goes, to drop->order, the first one last.
 void drop_order(struct mx_drop *drop, uint32_t object);

@@ -5,9 +5,6 @@
 #include "base/error.h"
 #include "query/drop.h"
 
-#define LIMIT_REFERRERS 1000 // looked at beyond those that go, in search of one that stays
-#define LARGE 1000           // references of an object that is worth an index
-
 const char *mx_drop_fate_name(mx_drop_fate fate)
 {
     switch (fate) {
@@ -40,158 +37,6 @@ const char *mx_drop_reason_name(mx_drop_reason reason)
     return "?";
 }
 
-// ---- references that go -------------------------------------------------------------------------
-
-// heap/retained.c: the root of those whose counts say more than was found. It stands for no reference.
-static bool is_surplus(const struct snapshot *s, const struct snapshot_root_reference *reference)
-{
-    const struct snapshot_root *root = &s->roots[reference->root];
-    return root->kind == ROOT_NATIVE && strcmp(root->name, "native code") == 0;
-}
-
-static bool root_goes(const struct snapshot *s, const struct snapshot_root_reference *reference)
-{
-    return reference->hold == MX_OWNED && !is_surplus(s, reference);
-}
-
-// Those of objects by their addresses, then roots.
-static void list_all(struct mx_drop *drop, uint32_t object)
-{
-    const struct snapshot *s = drop->snapshot;
-    uint64_t end = column_at(&s->referrer_first, (uint64_t)object + 1);
-    uint32_t before = MX_NO_OBJECT;
-    for (uint64_t at = column_at(&s->referrer_first, object); at < end; at++) {
-        uint32_t from = (uint32_t)column_at(&s->referrer, at);
-        if (column_at(&s->referrer_hold, at) != MX_OWNED || from == before)
-            continue;
-        before = from; // ascending: those of one object stand together
-        uint64_t last = drop_end(s, from);
-        for (uint64_t k = column_at(&s->first, from); k < last; k++)
-            if (column_at(&s->target, k) == object && column_at(&s->hold, k) == MX_OWNED &&
-                !vector_push(&drop->going, ((struct drop_going){from, k})))
-                drop->failed = true;
-    }
-    for (size_t i = 0; i < s->root_reference_count; i++)
-        if (s->root_references[i].to == object && root_goes(s, &s->root_references[i]) &&
-            !vector_push(&drop->going, ((struct drop_going){MX_NO_OBJECT, i})))
-            drop->failed = true;
-}
-
-static void describe_root(const struct snapshot *s, size_t place, struct mx_reference *ret)
-{
-    const struct snapshot_root_reference *reference = &s->root_references[place];
-    *ret = (struct mx_reference){
-        .from = MX_NO_OBJECT, .to = reference->to, .ownership = (mx_ownership)reference->hold};
-    s->texts.root_label(s->texts.data, place, ret->label, sizeof ret->label);
-    snprintf(ret->root, sizeof ret->root, "%s", s->roots[reference->root].name);
-}
-
-static void describe(const struct snapshot *s, uint32_t from, uint64_t reference,
-                     struct mx_reference *ret)
-{
-    *ret = (struct mx_reference){.from = from,
-                                 .to = (uint32_t)column_at(&s->target, reference),
-                                 .ownership = (mx_ownership)column_at(&s->hold, reference)};
-    snapshot_label(s, from, reference, ret->label, sizeof ret->label);
-}
-
-void mx_drop_reference(const mx_drop *drop, size_t place, struct mx_reference *ret)
-{
-    const struct snapshot *s = drop->snapshot;
-    struct drop_going going = {drop->from, drop->reference};
-    if (drop->reference == DROP_ALL)
-        going = drop->going.items[place];
-    if (going.from == MX_NO_OBJECT)
-        describe_root(s, going.place, ret);
-    else
-        describe(s, going.from, going.place, ret);
-}
-
-// ---- what stays ---------------------------------------------------------------------------------
-
-// Many objects that stay are held by one: it is gone through once for all of them.
-static void make_index(struct mx_drop *drop, uint32_t from)
-{
-    const struct snapshot *s = drop->snapshot;
-    uint64_t end = drop_end(s, from);
-    map_free(&drop->index);
-    for (uint64_t at = column_at(&s->first, from); at < end; at++) {
-        uint64_t *place = column_at(&s->hold, at) == MX_OWNED
-                              ? map_put(&drop->index, column_at(&s->target, at) + 1)
-                              : NULL;
-        if (place && !*place)
-            *place = at + 1;
-    }
-    drop->indexed = from;
-}
-
-// The first owned reference from one object to another, but for the one that goes.
-static uint64_t find_reference(const struct mx_drop *drop, uint32_t from, uint32_t to)
-{
-    const struct snapshot *s = drop->snapshot;
-    uint64_t first = column_at(&s->first, from), end = drop_end(s, from);
-    if (end - first > LARGE && (from != drop->from || to != drop->object)) {
-        if (drop->indexed != from) // a cache: no change that a caller can see
-            make_index((struct mx_drop *)(uintptr_t)drop, from);
-        const uint64_t *place = map_find(&drop->index, (uint64_t)to + 1);
-        return place ? *place - 1 : NO_REFERENCE;
-    }
-    for (uint64_t at = first; at < end; at++)
-        if (column_at(&s->target, at) == to && column_at(&s->hold, at) == MX_OWNED &&
-            at != drop->reference)
-            return at;
-    return NO_REFERENCE;
-}
-
-static bool find_holder(const struct mx_drop *drop, uint32_t object, struct mx_reference *ret)
-{
-    const struct snapshot *s = drop->snapshot;
-    uint64_t end = column_at(&s->referrer_first, (uint64_t)object + 1);
-    if (drop->reference == DROP_ALL && object == drop->object)
-        return false;
-    uint32_t looked = 0;
-    for (uint64_t at = column_at(&s->referrer_first, object); at < end && looked < LIMIT_REFERRERS;
-         at++) {
-        uint32_t from = (uint32_t)column_at(&s->referrer, at);
-        if (column_at(&s->referrer_hold, at) != MX_OWNED || drop_state(drop, from) & STATE_GONE)
-            continue;
-        looked++;
-        uint64_t reference = find_reference(drop, from, object);
-        if (reference != NO_REFERENCE) {
-            describe(s, from, reference, ret);
-            return true;
-        }
-    }
-    return false;
-}
-
-void mx_drop_stays(const mx_drop *drop, size_t place, struct mx_drop_stay *ret)
-{
-    const struct snapshot *s = drop->snapshot;
-    uint32_t object = drop->staying.items[place];
-    *ret = (struct mx_drop_stay){.object = object,
-                                 .lost = drop_state(drop, object) & STATE_LOST,
-                                 .refcount = drop_count(drop, object),
-                                 .reason = MX_STAYS_UNKNOWN};
-    ret->holder = (struct mx_reference){.from = MX_NO_OBJECT, .to = object};
-    if (drop_never_goes(s, object)) {
-        ret->reason = MX_STAYS_IMMORTAL;
-        ret->refcount = -1;
-        return;
-    }
-    const uint64_t *rooted = map_find(&drop->rooted, (uint64_t)object + 1);
-    size_t root = rooted ? (*rooted & ROOTED_PLACE) - 1 : 0;
-    bool all = drop->reference == DROP_ALL && object == drop->object;
-    if (find_holder(drop, object, &ret->holder)) {
-        ret->reason = MX_STAYS_HELD;
-    } else if (rooted && !all && !is_surplus(s, &s->root_references[root])) {
-        describe_root(s, root, &ret->holder);
-        ret->reason = MX_STAYS_ROOT;
-    } else if (drop_flags(s, object) & OBJECT_NATIVE) {
-        ret->reason = MX_STAYS_NATIVE;
-    }
-}
-
 // ---- making the answer --------------------------------------------------------------------------
 
 // What roots keep, but for what never goes, and what they keep because nothing does.
@@ -208,7 +53,7 @@ static void index_roots(struct mx_drop *drop)
             drop->failed = true;
             return;
         }
-        if (!*rooted || is_surplus(s, &s->root_references[(*rooted & ROOTED_PLACE) - 1]))
+        if (!*rooted || drop_is_surplus(s, &s->root_references[(*rooted & ROOTED_PLACE) - 1]))
             *rooted = (*rooted & ROOTED_UNCOUNTED) | (i + 1);
         if (reference->hold != MX_OWNED)
             *rooted |= ROOTED_UNCOUNTED;
@@ -264,6 +109,13 @@ static void sum_up_types(struct mx_drop *drop)
         qsort(drop->types.items, drop->types.count, sizeof *drop->types.items, compare_types);
 }
 
+static bool is_common(const struct snapshot *s, uint32_t object)
+{
+    uint8_t family = snapshot_type_of(s, object)->family;
+    return family == SNAPSHOT_STR || family == SNAPSHOT_TYPE || family == SNAPSHOT_CODE ||
+           family == SNAPSHOT_INT;
+}
+
 static void sum_up(struct mx_drop *drop)
 {
     struct mx_drop_totals *totals = &drop->totals;
@@ -282,15 +134,17 @@ static void sum_up(struct mx_drop *drop)
         if (gone->object == drop->object)
             totals->fate = gone->fate;
     }
-    for (size_t i = 0; i < drop->touched.count; i++) {
-        uint32_t object = drop->touched.items[i];
-        if (drop_state(drop, object) & (STATE_GONE | STATE_BELOW))
-            continue;
-        if (drop_never_goes(s, object) && object != drop->object)
-            totals->immortal++;
-        else if (!vector_push(&drop->staying, object))
-            drop->failed = true;
-    }
+    for (int pass = 0; pass < 2; pass++) // names and classes are what a person looks at last
+        for (size_t i = 0; i < drop->touched.count; i++) {
+            uint32_t object = drop->touched.items[i];
+            if (drop_state(drop, object) & (STATE_GONE | STATE_BELOW) ||
+                is_common(s, object) != (pass == 1))
+                continue;
+            if (drop_never_goes(s, object) && object != drop->object)
+                totals->immortal++;
+            else if (!vector_push(&drop->staying, object))
+                drop->failed = true;
+        }
     totals->stays = drop->staying.count;
 }
 
@@ -322,7 +176,7 @@ static mx_status drop_make(struct mx_drop *drop, mx_addr address, const char *la
     drop->reference = DROP_ALL;
     drop->indexed = MX_NO_OBJECT;
     if (!label)
-        list_all(drop, object);
+        drop_list_all(drop, object);
     drop->totals.references = label ? 1 : drop->going.count;
     if (label) {
         mx_status status = drop_find(s, object, label, &drop->from, &drop->reference, err);
