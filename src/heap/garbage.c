@@ -151,6 +151,17 @@ static mx_status find_unreachable(struct collector *collector, struct mx_error *
     return MX_OK;
 }
 
+mx_status heap_mark_garbage(struct mx_heap *heap, uint8_t *marks, struct mx_error *err)
+{
+    struct collector collector = {.heap = heap};
+    mx_status status = find_unreachable(&collector, err);
+    for (uint32_t node = 0, object = 0; !status && object < heap->count; object++)
+        if (collector.chosen[object])
+            marks[object] = collector.marks[node++] == UNREACHED;
+    collector_free(&collector);
+    return status;
+}
+
 // The unreachable nodes' own graph; nodes are numbered anew.
 static mx_status keep_unreachable(struct collector *collector, struct references *ret,
                                   struct mx_error *err)

@@ -13,6 +13,10 @@
 // collection, 0 for none: not tracked, or put aside by gc.freeze(). `sets` is zeroed.
 void heap_collected_sets(struct mx_heap *heap, uint16_t *sets);
 
+// garbage.c: 1 for each object that a full collection would find unreachable. `marks` ([objects of the
+// heap]) is zeroed. O(references).
+mx_status heap_mark_garbage(struct mx_heap *heap, uint8_t *marks, struct mx_error *err);
+
 #define NO_GROUP UINT32_MAX
 
 struct mx_cycles {
