@@ -294,7 +294,7 @@ const struct command cmd_diff = {
         "was born after the first and is still there in the last is told apart from traffic, and "
         "what grew every time stands first.\v"
         "Example:\n\n"
-        "  $ memexplorer diff core.before core.after\n",
+        "  $ memexplorer diff before.mx after.mx\n",
     .needs = NEEDS_PID | NEEDS_TARGETS | NEEDS_TARGET | NEEDS_HEAP,
     .options = options,
     .option = option,

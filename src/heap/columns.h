@@ -58,6 +58,12 @@ bool columns_add_root_reference(struct columns *columns, uint32_t root, uint32_t
 // retained.c
 mx_status columns_add_retained(struct columns *columns, struct mx_error *err);
 
+// columns_unreached.c: roots for what no other leads to, and OBJECT_UNREACHED. O(objects); where a
+// cycle goes through what the collector does not track, O(references) once more.
+struct dominators;
+mx_status columns_add_unreached(struct columns *columns, const struct dominators *dominators,
+                                struct mx_error *err);
+
 // labels.c: heap_labels
 // texts.c
 void columns_add_texts(struct columns *columns);

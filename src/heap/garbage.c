@@ -10,6 +10,7 @@
 // A word of a C struct that nobody described is taken for a reference that is reported when the count
 // says that one is missing, as everywhere; what holds an object and was not found keeps it alive.
 #include "heap/garbage.h"
+#include "heap/opened.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -151,6 +152,17 @@ static mx_status find_unreachable(struct collector *collector, struct mx_error *
     return MX_OK;
 }
 
+mx_status heap_mark_garbage(struct mx_heap *heap, uint8_t *marks, struct mx_error *err)
+{
+    struct collector collector = {.heap = heap};
+    mx_status status = find_unreachable(&collector, err);
+    for (uint32_t node = 0, object = 0; !status && object < heap->count; object++)
+        if (collector.chosen[object])
+            marks[object] = collector.marks[node++] == UNREACHED;
+    collector_free(&collector);
+    return status;
+}
+
 // The unreachable nodes' own graph; nodes are numbered anew.
 static mx_status keep_unreachable(struct collector *collector, struct references *ret,
                                   struct mx_error *err)
@@ -164,6 +176,8 @@ static mx_status keep_unreachable(struct collector *collector, struct references
 
 mx_status mx_heap_garbage(const mx_heap *heap, mx_cycles **ret, struct mx_error *err)
 {
+    if (heap->opened)
+        return opened_cycles(heap, true, ret, err);
     // Looking decodes on demand, which fills the decoder's tables: no change that a caller can see.
     struct collector collector = {.heap = (struct mx_heap *)(uintptr_t)heap};
     struct mx_cycles *cycles = calloc(1, sizeof *cycles);

@@ -2,6 +2,7 @@
 //
 //   entries: what a root keeps alive, what native code holds, what is immortal
 //   garbage: what none of these leads to is entered at its own beginnings, by a root of that name
+//            where the collector would find it
 #include <stdlib.h>
 
 #include "base/error.h"
@@ -23,23 +24,6 @@ static bool add_holders(struct columns *columns)
         else if (flags & OBJECT_IMMORTAL && !(flags & OBJECT_STATIC))
             ok = columns_add_root_reference(columns, immortal, i, MX_BORROWED, true, NO_EDGE);
     }
-    return ok;
-}
-
-static bool add_garbage(struct columns *columns, const struct dominators *dominators)
-{
-    uint32_t garbage = columns_add_root(columns, ROOT_GARBAGE, "garbage");
-    bool ok = garbage != NO_EDGE;
-    for (uint32_t i = 0; i < dominators->added_count && ok; i++)
-        ok = columns_add_root_reference(columns, garbage, dominators->added[i], MX_BORROWED, true,
-                                        NO_EDGE);
-    // The search met them after all that is reached.
-    uint32_t at = dominators->reached;
-    if (dominators->added_count)
-        for (at = 0; at < dominators->reached && dominators->order[at] != dominators->added[0];)
-            at++;
-    for (; at < dominators->reached; at++)
-        columns->heap->recorder.flags[dominators->order[at]] |= OBJECT_UNREACHED;
     return ok;
 }
 
@@ -88,8 +72,8 @@ mx_status columns_add_retained(struct columns *columns, struct mx_error *err)
     if (status)
         return status;
     status = retain(columns, &dominators, err);
-    if (!status && !add_garbage(columns, &dominators))
-        status = fail_no_memory(err);
+    if (!status)
+        status = columns_add_unreached(columns, &dominators, err);
     dominators_free(&dominators);
     publish_roots(columns);
     s->dominator = column_plain(columns->dominators, s->object_count, COLUMN_U32);

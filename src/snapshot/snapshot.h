@@ -75,7 +75,7 @@ struct snapshot_type {
 #define OBJECT_IMMORTAL (1u << 1)  // `refcount` is 0 then
 #define OBJECT_FINALIZED (1u << 2) // its finalizer was called before, and will not be again
 #define OBJECT_NATIVE (1u << 3) // its count says more than was found: held from outside the graph
-#define OBJECT_UNREACHED (1u << 4) // no root leads to it: garbage, or held by garbage
+#define OBJECT_UNREACHED (1u << 4) // no other root leads to it: garbage, or held by garbage
 #define OBJECT_INTERNED (1u << 5)  // a str that the interpreter keeps, without counting
 #define OBJECT_STATIC (1u << 6)    // in a program or library: never freed
 #define OBJECT_DEFERRED (1u << 7)  // free-threaded: freed by the collector alone (deferred count)

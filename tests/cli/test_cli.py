@@ -23,6 +23,7 @@ from conftest import (
 
 COMMANDS = [
     "ps",
+    "capture",
     "report",
     "objects",
     "show",
@@ -36,6 +37,7 @@ COMMANDS = [
     "dominators",
     "retained",
     "diff",
+    "free",
     "lesson",
 ]
 NO_SUCH_PID = 2**22 + 1  # over the kernel's limit
@@ -258,6 +260,8 @@ def test_every_json_key_stands_in_the_documentation(target):
             document("dominators", target.pid, "--by-type"),
             document("retained", target.pid, target.facts["held"]),
             document("diff", target.pid, target.pid),
+            document("free", target.pid, target.facts["held"]),
+            document("free", target.pid, target.facts["session"]),
             json.loads(output("objects", target.pid, "--json", "--limit", 1)),
             document("export", target.pid, "--format", "csv", "-o", "/dev/null"),
         ]
@@ -396,10 +400,10 @@ def test_how_it_was_read_is_said(target, option):
 
 @pytest.mark.parametrize(
     "command",
-    "report audit garbage cycles show why dominators retained suspects".split(),
+    "report audit garbage cycles show why dominators retained free suspects".split(),
 )
 def test_every_answer_says_what_it_cannot_know(target, command):
-    address = [target.facts["session"]] if command in ("show", "why", "retained") else []
+    address = [target.facts["session"]] if command in ("show", "why", "retained", "free") else []
     spots = document(command, target.pid, *address)["blind_spots"]
     documented = set(documented_keys())
     assert len(spots) >= 16

@@ -1,28 +1,36 @@
 """`diff` against a program that says what it created, freed, replaced and moved (changing.py).
 
-Three core files of three moments, written once an interpreter: two versions, since what is compared
-stands in snapshots alone.
+Three moments, taken once an interpreter: two versions, since what is compared stands in snapshots
+alone. The second one is a core file as well, where there is gcore.
 """
 
 import json
 import shutil
 import subprocess
 from pathlib import Path
-from typing import Any, Dict, Iterator, List, NamedTuple
+from typing import Any, Dict, Iterator, List, NamedTuple, Optional
 
 import pytest
-from processes import TARGETS, document, found_interpreters, is_supported, memexplorer, running
+from processes import (
+    TARGETS,
+    document,
+    found_interpreters,
+    is_supported,
+    memexplorer,
+    output,
+    running,
+)
 
 VERSIONS = [(3, 11), (3, 14)]
-pytestmark = pytest.mark.skipif(not shutil.which("gcore"), reason="gdb is not installed")
 
 
 class Moments(NamedTuple):
-    cores: List[Path]
+    files: List[Path]
+    core: Optional[Path]
     facts: List[Dict[str, Any]]  # what the program said of each
 
     def diff(self, *numbers: int, options: tuple = ("--top", 0)) -> Any:
-        return document("diff", *(self.cores[number] for number in numbers), *options)
+        return document("diff", *(self.files[number] for number in numbers), *options)
 
 
 def chosen() -> Dict[str, str]:
@@ -36,7 +44,14 @@ def chosen() -> Dict[str, str]:
     return dict(found[version] for version in wanted)
 
 
-def write_core(pid: int, stem: Path) -> Path:
+def capture(pid: int, path: Path) -> Path:
+    output("capture", pid, "-o", path)
+    return path
+
+
+def write_core(pid: int, stem: Path) -> Optional[Path]:
+    if not shutil.which("gcore"):
+        return None
     command = ["gcore", "-o", str(stem), str(pid)]
     subprocess.run(command, check=True, capture_output=True, timeout=60)
     return Path(f"{stem}.{pid}")
@@ -46,13 +61,14 @@ def write_core(pid: int, stem: Path) -> Path:
 def moments(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Moments]:
-    folder = tmp_path_factory.mktemp("cores")
+    folder = tmp_path_factory.mktemp("moments")
     with running(request.param, TARGETS / "changing.py") as target:
-        facts, cores = [target.facts], [write_core(target.pid, folder / "0")]
+        facts, files, core = [target.facts], [capture(target.pid, folder / "0")], None
         for number in (1, 2):
             facts.append(json.loads(target.say()))
-            cores.append(write_core(target.pid, folder / str(number)))
-        yield Moments(cores, facts)
+            files.append(capture(target.pid, folder / str(number)))
+            core = core or write_core(target.pid, folder / "core")
+        yield Moments(files, core, facts)
     shutil.rmtree(folder)
 
 
@@ -150,7 +166,17 @@ def test_what_grew_every_time_stands_first(moments: Moments) -> None:
 
 
 def test_nothing_has_changed_between_one_moment_and_itself(moments: Moments) -> None:
-    said = moments.diff(1, 1)
+    check_nothing(moments.diff(1, 1))
+
+
+def test_a_core_and_a_snapshot_of_one_moment_are_the_same(moments: Moments) -> None:
+    if not moments.core:
+        pytest.skip("gdb is not installed")
+    check_nothing(document("diff", moments.files[1], moments.core))
+    check_nothing(document("diff", moments.core, moments.files[1]))
+
+
+def check_nothing(said: Any) -> None:
     for change in ("born", "died", "grew", "shrank", "moved"):
         assert said[change] == {"objects": 0, "bytes": 0}
         assert said["objects"][change] == []
@@ -159,24 +185,24 @@ def test_nothing_has_changed_between_one_moment_and_itself(moments: Moments) -> 
 
 def test_two_processes_are_not_compared(moments: Moments) -> None:
     with running(*other_command(moments)) as other:
-        answer = memexplorer("diff", moments.cores[0], other.pid)
+        answer = memexplorer("diff", moments.files[0], other.pid)
     assert answer.returncode == 2
     assert "two processes" in answer.stderr
     assert len(answer.stderr.splitlines()) == 1
 
 
 def other_command(moments: Moments) -> list:
-    target = document("report", moments.cores[0])["target"]
+    target = document("report", moments.files[0])["target"]
     return [target["executable"], TARGETS / "changing.py"]
 
 
 def test_one_target_is_not_enough(moments: Moments) -> None:
-    answer = memexplorer("diff", moments.cores[0])
+    answer = memexplorer("diff", moments.files[0])
     assert answer.returncode == 2
     assert "second" in answer.stderr
 
 
 def test_people_get_tables(moments: Moments) -> None:
-    text = memexplorer("diff", *moments.cores, "--top", 3).stdout
+    text = memexplorer("diff", *moments.files, "--top", 3).stdout
     for word in ("born", "traffic", "WHERE", "TYPE", "GREW", "__main__.CACHE", "grew every time"):
         assert word in text

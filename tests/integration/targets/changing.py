@@ -1,4 +1,4 @@
-"""Changes with each line that it is sent, and says what: ids of what it made, freed and replaced."""
+"""Changes with each line that it is sent, and says what: ids of what it made and freed."""
 
 import gc
 import json
