@@ -648,7 +648,7 @@ typedef struct mx_diff mx_diff;
 // tuple or function, and elsewhere cannot tell but when all that an object has, and who holds it, are
 // others. `options` may be NULL; the heaps must outlive the diff. *ret is freed by mx_diff_free.
 // MX_BAD_ARGUMENT: fewer than two heaps or more than MX_DIFF_SNAPSHOTS, or not all of one process.
-// O(objects + references) of each, and 22 bytes an object.
+// O(objects + references) of each; some 50 bytes an object and 5 a reference meanwhile.
 MX_EXPORT mx_status mx_heap_diff(const mx_heap *const *heaps, size_t count,
                                  const struct mx_diff_options *options, mx_diff **ret,
                                  struct mx_error *err);

@@ -94,9 +94,28 @@ static mx_status follow(struct mx_diff *diff, size_t i, struct mx_error *err)
     return MX_OK;
 }
 
+// What only the making needs.
+static void release(struct mx_diff *diff)
+{
+    for (size_t i = 0; i < MX_DIFF_SNAPSHOTS; i++) {
+        free(diff->next[i]);
+        free(diff->since[i]);
+        free(diff->place_of[i]);
+        diff->next[i] = NULL;
+        diff->since[i] = NULL;
+        diff->place_of[i] = NULL;
+        hang_free(&diff->hangs[i]);
+        plain_free(&diff->plain[i]);
+    }
+}
+
 mx_status diff_make(struct mx_diff *diff, struct mx_error *err)
 {
     mx_status status = check(diff, err);
+    for (size_t i = 0; !status && i < diff->count; i++) {
+        status = plain_make(diff->of[i], &diff->plain[i], err);
+        diff->of[i] = &diff->plain[i].snapshot;
+    }
     for (size_t i = 0; !status && i < diff->count; i++) {
         diff->since[i] = calloc((size_t)diff->of[i]->object_count + 1, 1);
         if (!diff->since[i])
@@ -111,8 +130,7 @@ mx_status diff_make(struct mx_diff *diff, struct mx_error *err)
         status = diff_add_places(diff, err);
     if (!status)
         status = diff_add_objects(diff, err);
-    for (size_t i = 0; i < diff->count; i++)
-        hang_free(&diff->hangs[i]);
+    release(diff);
     return status;
 }
 
@@ -168,12 +186,7 @@ void mx_diff_free(mx_diff *diff)
 {
     if (!diff)
         return;
-    for (size_t i = 0; i < MX_DIFF_SNAPSHOTS; i++) {
-        free(diff->next[i]);
-        free(diff->since[i]);
-        free(diff->place_of[i]);
-        hang_free(&diff->hangs[i]);
-    }
+    release(diff);
     for (size_t i = 0; i < MX_CHANGES; i++)
         vector_free(&diff->objects[i]);
     for (size_t i = 0; i < diff->strings.count; i++)

@@ -12,6 +12,7 @@
 #include "base/vector.h"
 #include "query/fold.h"
 #include "query/hang.h"
+#include "snapshot/plain.h"
 
 // Two neighbours.
 struct pair {
@@ -35,8 +36,9 @@ mx_status diff_match(const struct snapshot *before, const struct snapshot *after
 struct mx_diff {
     size_t count;
     const struct snapshot *of[MX_DIFF_SNAPSHOTS];
-    uint32_t *next[MX_DIFF_SNAPSHOTS]; // of each but the last
-    uint8_t *since[MX_DIFF_SNAPSHOTS]; // [objects] the first snapshot that has it
+    struct plain plain[MX_DIFF_SNAPSHOTS]; // what `of` is of, while it is made
+    uint32_t *next[MX_DIFF_SNAPSHOTS];     // of each but the last
+    uint8_t *since[MX_DIFF_SNAPSHOTS];     // [objects] the first snapshot that has it
     uint32_t *place_of[MX_DIFF_SNAPSHOTS];
     struct hang hangs[MX_DIFF_SNAPSHOTS];
     const char *type; // NULL for all
