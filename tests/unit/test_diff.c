@@ -410,6 +410,46 @@ static void test_heaps_of_two_processes_are_refused(void **state)
     assert_int_equal(mx_heap_diff(&none, 1, NULL, &diff, &err), MX_BAD_ARGUMENT);
 }
 
+// As a file has it.
+static uint8_t *pack(struct column *column)
+{
+    uint8_t *bytes;
+    uint64_t nbytes;
+    assert_int_equal(column_pack(column, false, &bytes, &nbytes, NULL), MX_OK);
+    assert_true(column_from_file(column, COLUMN_PACKED, column->count, bytes, nbytes, UINT64_MAX));
+    return bytes;
+}
+
+static void test_packed_columns_say_the_same(void **state)
+{
+    (void)state;
+    for (uint32_t i = 0; i < 2; i++) {
+        uint32_t list = make(&worlds[i], LIST, 2, 100 + 300 * i, worlds[i].names, "['LEAK']");
+        for (uint32_t k = 10 * i; k < 10 + 50 * i; k++)
+            make(&worlds[i], NODE, 10 + k, 70000 * k, list, item(k));
+    }
+    struct mx_diff *plain = ask(2);
+    uint8_t *packed[16];
+    size_t count = 0;
+    for (size_t i = 0; i < 2; i++) {
+        struct snapshot *s = &worlds[i].snapshot;
+        struct column *columns[] = {&s->address, &s->type, &s->size,      &s->first,
+                                    &s->target,  &s->hold, &s->dominator, &s->retained};
+        for (size_t k = 0; k < 8; k++)
+            packed[count++] = pack(columns[k]);
+    }
+    struct mx_diff *diff = compare(2);
+    assert_memory_equal(&plain->totals, &diff->totals, sizeof diff->totals);
+    assert_int_equal(diff->places.count, plain->places.count);
+    assert_string_equal(diff->places.items[0].name, plain->places.items[0].name);
+    assert_int_equal(diff->objects[MX_CHANGE_BORN].items[0].retained_after,
+                     plain->objects[MX_CHANGE_BORN].items[0].retained_after);
+    mx_diff_free(plain);
+    mx_diff_free(diff);
+    while (count)
+        free(packed[--count]);
+}
+
 // ---- hostile ------------------------------------------------------------------------------------
 
 // As files may have them: numbers below their counts, that make no sense.
@@ -453,6 +493,7 @@ int main(void)
         TEST(test_what_stays_is_told_from_traffic_and_from_what_is_recent),
         TEST(test_the_largest_are_kept_when_there_are_more_than_asked_for),
         TEST(test_heaps_of_two_processes_are_refused),
+        TEST(test_packed_columns_say_the_same),
         TEST(test_heaps_that_make_no_sense_do_no_harm),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
