@@ -17,6 +17,7 @@
 // References looked at for one object: some hundredths of a second.
 #define LIMIT_EDGES 2000000
 #define LIMIT_EDGES_EACH 20000 // for one of many
+#define MANY_ITEMS 1000
 #define CHAIN_NBYTES 2000
 #define CHAIN_SHOWN 40 // steps at each end of a long way
 
@@ -77,6 +78,15 @@ static void generalise(char *label)
         memcpy(label, "[...]", 6);
 }
 
+// Of a large container the place need not be looked for when all of them read the same.
+static bool is_subscript_anyway(const struct snapshot *s, uint32_t from)
+{
+    uint64_t count = column_at(&s->first, (uint64_t)from + 1) - column_at(&s->first, from);
+    uint8_t family = snapshot_type_of(s, from)->family;
+    return count > MANY_ITEMS &&
+           (family == SNAPSHOT_LIST || family == SNAPSHOT_TUPLE || family == SNAPSHOT_DICT);
+}
+
 struct writing {
     struct mx_why *why;
     const uint32_t *nodes;
@@ -93,7 +103,11 @@ static bool write_steps(struct writing *writing, bool in_namespace, bool keep_st
     for (uint32_t i = 0; i < writing->count; i++) {
         char label[STEP_NBYTES] = "";
         uint32_t node = writing->nodes[i];
-        if (i)
+        if (i && writing->general && !state.in_namespace &&
+            is_subscript_anyway(s, writing->nodes[i - 1])) {
+            snprintf(label, sizeof label, "[...]");
+            state = (struct step_state){0};
+        } else if (i)
             step_write(s, &state, writing->nodes[i - 1], node, i + 1 == writing->count, label);
         if (writing->general)
             generalise(label);
