@@ -100,6 +100,8 @@ UNTOLD = [
            "typevar_traverse and its like leave out a str", since=(3, 12), until=(3, 13, 15)),
     Reason(r"operator\.methodcaller", r"\.name", "methodcaller_traverse leaves out a str",
            until=(3, 10)),
+    Reason(r"operator\.methodcaller", r"\.vectorcall_kwnames", "methodcaller_traverse leaves out a"
+           " tuple of str", (3, 13), (3, 14)),
     Reason(r"_thread\._local|asyncio\.events\..*", r"\.(key|wr_callback)",
            "local_traverse leaves out a str, and what removes the local from threads",
            until=(3, 13)),
