@@ -11,7 +11,7 @@
 
 #include "base/error.h"
 #include "base/text.h"
-#include "query/hang.h"
+#include "query/names.h"
 #include "query/steps.h"
 
 // References looked at for one object: some hundredths of a second.
@@ -54,9 +54,17 @@ static const char *keep(struct mx_why *why, const char *text)
 
 // ---- one way, written ---------------------------------------------------------------------------
 
-static void write_root(const struct snapshot *s, size_t reference, struct text *text)
+static bool ends_with(const char *text, const char *end)
+{
+    size_t length = strlen(text), end_length = strlen(end);
+    return length >= end_length && strcmp(text + length - end_length, end) == 0;
+}
+
+// The root, and what it holds where its name does not say that. `alone`: nothing follows.
+static void write_root(const struct snapshot *s, size_t reference, bool alone, struct text *text)
 {
     const struct snapshot_root *root = &s->roots[s->root_references[reference].root];
+    uint32_t to = s->root_references[reference].to;
     char label[200] = "";
     s->texts.root_label(s->texts.data, reference, label, sizeof label);
     // "libfoo.so: cache+0x8" says more than "libfoo.so static data"
@@ -65,8 +73,14 @@ static void write_root(const struct snapshot *s, size_t reference, struct text *
         return;
     }
     text_add(text, "%s", root->name);
-    if (*label)
+    if (ends_with(root->name, "C stack") && strncmp(label, "C stack", 7) == 0)
+        text_add(text, "%s", label + 7);
+    else if (root->kind == ROOT_FRAME && strcmp(label, "running") == 0)
+        return; // the frame itself, before 3.11
+    else if (*label)
         text_add(text, " -> %s", label);
+    else if (!alone && root->kind != ROOT_MODULE)
+        text_add(text, " (%s)", names_type(s, (uint32_t)column_at(&s->type, to)));
 }
 
 // ['user:17'] and [3] are the same way as ['user:18'] and [4].
@@ -100,8 +114,10 @@ static bool write_steps(struct writing *writing, bool in_namespace, bool keep_st
         if (i == CHAIN_SHOWN && writing->count > 2 * CHAIN_SHOWN + 1)
             text_add(&writing->text, " -> (%u more)", writing->count - 2 * CHAIN_SHOWN);
         bool shown = i < CHAIN_SHOWN || i + CHAIN_SHOWN >= writing->count;
-        if (*label && shown) // a module's own names stand as they are written there
-            text_add(&writing->text, " -> %s", label + (!begun && in_namespace && *label == '.'));
+        // A module's own names stand as they are written there.
+        bool is_name = !begun && in_namespace && *label == '.' && strcmp(label, ".__dict__") != 0;
+        if (*label && shown)
+            text_add(&writing->text, " -> %s", label + is_name);
         begun |= *label != '\0';
         if (!keep_steps)
             continue;
@@ -132,7 +148,9 @@ static bool write_chain(struct mx_why *why, const uint32_t *nodes, uint32_t coun
         why->snapshot->roots[why->snapshot->root_references[reference].root].kind == ROOT_MODULE;
     bool in_namespace = begins_in_namespace(&why->ends, nodes[0], reference);
     text_init(&writing.text, buffer, sizeof buffer);
-    write_root(why->snapshot, reference, &writing.text);
+    write_root(why->snapshot, reference, count == 1, &writing.text);
+    if (in_namespace && count == 1) // the namespace is what was asked for
+        text_add(&writing.text, " -> .__dict__");
     ret->root_kind =
         kind_name(why->snapshot->roots[why->snapshot->root_references[reference].root].kind);
     ret->root = keep(why, buffer);
@@ -155,6 +173,9 @@ static bool add_path(struct mx_why *why, const struct paths *paths, uint32_t num
     size_t first = why->steps.count;
     if (!write_chain(why, path_nodes(paths, path), path->count, path->kinds, false, &chain))
         return false;
+    for (size_t i = 0; chain.text && i < why->chains.count; i++)
+        if (strcmp(why->chains.items[i].text, chain.text) == 0)
+            return true; // through a module, and through its namespace
     return !chain.text ||
            (vector_push(&why->first_steps, first) && vector_push(&why->chains, chain));
 }
@@ -164,6 +185,7 @@ static mx_status explain_one(struct mx_why *why, uint32_t object, uint32_t furth
 {
     struct path_source source = ends_source(&why->ends);
     struct path_limits limits = {LIMIT_EDGES, further, (1u << ROOT_KINDS) - 1};
+    why->ends.garbage = column_at(&why->snapshot->flags, object) & OBJECT_UNREACHED;
     struct paths paths;
     mx_status status = paths_find(&source, object, &limits, &paths, err);
     if (status)
@@ -210,6 +232,7 @@ static mx_status explain_each(struct mx_why *why, const uint32_t *objects, size_
     mx_status status = MX_OK;
     for (size_t i = 0; i < count && !status; i++) {
         struct paths paths;
+        why->ends.garbage = column_at(&why->snapshot->flags, objects[i]) & OBJECT_UNREACHED;
         status = paths_find(&source, objects[i], &limits, &paths, err);
         if (status)
             return status;

@@ -11,6 +11,7 @@ struct ends {
     const struct snapshot *snapshot;
     struct map kinds;   // object + 1 -> a bit for each enum root_kind
     struct map modules; // namespace + 1 -> root reference of its module + 1
+    bool garbage;       // nothing else leads to what is asked for; garbage keeps nothing else alive
     bool alike;         // one kind is as good as another: the nearest end ends the search
 };
 
