@@ -70,8 +70,13 @@ static uint8_t kinds_of(void *data, uint32_t node)
     const uint64_t *found = map_find(&ends->kinds, (uint64_t)node + 1);
     uint8_t kinds = found ? (uint8_t)*found : 0;
     if (!ends->garbage)
-        kinds &= (uint8_t)~(1u << ROOT_GARBAGE);
+        kinds &= (uint8_t) ~(1u << ROOT_GARBAGE);
     return ends->alike ? kinds != 0 : kinds;
+}
+
+bool ends_are(const struct ends *ends, uint32_t object)
+{
+    return map_find(&ends->kinds, (uint64_t)object + 1) != NULL;
 }
 
 struct path_source ends_source(struct ends *ends)

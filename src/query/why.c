@@ -18,7 +18,9 @@
 #define LIMIT_EDGES 2000000
 #define LIMIT_EDGES_EACH 20000 // for one of many
 #define CHAIN_NBYTES 2000
-#define CHAIN_SHOWN 40 // steps at each end of a long way
+#define CHAIN_SHOWN 12         // steps at each end of a long way
+#define REPEATS_SHOWN 3        // steps that read the same
+#define REFERRERS_LOOKED_AT 64 // of a dict that may be an instance's
 
 struct mx_why {
     const struct snapshot *snapshot;
@@ -60,11 +62,11 @@ static bool ends_with(const char *text, const char *end)
     return length >= end_length && strcmp(text + length - end_length, end) == 0;
 }
 
-// The root, and what it holds where its name does not say that. `alone`: nothing follows.
-static void write_root(const struct snapshot *s, size_t reference, bool alone, struct text *text)
+// The root, and `object` that it holds where its name does not say that; MX_NO_OBJECT if nothing follows.
+static void write_root(const struct snapshot *s, size_t reference, uint32_t object,
+                       struct text *text)
 {
     const struct snapshot_root *root = &s->roots[s->root_references[reference].root];
-    uint32_t to = s->root_references[reference].to;
     char label[200] = "";
     s->texts.root_label(s->texts.data, reference, label, sizeof label);
     // "libfoo.so: cache+0x8" says more than "libfoo.so static data"
@@ -79,8 +81,8 @@ static void write_root(const struct snapshot *s, size_t reference, bool alone, s
         return; // the frame itself, before 3.11
     else if (*label)
         text_add(text, " -> %s", label);
-    else if (!alone && root->kind != ROOT_MODULE)
-        text_add(text, " (%s)", names_type(s, (uint32_t)column_at(&s->type, to)));
+    else if (object != MX_NO_OBJECT && root->kind != ROOT_MODULE)
+        text_add(text, " (%s)", names_type(s, (uint32_t)column_at(&s->type, object)));
 }
 
 // ['user:17'] and [3] are the same way as ['user:18'] and [4].
@@ -91,75 +93,151 @@ static void generalise(char *label)
         memcpy(label, "[...]", 6);
 }
 
+// A way as it is written: steps that read the same one after the other become one.
 struct writing {
     struct mx_why *why;
     const uint32_t *nodes;
     uint32_t count;
     bool general;
     struct text text;
+    char label[STEP_NBYTES]; // of the steps that are not written yet
+    uint32_t repeats;        // how many these are
+    uint32_t written;        // labels
+    VECTOR(char *) last;     // those after the first CHAIN_SHOWN
 };
 
-static bool write_steps(struct writing *writing, bool in_namespace, bool keep_steps)
+static void format_label(const struct writing *writing, char *buffer, size_t nbytes)
+{
+    if (writing->repeats > REPEATS_SHOWN)
+        snprintf(buffer, nbytes, " -> %s (%u times)", writing->label, writing->repeats);
+    else
+        snprintf(buffer, nbytes, " -> %s", writing->label);
+}
+
+static bool flush_label(struct writing *writing)
+{
+    char buffer[STEP_NBYTES + 40];
+    format_label(writing, buffer, sizeof buffer);
+    uint32_t times = writing->repeats > REPEATS_SHOWN ? 1 : writing->repeats;
+    writing->repeats = 0;
+    for (; times; times--) {
+        if (writing->written++ < CHAIN_SHOWN) {
+            text_add(&writing->text, "%s", buffer);
+            continue;
+        }
+        char *kept = strdup(buffer);
+        if (!kept || !vector_push(&writing->last, kept)) {
+            free(kept);
+            return false;
+        }
+    }
+    return true;
+}
+
+static bool add_label(struct writing *writing, const char *label)
+{
+    if (!*label || (writing->repeats && strcmp(writing->label, label) == 0)) {
+        writing->repeats += *label != '\0';
+        return true;
+    }
+    if (!flush_label(writing))
+        return false;
+    snprintf(writing->label, sizeof writing->label, "%s", label);
+    writing->repeats = 1;
+    return true;
+}
+
+static bool finish_labels(struct writing *writing)
+{
+    bool ok = flush_label(writing);
+    size_t count = writing->last.count, first = 0;
+    if (count > CHAIN_SHOWN + 1) {
+        first = count - CHAIN_SHOWN;
+        text_add(&writing->text, " -> (%zu more)", first);
+    }
+    for (size_t i = 0; i < count; i++) {
+        if (i >= first)
+            text_add(&writing->text, "%s", writing->last.items[i]);
+        free(writing->last.items[i]);
+    }
+    vector_free(&writing->last);
+    return ok;
+}
+
+static bool keep_step(struct writing *writing, uint32_t node, const char *label)
+{
+    const struct snapshot *s = writing->why->snapshot;
+    const char *kept = keep(writing->why, label);
+    struct mx_why_step step = {node, snapshot_address(s, node), snapshot_type_of(s, node)->name,
+                               kept};
+    return kept && vector_push(&writing->why->steps, step);
+}
+
+// `names`: the first node is a module's, whose own names stand as they are written there.
+static bool write_steps(struct writing *writing, bool in_namespace, bool names)
 {
     const struct snapshot *s = writing->why->snapshot;
     struct step_state state = {.in_namespace = in_namespace};
-    bool begun = false;
-    for (uint32_t i = 0; i < writing->count; i++) {
+    bool ok = true;
+    for (uint32_t i = 0; i < writing->count && ok; i++) {
         char label[STEP_NBYTES] = "";
         uint32_t node = writing->nodes[i];
         if (i)
             step_write(s, &state, writing->nodes[i - 1], node, i + 1 == writing->count, label);
         if (writing->general)
             generalise(label);
-        if (i == CHAIN_SHOWN && writing->count > 2 * CHAIN_SHOWN + 1)
-            text_add(&writing->text, " -> (%u more)", writing->count - 2 * CHAIN_SHOWN);
-        bool shown = i < CHAIN_SHOWN || i + CHAIN_SHOWN >= writing->count;
-        // A module's own names stand as they are written there.
-        bool is_name = !begun && in_namespace && *label == '.' && strcmp(label, ".__dict__") != 0;
-        if (*label && shown)
-            text_add(&writing->text, " -> %s", label + is_name);
-        begun |= *label != '\0';
-        if (!keep_steps)
-            continue;
-        const char *kept = keep(writing->why, label);
-        struct mx_why_step step = {node, snapshot_address(s, node), snapshot_type_of(s, node)->name,
-                                   kept};
-        if (!kept || !vector_push(&writing->why->steps, step))
-            return false;
+        bool is_name = names && *label == '.' && strcmp(label, ".__dict__") != 0;
+        names &= !*label;
+        ok = add_label(writing, label + is_name) &&
+             (writing->general || keep_step(writing, node, label));
     }
-    return true;
+    return finish_labels(writing) && ok;
 }
 
-// A module's first step leads into its namespace.
-static bool begins_in_namespace(const struct ends *ends, uint32_t object, size_t reference)
+// ---- where it begins ----------------------------------------------------------------------------
+
+// The instance whose __dict__ `object` is, where that begins the way to it as well; else the object.
+static uint32_t with_names(const struct ends *ends, uint32_t object)
 {
-    return ends->snapshot->root_references[reference].to != object;
+    const struct snapshot *s = ends->snapshot;
+    uint64_t at = column_at(&s->referrer_first, object);
+    uint64_t end = column_at(&s->referrer_first, (uint64_t)object + 1);
+    if (snapshot_type_of(s, object)->family != SNAPSHOT_DICT)
+        return object;
+    end = end - at < REFERRERS_LOOKED_AT ? end : at + REFERRERS_LOOKED_AT;
+    for (char label[STEP_NBYTES]; at < end; at++) {
+        uint32_t from = (uint32_t)column_at(&s->referrer, at);
+        if (column_at(&s->referrer_hold, at) != MX_OWNED || !ends_are(ends, from))
+            continue;
+        step_label(s, from, object, label);
+        if (strcmp(label, ".__dict__") == 0)
+            return from;
+    }
+    return object;
 }
 
 static bool write_chain(struct mx_why *why, const uint32_t *nodes, uint32_t count, uint8_t kinds,
                         bool general, struct mx_chain *ret)
 {
     char buffer[CHAIN_NBYTES];
+    const struct snapshot *s = why->snapshot;
     size_t reference = ends_reference(&why->ends, nodes[0], kinds);
     if (reference == SIZE_MAX)
         return true;
-    struct writing writing = {why, nodes, count, general, {0}};
-    bool module =
-        why->snapshot->roots[why->snapshot->root_references[reference].root].kind == ROOT_MODULE;
-    bool in_namespace = begins_in_namespace(&why->ends, nodes[0], reference);
+    uint8_t kind = s->roots[s->root_references[reference].root].kind;
+    bool is_module = kind == ROOT_MODULE;
+    uint32_t begin = is_module ? nodes[0] : with_names(&why->ends, nodes[0]);
+    // A module's first step leads into its namespace, an instance's into its __dict__.
+    bool in_namespace = is_module || begin != nodes[0];
+    struct writing writing = {.why = why, .nodes = nodes, .count = count, .general = general};
     text_init(&writing.text, buffer, sizeof buffer);
-    write_root(why->snapshot, reference, count == 1, &writing.text);
-    if (in_namespace && count == 1) // the namespace is what was asked for
-        text_add(&writing.text, " -> .__dict__");
-    ret->root_kind =
-        kind_name(why->snapshot->roots[why->snapshot->root_references[reference].root].kind);
+    write_root(s, reference, count > 1 ? begin : MX_NO_OBJECT, &writing.text);
+    ret->root_kind = kind_name(kind);
     ret->root = keep(why, buffer);
     ret->step_count = count;
-    size_t first = why->steps.count;
-    // A way through a module object begins with the module itself.
-    bool ok = write_steps(&writing, in_namespace || module, !general);
-    if (general)
-        why->steps.count = first;
+    if (count == 1 && is_module && s->root_references[reference].to != nodes[0])
+        text_add(&writing.text, " -> .__dict__"); // the namespace is what was asked for
+    bool ok = write_steps(&writing, in_namespace, is_module);
     ret->text = keep(why, buffer);
     return ok && ret->root && ret->text;
 }

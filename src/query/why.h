@@ -18,6 +18,8 @@ struct ends {
 // Freed by ends_free. O(root references).
 mx_status ends_init(const struct snapshot *s, struct ends *ret, struct mx_error *err);
 void ends_free(struct ends *ends);
+// Ways begin at the object.
+bool ends_are(const struct ends *ends, uint32_t object);
 // The graph to look for paths in; `ends` has to outlive it.
 struct path_source ends_source(struct ends *ends);
 // The root reference by which a way that begins at `object` is held; its kind is one of `kinds`, the
