@@ -24,6 +24,7 @@ from pathlib import Path
 from typing import Any, Iterator
 
 import readers
+import snapshots
 import table
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -37,6 +38,7 @@ REPETITIONS = {10**7: 1}  # building that heap takes longest
 DEFAULT_REPETITIONS = 3
 GIGABYTES = [1, 2, 4]  # of memory in targets that are stopped in each way
 READ_SIZES = [10**6]  # of heaps that other programs are asked about too
+SNAPSHOT_SIZES = [10**6, 10**7]  # of heaps that are written to a file and asked about
 WAYS = ["--freeze", "--fork"]
 MADV_HUGEPAGE, MADV_NOHUGEPAGE = 14, 15
 LARGE = """
@@ -208,6 +210,15 @@ def measure_readers(arguments: argparse.Namespace, python: Path) -> list[dict[st
     return measurements
 
 
+def measure_snapshots(arguments: argparse.Namespace, python: Path) -> list[dict[str, Any]]:
+    measurements = []
+    for size in arguments.snapshots:
+        for result in snapshots.measure(arguments.memexplorer, python, size):
+            print(json.dumps(result), flush=True)
+            measurements.append(result)
+    return measurements
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument(
@@ -228,6 +239,12 @@ def main() -> None:
         default=READ_SIZES,
         help="numbers of objects of the heaps that are exported, separated by commas",
     )
+    parser.add_argument(
+        "--snapshots",
+        type=lambda text: [int(float(word)) for word in text.split(",") if word],
+        default=SNAPSHOT_SIZES,
+        help="numbers of objects of the heaps that are written to files, separated by commas",
+    )
     parser.add_argument("--python", default=sys.executable, help="interpreter of the targets")
     parser.add_argument("--memexplorer", default=str(ROOT / "build" / "cli" / "memexplorer"))
     parser.add_argument("--no-document", action="store_true", help="leave docs/benchmarks.md alone")
@@ -237,6 +254,7 @@ def main() -> None:
     machine = table.machine(python)
     measurements = measure_all(arguments, python) + measure_pauses(arguments, python)
     measurements += measure_readers(arguments, python)
+    measurements += measure_snapshots(arguments, python)
     with RESULTS.open("a") as results:
         for measurement in measurements:
             results.write(json.dumps({**measurement, "machine": machine}) + "\n")

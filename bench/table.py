@@ -12,6 +12,7 @@ from typing import Any, Callable
 
 Measurements = list  # of dicts, as bench/run.py makes them
 
+SNAPSHOT = "snapshot: "
 READERS = {"retained", "export", "devtools", "memlab"}  # tools of readers.py
 
 # What is aimed for, and what is needed at least.
@@ -166,6 +167,36 @@ def readers_section(measurements: Measurements) -> list[str]:
     return [*lines, ""]
 
 
+def snapshots_section(measurements: Measurements) -> list[str]:
+    """What files take, and what is asked of them (snapshots.py)."""
+    found = [m for m in measurements if m["tool"].startswith(SNAPSHOT)]
+    if not found:
+        return []
+    lines = [
+        "",
+        "## Snapshot files",
+        "",
+        "`report` and `capture` look at the process, the others at the files that `capture` wrote.",
+        "Each is a program of its own, from start to end: opening the file is a part of it.",
+        "",
+        row(["objects", "what", "time", "CPU time", "peak memory"]),
+        row(["---:", "---", "---:", "---:", "---:"]),
+    ]
+    for m in found:
+        cells = [f"{m['size']:,}", m["tool"][len(SNAPSHOT) :], f"{m['seconds']:.3f} s"]
+        lines.append(row([*cells, f"{m['cpu_seconds']:.3f} s", f"{m['peak_bytes'] / 1e6:,.0f} MB"]))
+    for m in found:
+        if "file_bytes" in m:
+            each = m["file_bytes"] / m["objects"]
+            lines += [
+                "",
+                f"The file of {m['objects']:,} objects and {m['references']:,} references has "
+                f"{m['file_bytes'] / 1e6:,.0f} MB, {each:.1f} bytes an object, labels and values "
+                "included.",
+            ]
+    return lines
+
+
 def introduction(measurements: Measurements, machine: dict[str, Any], command: str) -> str:
     repetitions: dict[int, set[int]] = {}
     for m in measurements:
@@ -187,7 +218,11 @@ sets, strings, ints and floats.
 
 def document(measurements: Measurements, machine: dict[str, Any], options: list[str]) -> str:
     everything = measurements
-    measurements = [m for m in measurements if m["tool"] not in {"pause", *READERS}]
+    measurements = [
+        m
+        for m in measurements
+        if m["tool"] not in {"pause", *READERS} and not m["tool"].startswith(SNAPSHOT)
+    ]
     sizes = sorted({m["size"] for m in measurements})
     command = " ".join(["python bench/run.py", *options]) if options else "make bench"
     parts = [
@@ -202,5 +237,6 @@ def document(measurements: Measurements, machine: dict[str, Any], options: list[
         "",
         EXPLANATION,
         *readers_section(everything),
+        *snapshots_section(everything),
     ]
     return "\n".join(parts)

@@ -86,7 +86,7 @@ mx_status arguments_size(const char *option, const char *text, uint64_t *ret, st
     return MX_OK;
 }
 
-// A number is a process id; anything else is the path of a core file.
+// A number is a process id; anything else is the path of a snapshot or core file.
 static mx_status take_target(const char *text, struct request *request, struct mx_error *err)
 {
     if (!*text || text[strspn(text, "0123456789")] == '\0')
@@ -96,7 +96,10 @@ static mx_status take_target(const char *text, struct request *request, struct m
                         "'%.80s' is not a process id, and there is no core file of that name; "
                         "'memexplorer ps' lists the processes",
                         text);
-    request->core = text;
+    if (mx_file_is_snapshot(text))
+        request->snapshot = text;
+    else
+        request->core = text;
     return MX_OK;
 }
 
@@ -190,7 +193,8 @@ static mx_status check_words(const struct request *request, struct mx_error *err
 {
     const struct command *command = request->command;
     const char *missing =
-        command->needs & NEEDS_PID && !request->pid && !request->core ? "a process id"
+        command->needs & NEEDS_PID && !request->pid && !request->core && !request->snapshot
+            ? "a process id"
         : command->needs & (NEEDS_ADDRESS | NEEDS_ADDRESSES) && !request->address_count
             ? "an address"
         : command->needs & NEEDS_WORD && !request->word ? "a name"
@@ -200,6 +204,9 @@ static mx_status check_words(const struct request *request, struct mx_error *err
                         "--exe goes with a core file; a process says itself what it runs");
     if (!missing && request->core && request->mode_option)
         return cli_fail(err, MX_BAD_ARGUMENT, "%s goes with a process; a core file stands still",
+                        request->mode_option);
+    if (!missing && request->snapshot && request->mode_option)
+        return cli_fail(err, MX_BAD_ARGUMENT, "%s goes with a process; a snapshot is of one moment",
                         request->mode_option);
     if (!missing)
         return command->check ? command->check(request, err) : MX_OK;

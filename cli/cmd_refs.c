@@ -43,11 +43,28 @@ static void print_table(const struct mx_object *objects, size_t count)
     table_finish(&table);
 }
 
+// A snapshot has the objects that were found; elsewhere nothing is alive.
+static mx_status look_up(const mx_heap *heap, const mx_addr *addresses, size_t count,
+                         struct mx_object *ret, struct mx_error *err)
+{
+    mx_status status = MX_OK;
+    for (size_t i = 0; i < count && !status; i++) {
+        uint32_t index;
+        if (mx_heap_find(heap, addresses[i], &index))
+            status = mx_heap_object(heap, index, &ret[i], err);
+        else
+            ret[i].address = addresses[i];
+    }
+    return status;
+}
+
 static mx_status run(struct request *request, struct mx_error *err)
 {
     struct mx_object *objects = must(calloc(request->address_count, sizeof *objects));
-    mx_status status =
-        mx_refs(request->target, request->addresses, request->address_count, objects, err);
+    const mx_addr *addresses = request->addresses;
+    size_t count = request->address_count;
+    mx_status status = request->heap ? look_up(request->heap, addresses, count, objects, err)
+                                     : mx_refs(request->target, addresses, count, objects, err);
     if (!status && request->json)
         print_json(objects, request->address_count);
     else if (!status)

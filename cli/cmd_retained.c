@@ -22,7 +22,8 @@ struct subject {
 };
 
 static void print_json(const mx_heap *heap, const struct subject *subject,
-                       const struct mx_holding *rows, size_t count)
+                       const struct mx_holding *rows, size_t count,
+                       const struct mx_blind_spots *spots)
 {
     json_t *types = must(json_array());
     for (size_t i = 0; i < count; i++)
@@ -36,19 +37,17 @@ static void print_json(const mx_heap *heap, const struct subject *subject,
                          "retained", number(subject->retained),            //
                          "objects", number(subject->objects),              //
                          "types", types,                                   //
-                         "capture", capture_json(heap), NULL));
+                         "blind_spots", blind_spots_json(spots), "capture", capture_json(heap),
+                         NULL));
 }
 
-static mx_status print_text(const mx_heap *heap, const struct subject *subject,
-                            const struct mx_holding *rows, size_t count, struct mx_error *err)
+static void print_text(const mx_heap *heap, const struct subject *subject,
+                       const struct mx_holding *rows, size_t count,
+                       const struct mx_blind_spots *spots)
 {
     static const struct column columns[] = {
         {"BYTES", true}, {"SHARE", true}, {"COUNT", true}, {"TYPE", false}};
-    struct mx_blind_spots spots;
     struct table table;
-    mx_status status = mx_heap_blind_spots(heap, &spots, err);
-    if (status)
-        return status;
     char *preview = text_clean(subject->object.preview);
     printf("%s%s%s at %s retains %s in %s objects, itself included\n%s\n\n",
            output_style(STYLE_HEADING), subject->object.type, output_style(STYLE_PLAIN),
@@ -61,9 +60,8 @@ static mx_status print_text(const mx_heap *heap, const struct subject *subject,
                   text_percent(rows[i].bytes, subject->retained).s, text_count(rows[i].count).s,
                   rows[i].type);
     table_finish(&table);
-    blind_spots_print(&spots, "Not seen, or not for certain", "  ");
+    blind_spots_print(spots, "Not seen, or not for certain", "  ");
     capture_print_note(heap);
-    return MX_OK;
 }
 
 static mx_status run(struct request *request, struct mx_error *err)
@@ -73,6 +71,7 @@ static mx_status run(struct request *request, struct mx_error *err)
     struct mx_holding *rows = NULL;
     mx_tree *tree = NULL;
     size_t count = 0;
+    struct mx_blind_spots spots;
     if (!mx_heap_find(heap, request->addresses[0], &subject.index))
         return cli_fail(err, MX_NOT_FOUND, "there is no object at %s",
                         text_address(request->addresses[0]).s);
@@ -81,14 +80,16 @@ static mx_status run(struct request *request, struct mx_error *err)
         status = mx_heap_tree(heap, &tree, err);
     if (!status)
         status = mx_tree_inside(tree, subject.index, &rows, &count, err);
+    if (!status)
+        status = mx_heap_blind_spots(heap, &spots, err);
     for (size_t i = 0; i < count; i++) {
         subject.objects += rows[i].count;
         subject.retained += rows[i].bytes;
     }
     if (!status && request->json)
-        print_json(heap, &subject, rows, count);
+        print_json(heap, &subject, rows, count, &spots);
     else if (!status)
-        status = print_text(heap, &subject, rows, count, err);
+        print_text(heap, &subject, rows, count, &spots);
     mx_holdings_free(rows);
     mx_tree_free(tree);
     return status;

@@ -249,11 +249,12 @@ static mx_status run(struct request *request, struct mx_error *err)
     const mx_heap *heap = request->heap;
     mx_addr address = request->addresses[0];
     struct subject subject = {0};
-    if (!mx_heap_find(heap, address, &subject.index) && request->core)
+    const char *file = request->core ? request->core : request->snapshot;
+    if (!mx_heap_find(heap, address, &subject.index) && file)
         return cli_fail(err, MX_NOT_FOUND,
                         "%s: no live object at %s; 'memexplorer objects' lists "
                         "those there are",
-                        request->core, text_address(address).s);
+                        file, text_address(address).s);
     if (!mx_heap_find(heap, address, &subject.index))
         return cli_fail(err, MX_NOT_FOUND,
                         "pid %d: no live object at %s; 'memexplorer objects %d' lists those there "

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "arguments.h"
+#include "blind_spots.h"
 #include "capture.h"
 #include "command.h"
 #include "json.h"
@@ -116,7 +117,8 @@ static json_t *slots_json(const mx_suspects *suspects)
     return rows;
 }
 
-static void print_json(const mx_heap *heap, const mx_suspects *suspects)
+static void print_json(const mx_heap *heap, const mx_suspects *suspects,
+                       const struct mx_blind_spots *spots)
 {
     const struct mx_suspect_totals *totals = mx_suspects_totals(suspects);
     json_print(json_make("bytes", number(totals->bytes),                       //
@@ -133,7 +135,8 @@ static void print_json(const mx_heap *heap, const mx_suspects *suspects)
                          "sparse_rows", sparse_json(suspects),                 //
                          "slots_saved", number(totals->slots_saved),           //
                          "slots_rows", slots_json(suspects),                   //
-                         "capture", capture_json(heap), NULL));
+                         "blind_spots", blind_spots_json(spots), "capture", capture_json(heap),
+                         NULL));
 }
 
 // ---- for people ---------------------------------------------------------------------------------
@@ -248,16 +251,20 @@ static void print_slots(const mx_suspects *suspects)
 static mx_status run(struct request *request, struct mx_error *err)
 {
     mx_suspects *suspects;
-    mx_status status = mx_heap_suspects(request->heap, &suspects, err);
+    struct mx_blind_spots spots;
+    mx_status status = mx_heap_blind_spots(request->heap, &spots, err);
+    if (!status)
+        status = mx_heap_suspects(request->heap, &suspects, err);
     if (status)
         return status;
     if (request->json) {
-        print_json(request->heap, suspects);
+        print_json(request->heap, suspects, &spots);
     } else {
         print_suspects(suspects);
         print_duplicates(suspects);
         print_sparse(suspects);
         print_slots(suspects);
+        blind_spots_print(&spots, "Not seen, or not for certain", "  ");
         capture_print_note(request->heap);
     }
     mx_suspects_free(suspects);

@@ -100,7 +100,7 @@ static json_t *chain_json(const struct mx_chain *chain)
 }
 
 static void print_json(const mx_heap *heap, const struct subjects *subjects, const mx_why *why,
-                       const char *word)
+                       const struct mx_blind_spots *spots, const char *word)
 {
     const struct mx_why_totals *totals = mx_why_totals(why);
     const struct mx_chain *chains;
@@ -112,10 +112,10 @@ static void print_json(const mx_heap *heap, const struct subjects *subjects, con
         "subject", json_text(word),                                                          //
         "address", subjects->is_type ? json_null() : json_address(subjects->object.address), //
         "objects", number(totals->objects + subjects->left), "explained",
-        number(totals->objects),                    //
-        "garbage", number(totals->garbage),         //
-        "complete", json_boolean(totals->complete), //
-        "chains", rows,                             //
+        number(totals->objects),                                //
+        "garbage", number(totals->garbage),                     //
+        "complete", json_boolean(totals->complete),             //
+        "chains", rows, "blind_spots", blind_spots_json(spots), //
         "capture", capture_json(heap), NULL));
 }
 
@@ -185,16 +185,12 @@ static void print_chains(const struct mx_chain *chains, size_t count, bool is_ty
                text_count(count - shown).s, output_style(STYLE_PLAIN));
 }
 
-static mx_status print_text(const mx_heap *heap, const struct subjects *subjects, const mx_why *why,
-                            const char *word, struct mx_error *err)
+static void print_text(const mx_heap *heap, const struct subjects *subjects, const mx_why *why,
+                       const struct mx_blind_spots *spots, const char *word)
 {
     const struct mx_why_totals *totals = mx_why_totals(why);
     const struct mx_chain *chains;
-    struct mx_blind_spots spots;
     size_t count = mx_why_chains(why, &chains);
-    mx_status status = mx_heap_blind_spots(heap, &spots, err);
-    if (status)
-        return status;
     if (subjects->is_type)
         print_type(subjects, totals, word);
     else
@@ -206,9 +202,8 @@ static mx_status print_text(const mx_heap *heap, const struct subjects *subjects
         puts("\nNo way to it was found.");
     if (!totals->complete)
         print_quiet("Not all references were looked at: there may be more ways.");
-    blind_spots_print(&spots, "Not seen, or not for certain", "  ");
+    blind_spots_print(spots, "Not seen, or not for certain", "  ");
     capture_print_note(heap);
-    return MX_OK;
 }
 
 // ---- command ------------------------------------------------------------------------------------
@@ -217,14 +212,17 @@ static mx_status run(struct request *request, struct mx_error *err)
 {
     struct subjects subjects = {0};
     mx_why *why = NULL;
+    struct mx_blind_spots spots;
     mx_status status = find_subjects(request->heap, request->word, &subjects, err);
     if (!status)
         status = mx_heap_why(request->heap, subjects.objects, subjects.count,
                              (uint32_t)settings.paths, &why, err);
+    if (!status)
+        status = mx_heap_blind_spots(request->heap, &spots, err);
     if (!status && request->json)
-        print_json(request->heap, &subjects, why, request->word);
+        print_json(request->heap, &subjects, why, &spots, request->word);
     else if (!status)
-        status = print_text(request->heap, &subjects, why, request->word, err);
+        print_text(request->heap, &subjects, why, &spots, request->word);
     mx_why_free(why);
     free(subjects.objects);
     return status;

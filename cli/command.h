@@ -11,11 +11,11 @@
 #include "memexplorer.h"
 
 enum needs {
-    NEEDS_PID = 1 << 0,       // first argument; a core file will do as well
+    NEEDS_PID = 1 << 0,       // first argument; a core file or snapshot will do as well
     NEEDS_ADDRESS = 1 << 1,   // one argument
     NEEDS_ADDRESSES = 1 << 2, // one or more arguments
     NEEDS_WORD = 1 << 3,      // one argument, for the command to judge
-    NEEDS_TARGET = 1 << 4,    // the PID or core opened
+    NEEDS_TARGET = 1 << 4,    // the PID or core opened; a snapshot is opened as a heap
     NEEDS_HEAP = 1 << 5,      // and its heap captured
     TAKES_WORD = 1 << 6,      // one argument, that may be left out
 };
@@ -24,6 +24,7 @@ struct request {
     const struct command *command;
     int pid;
     const char *core, *exe; // instead of a PID; NULL
+    const char *snapshot;   // instead of both; NULL
     mx_addr *addresses;
     size_t address_count;
     const char *word;
@@ -93,8 +94,8 @@ struct command {
     }
 
 extern const struct command cmd_ps, cmd_refs, cmd_show, cmd_objects, cmd_report, cmd_audit,
-    cmd_garbage, cmd_cycles, cmd_suspects, cmd_why, cmd_dominators, cmd_retained, cmd_sql,
-    cmd_export, cmd_lesson;
+    cmd_garbage, cmd_cycles, cmd_free, cmd_suspects, cmd_why, cmd_dominators, cmd_retained, cmd_sql,
+    cmd_export, cmd_capture, cmd_lesson;
 
 // Fills err and returns status: `return cli_fail(err, MX_BAD_ARGUMENT, "...")`. One line, naming
 // what failed and the remedy.

@@ -11,9 +11,9 @@
 #include "suggest.h"
 
 static const struct command *const commands[] = {
-    &cmd_ps,         &cmd_report,   &cmd_objects, &cmd_show,     &cmd_refs,
-    &cmd_audit,      &cmd_garbage,  &cmd_cycles,  &cmd_suspects, &cmd_why,
-    &cmd_dominators, &cmd_retained, &cmd_sql,     &cmd_export,   &cmd_lesson,
+    &cmd_ps,      &cmd_report, &cmd_objects,  &cmd_show,    &cmd_refs,       &cmd_audit,
+    &cmd_garbage, &cmd_cycles, &cmd_suspects, &cmd_why,     &cmd_dominators, &cmd_retained,
+    &cmd_free,    &cmd_sql,    &cmd_export,   &cmd_capture, &cmd_lesson,
 };
 #define COMMAND_COUNT (sizeof commands / sizeof *commands)
 
@@ -54,7 +54,8 @@ static mx_status print_overview(void)
         "  memexplorer report PID           one of them in one screen\n"
         "  memexplorer lesson refcounting   what a reference count is, on real objects\n\n"
         "Every command takes --json, and --help shows an example. In place of a PID each takes a\n"
-        "core file, as gcore or the kernel writes it: memexplorer report core.812\n");
+        "core file, as gcore or the kernel writes it, or a snapshot that capture wrote:\n"
+        "memexplorer report core.812\n");
     return MX_OK;
 }
 
@@ -92,6 +93,8 @@ static mx_status supply_needs(struct request *request, struct mx_error *err)
     unsigned needs = request->command->needs;
     if (!(needs & (NEEDS_TARGET | NEEDS_HEAP)))
         return MX_OK;
+    if (request->snapshot)
+        return mx_heap_open(request->snapshot, &request->heap, err);
     mx_status status = request->core
                            ? mx_target_open_core(request->core, request->exe, &request->target, err)
                            : mx_target_open(request->pid, &request->target, err);

@@ -584,6 +584,97 @@ MX_EXPORT size_t mx_suspects_slots(const mx_suspects *suspects, const struct mx_
 MX_EXPORT void mx_suspects_free(mx_suspects *suspects);
 #define MX_SUSPECT_ROWS 20
 
+// ---- what would go ----------------------------------------------------------------------------
+
+// What happens to an object when a reference goes away.
+typedef enum mx_drop_fate {
+    MX_DROP_FREED,     // its count reaches zero: at once
+    MX_DROP_COLLECTED, // only cycles are left to hold it: when the cycle collector looks next
+    MX_DROP_LOST,      // the same, but the collector does not look at all of them: never
+    MX_DROP_STAYS,
+} mx_drop_fate;
+// "freed", "collected", "lost", "stays"; stable, as in JSON.
+MX_EXPORT const char *mx_drop_fate_name(mx_drop_fate fate);
+
+// Why an object stays that lost a reference.
+typedef enum mx_drop_reason {
+    MX_STAYS_HELD,     // an object refers to it
+    MX_STAYS_ROOT,     // a root does: a frame, the interpreter, a library's variable
+    MX_STAYS_NATIVE,   // its count says more than the references that were found
+    MX_STAYS_IMMORTAL, // never freed, whatever refers to it
+    MX_STAYS_UNKNOWN,  // its count says so, and who holds it was not found
+} mx_drop_reason;
+// "held", "root", "native", ... ; stable, as in JSON.
+MX_EXPORT const char *mx_drop_reason_name(mx_drop_reason reason);
+
+struct mx_drop_object {
+    uint32_t object;
+    mx_drop_fate fate;
+    uint64_t bytes; // its size, and the blocks that it owns
+    bool finalizer; // its finalizer is called, and may keep it and what it refers to alive
+};
+
+// What runs: a finalizer (__del__, a generator's close, a file's), or the callback of a weak reference.
+struct mx_drop_call {
+    uint32_t object;  // that is finalized, or that the weak reference refers to
+    uint32_t weakref; // whose callback is called; MX_NO_OBJECT: a finalizer
+    bool collector;   // when the collector comes, in an order of its own; else in this order
+};
+
+struct mx_drop_stay {
+    uint32_t object;
+    uint64_t lost;    // references that it loses
+    int64_t refcount; // that it is left with; -1 when immortal
+    mx_drop_reason reason;
+    struct mx_reference holder; // one of those left, for MX_STAYS_HELD and MX_STAYS_ROOT
+};
+
+// Of what goes, the objects of one type with one fate.
+struct mx_drop_type {
+    const char *type; // qualified
+    mx_drop_fate fate;
+    uint64_t count, bytes;
+};
+
+struct mx_drop_totals {
+    uint32_t object; // that loses the references
+    mx_drop_fate fate;
+    uint64_t references; // that go: 1, or all that there are
+    uint64_t freed, freed_bytes, collected, collected_bytes, lost, lost_bytes;
+    uint64_t finalizers, callbacks; // called at once
+    uint64_t later;                 // finalizers and callbacks that the collector calls
+    uint64_t stays;                 // objects that lose a reference and stay, but immortal ones
+    uint64_t immortal;              // immortal ones that lose one
+    uint64_t depth; // of objects that free each other; beyond 50 CPython puts some off, and the
+                    // order among them may be another
+};
+
+typedef struct mx_drop mx_drop;
+
+// What would happen if a reference went away: the one of the object at `address` that is called
+// `label` as mx_heap_references does (".attr", "['key']", "[3]"; also through the __dict__ of an
+// instance, and "{0x7f...}" for the key or member at that address), or every reference to the object,
+// when label is NULL. A simulation on the reference counts, exact as far as no code runs: what a
+// finalizer or callback does is not foreseen. *ret is freed by mx_drop_free, before the heap.
+// MX_NOT_FOUND: no object there, or no such reference; the message names the nearest.
+// MX_BAD_ARGUMENT: several of that name, or one that is not owned. O(what is affected + roots) on a
+// snapshot's columns, which a live heap makes when they are first asked for.
+MX_EXPORT mx_status mx_heap_drop(const mx_heap *heap, mx_addr address, const char *label,
+                                 mx_drop **ret, struct mx_error *err);
+MX_EXPORT const struct mx_drop_totals *mx_drop_totals(const mx_drop *drop);
+// What goes: those freed at once in this order, then what waits for the collector, then what is lost.
+MX_EXPORT size_t mx_drop_objects(const mx_drop *drop, const struct mx_drop_object **ret);
+// The same by type and fate, the most bytes first.
+MX_EXPORT size_t mx_drop_types(const mx_drop *drop, const struct mx_drop_type **ret);
+MX_EXPORT size_t mx_drop_calls(const mx_drop *drop, const struct mx_drop_call **ret);
+// The references that go, by place, below totals' `references`.
+MX_EXPORT void mx_drop_reference(const mx_drop *drop, size_t place, struct mx_reference *ret);
+// What loses a reference and stays, by place, below totals' `stays`: in the order of their losses,
+// classes, code, strings and numbers behind the others.
+// O(its referrers that go + references of the one that holds it).
+MX_EXPORT void mx_drop_stays(const mx_drop *drop, size_t place, struct mx_drop_stay *ret);
+MX_EXPORT void mx_drop_free(mx_drop *drop);
+
 // ---- threads ----------------------------------------------------------------------------------
 
 struct mx_frame {
@@ -599,6 +690,51 @@ struct mx_thread {
     size_t frame_count;
 };
 MX_EXPORT size_t mx_heap_threads(const mx_heap *heap, const struct mx_thread **ret);
+
+// ---- snapshots --------------------------------------------------------------------------------
+
+// A heap in a file that stands alone. It holds what the process held: read docs/security.md.
+
+struct mx_save_options {
+    bool compress; // zstd; opening takes longer, and memory
+    bool redact; // without values: strings, bytes, numbers, keys that are no attributes' names, and
+                 // the command line
+    bool cut_values; // of str and bytes, to most_value bytes
+    uint64_t most_value;
+};
+
+// What was written, in bytes of the file.
+struct mx_saved {
+    uint64_t objects, references;
+    uint64_t
+        graph_bytes; // addresses, types, sizes, counts, references both ways, dominators, retained
+    uint64_t label_bytes; // how references are called
+    uint64_t text_bytes;  // what previews are made of: values, names
+    uint64_t file_bytes;
+};
+
+// Writes the heap to `path`, readable and writable by its owner alone: under a temporary name or none,
+// synced, then renamed; what was there before is replaced then, and not when it fails. `options` and
+// `ret` may be NULL. A heap from a snapshot cannot be saved again: MX_UNSUPPORTED, as is compress in a
+// library without zstd. MX_IO: a full disk, a limit. MX_BAD_ARGUMENT, MX_PERMISSION: the path.
+// O(bytes copied + references).
+MX_EXPORT mx_status mx_heap_save(const mx_heap *heap, const char *path,
+                                 const struct mx_save_options *options, struct mx_saved *ret,
+                                 struct mx_error *err);
+
+// The heap in a snapshot file: it answers every question above as the one that was saved. The file may be
+// anybody's: it cannot do harm, and what is damaged is said where it is noticed. It must not change
+// while the heap is open. O(1) in the objects, unless it is compressed. MX_NOT_FOUND, MX_BAD_ARGUMENT: no
+// snapshot. MX_CORRUPT: cut short or damaged. MX_UNSUPPORTED: of a newer format. MX_LIMIT: would not
+// fit unpacked.
+MX_EXPORT mx_status mx_heap_open(const char *path, mx_heap **ret, struct mx_error *err);
+
+// Does the file begin like a snapshot? Says nothing of the rest of it.
+MX_EXPORT bool mx_file_is_snapshot(const char *path);
+
+// Of a heap from a snapshot: holds every byte against its checksum and every number against its limits.
+// MX_CORRUPT, naming the part. MX_OK for others. O(bytes of the file).
+MX_EXPORT mx_status mx_heap_verify(const mx_heap *heap, struct mx_error *err);
 
 // ---- SQL --------------------------------------------------------------------------------------
 

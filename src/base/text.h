@@ -22,8 +22,7 @@ void text_add_char(struct text *text, uint32_t code_point);
 void text_add_escaped_char(struct text *text, uint32_t code_point, char quote);
 // Adds UTF-8 from anywhere: control characters and invalid bytes come out as \\n, \\xNN.
 void text_add_escaped(struct text *text, const char *bytes);
-// As repr() escapes it; `quote` may be 0. Of bytes: text_add_byte.
-void text_add_escaped_char(struct text *text, uint32_t c, char quote);
+// The same of a byte of a bytes.
 void text_add_byte(struct text *text, uint8_t c, char quote);
 // Length and value of the UTF-8 sequence at bytes, 0 when it is none. Stops at NUL by itself.
 size_t utf8_decode(const uint8_t *bytes, uint32_t *ret);

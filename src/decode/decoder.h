@@ -133,6 +133,7 @@ struct decoder {
     // allocator can tell. NULL: nobody can.
     uint64_t (*block_nbytes)(void *data, mx_addr addr);
     void *block_data;
+    bool recipe;              // object_recipe
     struct map thread_counts; // object -> references, two's complement: decoder_add_count
 };
 

@@ -221,6 +221,8 @@ bool ordered_dict_visit(struct decoder *decoder, mx_addr addr, struct visitor *v
     return ok && !node;
 }
 
+#define SET_PIECE 64 // places taken from the allowance at once
+
 bool set_visit(struct decoder *decoder, mx_addr addr, struct visitor *visitor)
 {
     const struct layout *l = decoder->layout;
@@ -231,16 +233,20 @@ bool set_visit(struct decoder *decoder, mx_addr addr, struct visitor *visitor)
     const uint8_t *entries = memory_at(decoder->memory, table, (mask + 1) * 16);
     if (!entries)
         return false;
-    uint64_t given = decoder_take(decoder, mask + 1);
-    for (uint64_t i = 0; i < given; i++) {
+    uint64_t given = 0; // a piece at a time: a preview of the items needs some as well
+    for (uint64_t i = 0; i <= mask; i++) {
         mx_addr key;
         int64_t hash;
+        if (i == given)
+            given += decoder_take(decoder, mask + 1 - i < SET_PIECE ? mask + 1 - i : SET_PIECE);
+        if (i == given)
+            return false;
         memcpy(&key, entries + 16 * i, sizeof key);
         memcpy(&hash, entries + 16 * i + 8, sizeof hash);
         if (hash != -1) // -1: removed, the key is a mark (Objects/setobject.c, dummy)
             emit(visitor, key, EDGE_SET_ITEM, HOLD_OWNED, i);
     }
-    return given == mask + 1;
+    return true;
 }
 
 // ---- instances --------------------------------------------------------------------------------

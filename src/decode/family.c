@@ -192,7 +192,10 @@ static void words_add(struct decoder *decoder, struct type_info *info, uint32_t 
             continue;
         mx_addr name = member_name(decoder, base->addr, offset);
         bool certain = member || (name && !base_is_from_c(base));
+        bool weak =
+            info->family == FAMILY_WEAKREF && (int32_t)offset == decoder->layout->weakref_object;
         enum hold hold = !certain ? HOLD_POSSIBLE // it may never have been initialised
+                         : weak   ? HOLD_WEAK
                          : member && !member->owned ? HOLD_BORROWED
                                                     : HOLD_OWNED;
         word_push(decoder, info, capacity,

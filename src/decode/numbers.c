@@ -1,6 +1,7 @@
 // numbers.c - int, float and complex as repr() prints them.
 #include "decode/decoder.h"
 #include "decode/preview.h"
+#include "decode/values.h"
 
 #define DIGIT_BITS 30   // PyLong_SHIFT, Include/cpython/longintrepr.h
 #define LIMIT_DIGITS 27 // of 30 bits: 244 decimal digits, what fits a preview
@@ -16,6 +17,27 @@ static bool int_is_negative(struct decoder *decoder, mx_addr addr)
         return (word & 3) == 2; // _PyLong_SIGN_MASK
     }
     return false;
+}
+
+bool int_value(struct decoder *decoder, mx_addr addr, const struct type_info *type, int64_t *ret)
+{
+    uint64_t count = object_items(decoder, addr, type), value = 0;
+    mx_addr digits = addr + (uint64_t)decoder->layout->long_digits;
+    if (count > 2)
+        return false;
+    for (uint64_t i = count; i-- > 0;) {
+        uint32_t digit;
+        if (!memory_u32(decoder->memory, digits + 4 * i, &digit))
+            return false;
+        value = value << DIGIT_BITS | (digit & ((1u << DIGIT_BITS) - 1));
+    }
+    if (!count) { // as show_int reads it: the first digit is there, and 0
+        uint32_t digit;
+        if (!memory_u32(decoder->memory, digits, &digit))
+            return false;
+    }
+    *ret = int_is_negative(decoder, addr) ? -(int64_t)value : (int64_t)value;
+    return true;
 }
 
 void show_int(const struct shown *it)
@@ -67,4 +89,13 @@ void show_complex(const struct shown *it)
 {
     mx_addr value = it->addr + (uint64_t)it->decoder->layout->complex_value;
     text_add_complex(it->text, double_at(it->decoder, value), double_at(it->decoder, value + 8));
+}
+
+void float_value(struct decoder *decoder, mx_addr addr, const struct type_info *type, double ret[2])
+{
+    bool complex = type->family == FAMILY_COMPLEX;
+    const struct layout *l = decoder->layout;
+    mx_addr value = addr + (uint64_t)(complex ? l->complex_value : l->float_value);
+    ret[0] = double_at(decoder, value);
+    ret[1] = complex ? double_at(decoder, value + 8) : 0;
 }

@@ -3,6 +3,7 @@
 //
 // One function a family, in a table. Containers are in preview_items.c, numbers in numbers.c.
 #include "decode/preview.h"
+#include "decode/values.h"
 
 #include <assert.h>
 
@@ -65,13 +66,18 @@ static void show_str(const struct shown *it)
 static void show_triple(const struct shown *it)
 {
     uint64_t first = (uint64_t)it->decoder->layout->object_size;
-    text_add(it->text, "%s(", plain_name(name_of_type(it)));
+    bool recipe = it->decoder->recipe;
     char step[32];
     struct shown last = *it;
     struct text text;
     text_init(&text, step, sizeof step);
     last.text = &text;
+    it->decoder->recipe = false;
     show_inner(&last, word_at(it->decoder, it->addr + first + 16));
+    it->decoder->recipe = recipe;
+    if (recipe)
+        text_add(it->text, "%c", PART_SHALLOW);
+    text_add(it->text, "%s(", plain_name(name_of_type(it)));
     bool plain = strcmp(step, "1") == 0 && strcmp(name_of_type(it), "builtins.range") == 0;
     for (uint64_t i = 0; i < (plain ? 2 : 3); i++) {
         text_add(it->text, i ? ", " : "");
@@ -227,6 +233,10 @@ static void show_exception(const struct shown *it)
         text_add(it->text, "(...)");
         return;
     }
+    if (it->decoder->recipe) {
+        text_add(it->text, "%c%016llx", PART_ARGUMENTS, (unsigned long long)args);
+        return;
+    }
     struct shown tuple = shown_at(it, args, header.type);
     bool single = object_items(it->decoder, args, tuple.info) == 1;
     if (!single) {
@@ -285,6 +295,10 @@ void show_inner(const struct shown *around, mx_addr addr)
         return;
     }
     struct shown it = shown_at(around, addr, header.type);
+    if (it.decoder->recipe && it.depth) {
+        text_add(it.text, "%c%016llx", PART_PREVIEW, (unsigned long long)addr);
+        return;
+    }
     if (it.depth > PREVIEW_DEPTH) // cells, methods and ranges nest without end
         text_add(it.text, "...");
     else
@@ -304,4 +318,11 @@ void object_preview(struct decoder *decoder, mx_addr addr, char *buffer, size_t 
     decoder->work += saved;
     if (text.full)
         memcpy(buffer + text.used, "...", 4);
+}
+
+void object_recipe(struct decoder *decoder, mx_addr addr, char *buffer, size_t nbytes)
+{
+    decoder->recipe = true;
+    object_preview(decoder, addr, buffer, nbytes);
+    decoder->recipe = false;
 }

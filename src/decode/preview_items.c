@@ -1,5 +1,6 @@
 // preview_items.c - the previews of what has items: lists, tuples, sets, dicts, and bytes.
 #include "decode/preview.h"
+#include "decode/values.h"
 
 // A visitor that shows what it is given, up to PREVIEW_ITEMS.
 struct item_shower {
@@ -89,8 +90,9 @@ void show_dict(const struct shown *it)
     text_add(it->text, "{");
     if (!dict_open(it->decoder, it->addr, &table))
         table.entry_count = 0;
-    uint64_t given = decoder_take(it->decoder, table.entry_count);
-    for (uint64_t i = 0; i < given && !it->text->full; i++) {
+    for (uint64_t i = 0; i < table.entry_count && !it->text->full; i++) {
+        if (!decoder_take(it->decoder, 1)) // one by one: what is inside needs some as well
+            break;
         mx_addr key, value;
         if (!table_entry(it->decoder, &table, i, &key, &value))
             continue;
@@ -107,6 +109,17 @@ void show_dict(const struct shown *it)
 }
 
 // ---- bytes ------------------------------------------------------------------------------------
+
+const uint8_t *bytes_value(struct decoder *decoder, mx_addr addr, const struct type_info *type,
+                           uint64_t *ret_count)
+{
+    const struct layout *l = decoder->layout;
+    bool array = type->family == FAMILY_BYTEARRAY;
+    mx_addr data =
+        array ? field_at(decoder, addr, l->bytearray_start) : addr + (uint64_t)l->bytes_data;
+    *ret_count = array ? field_at(decoder, addr, l->var_size) : object_items(decoder, addr, type);
+    return memory_at(decoder->memory, data, *ret_count);
+}
 
 static void add_bytes(const struct shown *it, mx_addr data, uint64_t count)
 {

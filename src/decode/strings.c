@@ -4,7 +4,7 @@
 //   legacy:  PyUnicodeObject -> data       not ready (to 3.11): wstr -> wchar_t
 //
 // Include/cpython/unicodeobject.h.
-#include "decode/decoder.h"
+#include "decode/values.h"
 
 #define QUOTE_CHARACTERS 100 // that decide about the quotes: those of a preview
 
@@ -90,6 +90,17 @@ bool str_value(struct decoder *decoder, mx_addr addr, char *buffer, size_t nbyte
             text_add_char(&text, c);
     }
     return true;
+}
+
+bool str_characters(struct decoder *decoder, mx_addr addr, struct str_characters *ret)
+{
+    struct characters chars;
+    if (!characters_of(decoder, addr, &chars))
+        return false;
+    ret->bytes = memory_at(decoder->memory, chars.data, chars.count * chars.width);
+    ret->count = chars.count;
+    ret->width = chars.width;
+    return ret->bytes || !chars.count;
 }
 
 bool str_equals(struct decoder *decoder, mx_addr addr, const char *ascii)

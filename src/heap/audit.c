@@ -5,6 +5,7 @@
 //   claims:   each missing reference goes to the surest trace left; the rest is unknown
 //   findings: claims with the same holder, place and type
 #include "heap/audit.h"
+#include "heap/opened.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -207,6 +208,8 @@ static mx_status audit_run(struct audit *audit, struct grouping *grouping, struc
 mx_status mx_heap_audit(const mx_heap *heap, struct mx_finding **ret, size_t *ret_count,
                         struct mx_error *err)
 {
+    if (heap->opened)
+        return file_findings(heap->opened, ret, ret_count, err);
     // Looking decodes on demand, which fills the decoder's tables: no change that a caller can see.
     struct audit audit = {.heap = (struct mx_heap *)(uintptr_t)heap};
     struct grouping grouping = {.audit = &audit};

@@ -3,6 +3,7 @@
 
 #include "heap/blocks.h"
 #include "heap/malloc_walk.h"
+#include "heap/opened.h"
 
 // ---- memory -----------------------------------------------------------------------------------
 
@@ -144,6 +145,8 @@ static void look_at_threads(const struct mx_heap *heap, struct mx_blind_spots *r
 
 mx_status mx_heap_blind_spots(const mx_heap *heap, struct mx_blind_spots *ret, struct mx_error *err)
 {
+    if (heap->opened)
+        return file_blind_spots(heap->opened, ret, err);
     // Walking the allocators fills the heap's tables: no change that a caller can see.
     struct mx_heap *self = (struct mx_heap *)(uintptr_t)heap;
     const struct blocks *blocks;

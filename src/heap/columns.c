@@ -8,6 +8,7 @@
 #include <stdlib.h>
 
 #include "base/error.h"
+#include "snapshot/file.h"
 
 // ---- which references are real ------------------------------------------------------------------
 
@@ -220,6 +221,10 @@ static mx_status columns_make(struct mx_heap *heap, struct mx_error *err)
 
 mx_status heap_snapshot(const mx_heap *heap, const struct snapshot **ret, struct mx_error *err)
 {
+    if (heap->opened) {
+        *ret = file_snapshot(heap->opened);
+        return MX_OK;
+    }
     // Made when it is first asked for: no change that a caller can see.
     struct mx_heap *self = (struct mx_heap *)(uintptr_t)heap;
     if (!heap->columns) {

@@ -90,6 +90,10 @@ mx_status cycles_finish(struct mx_cycles *cycles, struct mx_error *err)
 
 size_t mx_cycles_groups(const mx_cycles *cycles, const struct mx_cycle_group **ret)
 {
+    if (cycles->stored.groups) {
+        *ret = cycles->stored.answer.groups;
+        return cycles->stored.answer.count;
+    }
     *ret = cycles->groups.items;
     return cycles->groups.count;
 }
@@ -103,6 +107,7 @@ void mx_cycles_free(mx_cycles *cycles)
 {
     if (!cycles)
         return;
+    stored_cycles_free(&cycles->stored);
     references_free(&cycles->references);
     for (size_t i = 0; i < cycles->strings.count; i++)
         free(cycles->strings.items[i]);

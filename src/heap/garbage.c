@@ -10,6 +10,7 @@
 // A word of a C struct that nobody described is taken for a reference that is reported when the count
 // says that one is missing, as everywhere; what holds an object and was not found keeps it alive.
 #include "heap/garbage.h"
+#include "heap/opened.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -175,6 +176,8 @@ static mx_status keep_unreachable(struct collector *collector, struct references
 
 mx_status mx_heap_garbage(const mx_heap *heap, mx_cycles **ret, struct mx_error *err)
 {
+    if (heap->opened)
+        return opened_cycles(heap, true, ret, err);
     // Looking decodes on demand, which fills the decoder's tables: no change that a caller can see.
     struct collector collector = {.heap = (struct mx_heap *)(uintptr_t)heap};
     struct mx_cycles *cycles = calloc(1, sizeof *cycles);

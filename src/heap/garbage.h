@@ -8,6 +8,7 @@
 #include "base/vector.h"
 #include "heap/heap.h"
 #include "heap/references.h"
+#include "snapshot/file.h"
 
 // collector.c: for each object the number of the collector that would look at it in a full
 // collection, 0 for none: not tracked, or put aside by gc.freeze(). `sets` is zeroed.
@@ -31,6 +32,7 @@ struct mx_cycles {
     mx_addr *addresses;
     int allowances; // of the decoder, that finding what references are called has taken
     struct mx_cycle_totals totals;
+    struct stored_cycles stored; // out of a snapshot file; then there is nothing else
 };
 
 // cycles.c: takes the references; finds the cycles in them and groups them. `held`: what is on no

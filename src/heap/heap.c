@@ -11,6 +11,7 @@
 #include "heap/target.h"
 #include "heap/thread_counts.h"
 #include "heap/variables.h"
+#include "snapshot/file.h"
 
 // 3.11 gives the objects inside _PyRuntime and in frozen code a count that never falls to zero
 // (Include/internal/pycore_object.h, _PyObject_IMMORTAL_REFCNT).
@@ -247,6 +248,7 @@ void mx_heap_free(mx_heap *heap)
 {
     if (!heap)
         return;
+    file_free(heap->opened);
     for (size_t i = 0; i < heap->threads.count; i++)
         free((void *)(uintptr_t)heap->threads.items[i].frames);
     for (size_t i = 0; i < heap->strings.count; i++)

@@ -69,6 +69,7 @@ struct mx_heap {
     uint32_t *public_types; // index into decoder.types -> index into type_stats
 
     struct mx_heap_summary summary;
+    struct snapshot_file *opened; // opened.h: it comes from a file, and nothing else is there
     bool asking; // inside a question: one that its callback asks has what it has left
     mx_progress_fn *progress;
     void *progress_data;
@@ -105,6 +106,10 @@ void heap_add_possible(struct mx_heap *heap, mx_addr addr);
 // unreached_roots.c: adds what objects that nothing refers to refer to. O(bytes copied).
 bool heap_many_unexplained(const struct mx_heap *heap);
 mx_status heap_add_unreached_roots(struct mx_heap *heap, struct mx_error *err);
+// walk.c: the object was laid out by the C compiler: to others of its kind it does not count.
+bool heap_is_frozen(const struct mx_heap *heap, mx_addr addr, const struct type_info *type);
+// inspect.c: every reference from a root.
+void heap_tell_roots(struct mx_heap *heap, mx_reference_fn *fn, void *data);
 // Within one pass over the heap: true when nobody claimed this memory before. heap_unclaim ends it.
 bool heap_claim(struct mx_heap *heap, mx_addr memory);
 void heap_unclaim(struct mx_heap *heap);

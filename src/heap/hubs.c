@@ -12,6 +12,7 @@
 
 #include "base/error.h"
 #include "heap/garbage.h"
+#include "heap/opened.h"
 
 struct hubs {
     struct visitor visitor;
@@ -120,6 +121,8 @@ static bool wants(void *data, uint32_t from, uint32_t to, const struct edge *edg
 
 mx_status mx_heap_cycles(const mx_heap *heap, mx_cycles **ret, struct mx_error *err)
 {
+    if (heap->opened)
+        return opened_cycles(heap, false, ret, err);
     // Looking decodes on demand, which fills the decoder's tables: no change that a caller can see.
     struct mx_heap *self = (struct mx_heap *)(uintptr_t)heap;
     struct mx_cycles *cycles = calloc(1, sizeof *cycles);

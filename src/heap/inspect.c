@@ -4,6 +4,7 @@
 
 #include "base/error.h"
 #include "heap/heap.h"
+#include "heap/opened.h"
 #include "heap/variables.h"
 
 // Looking decodes on demand, which fills the decoder's tables: no change that a caller can see.
@@ -27,12 +28,20 @@ const struct mx_target_info *mx_heap_target(const mx_heap *heap)
 
 size_t mx_heap_types(const mx_heap *heap, const struct mx_type **ret)
 {
+    if (heap->opened) {
+        *ret = file_types(heap->opened);
+        return file_snapshot(heap->opened)->type_count;
+    }
     *ret = heap->type_stats.items;
     return heap->type_stats.count;
 }
 
 size_t mx_heap_threads(const mx_heap *heap, const struct mx_thread **ret)
 {
+    if (heap->opened) {
+        *ret = file_snapshot(heap->opened)->threads;
+        return file_snapshot(heap->opened)->thread_count;
+    }
     *ret = heap->threads.items;
     return heap->threads.count;
 }
@@ -40,6 +49,10 @@ size_t mx_heap_threads(const mx_heap *heap, const struct mx_thread **ret)
 void mx_heap_facts(const mx_heap *heap, uint32_t index, struct mx_object *ret,
                    uint32_t *ret_type_index)
 {
+    if (heap->opened) {
+        opened_facts(heap, index, ret, ret_type_index);
+        return;
+    }
     struct decoder *decoder = &mutable_heap(heap)->decoder;
     mx_addr addr = heap->addresses[index];
     const struct type_info *type = decoder->types[heap->types[index]];
@@ -62,6 +75,8 @@ void mx_heap_facts(const mx_heap *heap, uint32_t index, struct mx_object *ret,
 mx_status mx_heap_object(const mx_heap *heap, uint32_t index, struct mx_object *ret,
                          struct mx_error *err)
 {
+    if (heap->opened)
+        return opened_object(heap, index, ret, err);
     struct decoder *decoder = &mutable_heap(heap)->decoder;
     if (index >= heap->count)
         return fail(err, MX_BAD_ARGUMENT, "object %u: there are only %u", index, heap->count);
@@ -75,6 +90,8 @@ mx_status mx_heap_object(const mx_heap *heap, uint32_t index, struct mx_object *
 
 bool mx_heap_find(const mx_heap *heap, mx_addr address, uint32_t *ret_index)
 {
+    if (heap->opened)
+        return snapshot_find(file_snapshot(heap->opened), address, ret_index);
     struct region *region = regions_find(&((struct mx_heap *)(uintptr_t)heap)->regions, address);
     if (!region || address % 8 || !region_is_marked(region, address))
         return false;
@@ -84,6 +101,8 @@ bool mx_heap_find(const mx_heap *heap, mx_addr address, uint32_t *ret_index)
 
 uint32_t mx_heap_found_count(const mx_heap *heap, uint32_t index)
 {
+    if (heap->opened)
+        return opened_found_count(heap, index);
     struct header header;
     int64_t missing;
     struct mx_heap *self = mutable_heap(heap);
@@ -95,6 +114,11 @@ uint32_t mx_heap_found_count(const mx_heap *heap, uint32_t index)
 
 void mx_heap_kind(const mx_heap *heap, uint32_t index, char *buffer, size_t nbytes)
 {
+    if (heap->opened) {
+        const struct snapshot *s = file_snapshot(heap->opened);
+        s->texts.kind(s->texts.data, index, buffer, nbytes);
+        return;
+    }
     object_kind(&mutable_heap(heap)->decoder, heap->addresses[index], heap->types[index], buffer,
                 nbytes);
 }
@@ -137,6 +161,15 @@ static void name_variable(struct mx_heap *heap, mx_addr place, char *buffer, siz
     text_add(&text, offset ? "%s+0x%llx" : "%s", name, (unsigned long long)offset);
 }
 
+// Between objects that the C compiler laid out nothing is counted (walk.c).
+static bool is_uncounted(const struct teller *teller, mx_addr to)
+{
+    const struct mx_heap *heap = teller->heap;
+    return teller->from != MX_NO_OBJECT && statics_find(&heap->statics, to) &&
+           heap_is_frozen(heap, heap->addresses[teller->from],
+                          heap->decoder.types[heap->types[teller->from]]);
+}
+
 static void tell(struct visitor *visitor, struct edge edge)
 {
     struct teller *teller = (struct teller *)visitor;
@@ -145,6 +178,8 @@ static void tell(struct visitor *visitor, struct edge edge)
         !mx_heap_find(teller->heap, edge.to, &reference.to))
         return;
     reference.ownership = public_ownership((enum hold)edge.hold);
+    if (edge.hold == HOLD_OWNED && is_uncounted(teller, edge.to))
+        reference.ownership = MX_BORROWED;
     edge_label(&teller->heap->decoder, &edge, reference.label, sizeof reference.label);
     if (edge.kind == EDGE_STATIC && reference.from == MX_NO_OBJECT)
         name_variable(teller->heap, edge.detail, reference.root, sizeof reference.root);
@@ -155,12 +190,16 @@ static void tell(struct visitor *visitor, struct edge edge)
 
 static bool tell_claim(struct visitor *visitor, mx_addr memory, enum claim_kind kind)
 {
-    return kind == CLAIM_BLOCK && heap_claim(((struct teller *)visitor)->heap, memory);
+    // Keys of a table that a class has are told of the class; whose others are, all of the heap would say.
+    return kind == CLAIM_TYPE_KEYS ||
+           (kind == CLAIM_BLOCK && heap_claim(((struct teller *)visitor)->heap, memory));
 }
 
 mx_status mx_heap_references(const mx_heap *heap, uint32_t index, mx_reference_fn *fn, void *data,
                              struct mx_error *err)
 {
+    if (heap->opened)
+        return opened_references(heap, index, fn, data, err);
     struct mx_heap *self = mutable_heap(heap);
     if (index >= heap->count)
         return fail(err, MX_BAD_ARGUMENT, "object %u: there are only %u", index, heap->count);
@@ -173,10 +212,31 @@ mx_status mx_heap_references(const mx_heap *heap, uint32_t index, mx_reference_f
     return MX_OK;
 }
 
+static void tell_roots(struct teller *teller)
+{
+    struct mx_heap *heap = teller->heap;
+    teller->from = MX_NO_OBJECT;
+    for (size_t i = 0; i < heap->root_edges.count && !teller->stopped; i++) {
+        const struct root_edge *edge = &heap->root_edges.items[i];
+        teller->root = heap->roots.items[edge->root].name;
+        if (!heap_is_inside_object(heap, edge->place))
+            tell(&teller->visitor, edge->edge);
+    }
+}
+
+void heap_tell_roots(struct mx_heap *heap, mx_reference_fn *fn, void *data)
+{
+    struct teller teller = {.visitor = {tell, tell_claim}, .heap = heap, .fn = fn, .data = data};
+    decoder_refill(&heap->decoder);
+    tell_roots(&teller);
+}
+
 // Cheap test before a label is made: does the object refer to the one looked for at all?
 mx_status mx_heap_referrers(const mx_heap *heap, uint32_t index, mx_reference_fn *fn, void *data,
                             struct mx_error *err)
 {
+    if (heap->opened)
+        return opened_referrers(heap, index, fn, data, err);
     struct mx_heap *self = mutable_heap(heap);
     if (index >= heap->count)
         return fail(err, MX_BAD_ARGUMENT, "object %u: there are only %u", index, heap->count);
@@ -189,13 +249,7 @@ mx_status mx_heap_referrers(const mx_heap *heap, uint32_t index, mx_reference_fn
         object_visit(&self->decoder, heap->addresses[i], heap->types[i], &teller.visitor);
     }
     heap_unclaim(self);
-    teller.from = MX_NO_OBJECT;
-    for (size_t i = 0; i < heap->root_edges.count && !teller.stopped; i++) {
-        const struct root_edge *edge = &heap->root_edges.items[i];
-        teller.root = heap->roots.items[edge->root].name;
-        if (!heap_is_inside_object(self, edge->place))
-            tell(&teller.visitor, edge->edge);
-    }
+    tell_roots(&teller);
     self->asking = asking;
     return MX_OK;
 }

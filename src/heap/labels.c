@@ -6,6 +6,7 @@
 
 #include "base/error.h"
 #include "heap/columns.h"
+#include "snapshot/file.h"
 
 struct labelling {
     struct visitor visitor;
@@ -163,6 +164,8 @@ static mx_status label_all(struct labelling *labelling, struct mx_error *err)
 mx_status heap_labels(const mx_heap *heap, struct mx_error *err)
 {
     const struct snapshot *snapshot;
+    if (heap->opened)
+        return file_make_labels(heap->opened, err);
     mx_status status = heap_snapshot(heap, &snapshot, err);
     if (status || snapshot->label_kind.count || !snapshot->reference_count)
         return status;

@@ -169,7 +169,8 @@ static void discover_edge(struct visitor *visitor, struct edge edge)
 {
     struct discoverer *discoverer = (struct discoverer *)visitor;
     struct region *region = regions_find(&discoverer->heap->regions, edge.to);
-    if (!region || edge.hold == HOLD_WEAK || edge.to % 8 || region_is_marked(region, edge.to))
+    // What a weak reference points to is alive: it is cleared when that goes.
+    if (!region || edge.to % 8 || region_is_marked(region, edge.to))
         return;
     __builtin_prefetch(region->bytes + (edge.to - region->start));
     ring_put(discoverer, edge.to, edge.certain);
@@ -323,7 +324,7 @@ bool heap_is_inside_object(struct mx_heap *heap, mx_addr place)
 }
 
 // Frozen code and its constants refer to each other without counting (Tools/build/deepfreeze.py).
-static bool is_frozen(const struct mx_heap *heap, mx_addr addr, const struct type_info *type)
+bool heap_is_frozen(const struct mx_heap *heap, mx_addr addr, const struct type_info *type)
 {
     return (type->family == FAMILY_CODE || type->family == FAMILY_TUPLE) &&
            statics_find(&heap->statics, addr);
@@ -339,7 +340,7 @@ static void count_object(struct mx_heap *heap, struct counter *counter, uint32_t
         return; // it was one when it was marked: a table that changed its mind is full
     heap->types[index] = header.type;
     const struct type_info *type = decoder->types[header.type];
-    counter->from_frozen = is_frozen(heap, addr, type);
+    counter->from_frozen = heap_is_frozen(heap, addr, type);
     counter->from_type = type->heap ? 0 : type->addr;
     heap_record_facts(heap, index, &header, type);
     if (!type->leaf)

@@ -5,6 +5,7 @@
 //   nodes 2 to 8        a node for each kind of root: its edges are the root references of that kind
 //   nodes 9 to 8 + n    the objects, by address
 //   nodes behind        what is more than 2 GiB of an object: sizes, too, have 32 bits
+//   the last node       nothing: VS Code's reader takes it for one that dominates no other
 //
 // The root has one edge only: DevTools does not bear two from it to one node. What retains in the
 // snapshot retains here: owned references have the types of export_edges.c, all others are weak.
@@ -196,7 +197,7 @@ static void write_fixed_nodes(struct writer *writer)
 {
     write_node(writer, NODE_SYNTHETIC, add_name(writer, ""), id_of_slot(0), 0, 1);
     write_node(writer, NODE_SYNTHETIC, add_name(writer, "(GC roots)"), id_of_slot(1), 0,
-               ROOT_KINDS);
+               ROOT_KINDS + 1);
     for (uint32_t kind = 0; kind < ROOT_KINDS; kind++)
         write_node(writer, NODE_SYNTHETIC, add_name(writer, KIND_NAMES[kind]), id_of_slot(2 + kind),
                    0, writer->kind_edges[kind]);
@@ -226,6 +227,7 @@ static mx_status write_nodes(struct writer *writer, struct mx_error *err)
             return status;
         write_node(writer, NODE_NATIVE, name, id, it->nbytes, 0);
     }
+    write_node(writer, NODE_SYNTHETIC, add_name(writer, "(end)"), id_of_slot(FIXED_NODES), 0, 0);
     sink_text(writer->sink, "],\n");
     return MX_OK;
 }
@@ -257,6 +259,8 @@ static void write_edges(struct writer *writer)
     write_edge(writer, EDGE_ELEMENT, 1, 1);
     for (uint32_t kind = 0; kind < ROOT_KINDS; kind++)
         write_edge(writer, EDGE_ELEMENT, kind + 1, 2 + kind);
+    write_edge(writer, EDGE_ELEMENT, ROOT_KINDS + 1,
+               FIXED_NODES + writer->s->object_count + (uint32_t)writer->parts.count);
     for (uint8_t kind = 0; kind < ROOT_KINDS; kind++)
         visit_roots(writer, kind, write_root_edge);
     for (uint32_t i = 0; i < writer->s->object_count && !writer->sink->failed; i++) {
@@ -269,8 +273,8 @@ static void write_edges(struct writer *writer)
 static mx_status write_all(struct writer *writer, struct mx_error *err)
 {
     const struct snapshot *s = writer->s;
-    uint64_t nodes = FIXED_NODES + (uint64_t)s->object_count + writer->parts.count;
-    uint64_t edges = 1 + ROOT_KINDS + s->reference_count + writer->parts.count;
+    uint64_t nodes = FIXED_NODES + (uint64_t)s->object_count + writer->parts.count + 1;
+    uint64_t edges = 1 + ROOT_KINDS + 1 + s->reference_count + writer->parts.count;
     for (uint8_t kind = 0; kind < ROOT_KINDS; kind++) {
         visit_roots(writer, kind, count_root_edge);
         edges += writer->kind_edges[kind];

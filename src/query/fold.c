@@ -136,6 +136,10 @@ static void describe(const struct folding *folding, uint32_t object, const struc
     case SNAPSHOT_FRAME: // one that runs: its locals are what a person sees
         node->is_trunk = parent->is_root && parent->place == ROOT_FRAME;
         break;
+    case SNAPSHOT_TUPLE: // bases, and the order of their resolution
+        node->is_code =
+            parent->is_trunk && !parent->is_root && s->types[parent->type].family == SNAPSHOT_TYPE;
+        break;
     case SNAPSHOT_CODE:
         node->is_code = true;
         break;
@@ -151,7 +155,6 @@ static void describe(const struct folding *folding, uint32_t object, const struc
     case SNAPSHOT_BYTES:
     case SNAPSHOT_BYTEARRAY:
     case SNAPSHOT_LIST:
-    case SNAPSHOT_TUPLE:
     case SNAPSHOT_SET:
     case SNAPSHOT_METHOD:
     case SNAPSHOT_GENERATOR:

@@ -13,7 +13,8 @@
 // How far a root is from a person, in references: a name in a module is two from it.
 enum level {
     LEVEL_USER_MODULE,
-    LEVEL_MODULE, // and running frames
+    LEVEL_MODULE,
+    LEVEL_FRAME, // its function knows a module's namespace, too
     LEVEL_TYPE,
     LEVEL_THREAD,
     LEVEL_INTERPRETER,
@@ -133,7 +134,7 @@ static void mark_program(struct hang *hang)
         uint32_t dict = hang_namespace(s, i);
         hang->program[i] = 1;
         if (dict != MX_NO_OBJECT)
-            hang->program[dict] = 1;
+            hang->program[dict] = PROGRAM_NAMESPACE;
     }
 }
 
@@ -151,7 +152,7 @@ static enum level level_of(const struct hang *hang, size_t number)
         return LEVEL_BORROWED;
     switch (kind) {
     case ROOT_FRAME:
-        return LEVEL_MODULE;
+        return LEVEL_FRAME;
     case ROOT_THREAD:
         return LEVEL_THREAD;
     case ROOT_TYPE:
@@ -181,6 +182,14 @@ static uint32_t add_roots(struct hang *hang, enum level level, uint32_t count)
     return count;
 }
 
+// From a function, or another module's __builtins__, to a namespace: its own module leads there.
+static bool is_way_round(const struct hang *hang, uint32_t from, uint32_t to)
+{
+    uint8_t family = snapshot_type_of(hang->snapshot, from)->family;
+    return hang->is_strict && hang->program[to] == PROGRAM_NAMESPACE && family != SNAPSHOT_MODULE &&
+           family != SNAPSHOT_TYPE;
+}
+
 // One step further from objects `begin` to `end` of the order.
 static uint32_t expand(struct hang *hang, uint32_t begin, uint32_t end)
 {
@@ -191,7 +200,8 @@ static uint32_t expand(struct hang *hang, uint32_t begin, uint32_t end)
         uint64_t last = column_at(&s->first, (uint64_t)object + 1);
         for (uint64_t at = column_at(&s->first, object); at < last; at++) {
             uint32_t to = (uint32_t)column_at(&s->target, at);
-            if (hang->before[to] != UNSEEN || column_at(&s->hold, at) != MX_OWNED)
+            if (hang->before[to] != UNSEEN || column_at(&s->hold, at) != MX_OWNED ||
+                is_way_round(hang, object, to))
                 continue;
             hang->before[to] = object;
             hang->order[count++] = to;
@@ -233,11 +243,16 @@ static uint32_t add_garbage(struct hang *hang, uint32_t count)
 static void search(struct hang *hang)
 {
     uint32_t begin = 0, count = 0;
+    hang->is_strict = true;
     for (int level = 0; level < LEVELS || begin < count; level++) {
         uint32_t end = level < LEVELS ? add_roots(hang, (enum level)level, count) : count;
         count = expand(hang, begin, end);
         begin = end;
     }
+    hang->is_strict = false; // namespaces of modules that are gone: functions have them
+    begin = 0;
+    for (uint32_t end; (end = count) > begin; begin = end)
+        count = expand(hang, begin, end);
     hang->reached = count;
     add_garbage(hang, count);
 }

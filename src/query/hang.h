@@ -14,6 +14,8 @@
 
 #define NO_PLACE UINT32_MAX
 
+#define PROGRAM_NAMESPACE 2 // the dict of a module or class
+
 struct module_facts {
     bool is_user;     // not of the standard library, nor of an installed package
     bool is_made;     // by the program: it has neither a file nor a loader's spec
@@ -28,7 +30,8 @@ struct hang {
     uint32_t *order;  // [objects] each after the one before it on the way
     uint32_t reached; // of them from roots; behind these garbage
     struct module_facts *modules; // [root references], of those to modules
-    uint8_t *program; // [objects] 1: a module, class, a namespace of these, or above modules
+    uint8_t *program; // [objects] 1: a module or class, or above modules; PROGRAM_NAMESPACE
+    bool is_strict;   // while it is made: namespaces are reached from their owners alone
 };
 
 // O(objects + references). hang_free also after a failure.

@@ -183,16 +183,23 @@ static bool is_in_user_module(const struct hang *hang, uint32_t root)
     return place != NO_PLACE && hang->modules[place].is_user;
 }
 
-static void add_way(struct writer *writer, const struct way *way, uint32_t other)
+// The other's object in this place, as far as both ways are of one length.
+static uint32_t other_at(const struct way *way, const struct way *other, size_t i)
+{
+    bool is_there = i < other->count && (i == 0 || way->count == other->count);
+    return is_there && other->items[i] != way->items[i] ? other->items[i] : MX_NO_OBJECT;
+}
+
+static void add_way(struct writer *writer, const struct way *way, const struct way *other)
 {
     struct names *names = writer->names;
     bool is_users = is_in_user_module(writer->hang, way->items[way->count - 1]);
-    writer->other = way->count == 1 ? other : MX_NO_OBJECT;
+    writer->other = way->count == 1 ? other_at(way, other, 0) : MX_NO_OBJECT;
     add_root(writer, way->items[way->count - 1]);
     for (size_t i = way->count - 1; i-- > 0;) {
         size_t step = way->count - 1 - i;
         writer->previous = way->items[i + 1];
-        writer->other = i == 0 ? other : MX_NO_OBJECT;
+        writer->other = other_at(way, other, i);
         if (step > SHOWN_FIRST && i >= SHOWN_LAST) {
             if (step == SHOWN_FIRST + 1) {
                 add(names->holder, " ... ");
@@ -211,18 +218,24 @@ static void add_way(struct writer *writer, const struct way *way, uint32_t other
     add(names->holder, *names->holder ? "%s" : "frame%s", writer->suffix);
 }
 
+static bool find_way(const struct hang *hang, uint32_t object, struct way *way)
+{
+    bool ok = true;
+    for (; ok && object != MX_NO_OBJECT && way->count < LIMIT_WAY; object = hang->before[object])
+        ok = vector_push(way, object);
+    return ok;
+}
+
 mx_status names_of(const struct hang *hang, uint32_t object, uint32_t other, struct names *ret,
                    struct mx_error *err)
 {
     struct writer writer = {.hang = hang, .snapshot = hang->snapshot, .names = ret};
-    struct way way = {0};
+    struct way way = {0}, other_way = {0};
     *ret = (struct names){0};
-    bool ok = true;
-    for (uint32_t at = object; ok && at != MX_NO_OBJECT && way.count < LIMIT_WAY;
-         at = hang->before[at])
-        ok = vector_push(&way, at);
+    bool ok = find_way(hang, object, &way) && find_way(hang, other, &other_way);
     if (ok)
-        add_way(&writer, &way, other);
+        add_way(&writer, &way, &other_way);
     vector_free(&way);
+    vector_free(&other_way);
     return ok ? MX_OK : fail_no_memory(err);
 }

@@ -13,8 +13,8 @@ struct names {
     enum root_kind root;
 };
 
-// Of the object; `other` is MX_NO_OBJECT, or one that is alike: a last subscript that they do not
-// share is [...]. Long ways are written without their middle. O(length of the way + references of what is on it).
+// Of the object; `other` is MX_NO_OBJECT, or one that is alike: subscripts that they do not share are
+// [...]. Long ways are written without their middle. O(length of the way + references of what is on it).
 mx_status names_of(const struct hang *hang, uint32_t object, uint32_t other, struct names *ret,
                    struct mx_error *err);
 

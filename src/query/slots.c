@@ -9,7 +9,8 @@
 #include "base/error.h"
 #include "query/suspects.h"
 
-#define SAMPLES 256 // instances of a class whose attributes are counted
+#define SAMPLES 256           // instances of a class whose attributes are counted
+#define LIMIT_ATTRIBUTES 1000 // of one that are looked at: a class with more needs a dict
 #define LIMIT_BASES 64
 #define WORD 8
 #define COLLECTOR_HEAD 16
@@ -38,6 +39,7 @@ static uint64_t count_labels(const struct snapshot *s, uint32_t object, char fir
 {
     uint64_t at = column_at(&s->first, object), end = column_at(&s->first, (uint64_t)object + 1);
     uint64_t count = 0;
+    end = end - at < LIMIT_ATTRIBUTES ? end : at + LIMIT_ATTRIBUTES;
     for (char label[64]; at < end; at++) {
         s->texts.label(s->texts.data, object, at, label, sizeof label);
         count += *label == first && strncmp(label, ".__", 3) != 0;

@@ -208,6 +208,7 @@ void sql_data_fini(struct sql_data *data)
     free(data->types);
     free(data->types_by_name);
     free(data->strings);
+    free(data->same);
     free(data->frame_first);
     free(data->buffer);
     *data = (struct sql_data){0};

@@ -232,7 +232,10 @@ static int cursor_next(sqlite3_vtab_cursor *base)
 {
     struct cursor *cursor = (struct cursor *)base;
     cursor->at++;
-    skip_to_fit(table_of(base), cursor);
+    if (cursor->filters.count)
+        skip_to_fit(table_of(base), cursor);
+    else if (cursor->at < cursor->end)
+        go_to_place(table_of(base), cursor);
     return SQLITE_OK;
 }
 

@@ -2,8 +2,8 @@
 //
 //   keys 7 3 3 NULL  -->  rows 3 1 2 0      stable, so that equal keys keep the order of the rows
 //
-// By counting, 11 bits of the key at a time: where all keys fit into those (types do), one pass over
-// the rows and no memory but the index. Ten million rows take 0.1 s.
+// By counting: where keys have 16 bits or less (types do) all of the key, and no memory but the index
+// is needed; else 11 bits at a time. Ten million rows take 0.1 to 0.3 s.
 #include <stdlib.h>
 #include <string.h>
 
@@ -34,9 +34,44 @@ static uint64_t key_at(const struct keys *keys, uint64_t row)
     return (uint64_t)value - (uint64_t)keys->least + 1;
 }
 
+#define READ_AT_ONCE 1024
+
+// A type's number is that of the snapshot's column: read from there in one go.
+static bool are_types(const struct keys *keys)
+{
+    return keys->column->kind == SQL_TYPE && keys->column->column;
+}
+
+// Keys of the rows from `row` on, at most READ_AT_ONCE; returns how many.
+static uint64_t read_keys(const struct keys *keys, uint64_t row, uint64_t *ret)
+{
+    uint64_t count = keys->row_count - row;
+    count = count < READ_AT_ONCE ? count : READ_AT_ONCE;
+    if (!are_types(keys)) {
+        for (uint64_t i = 0; i < count; i++)
+            ret[i] = key_at(keys, row + i);
+        return count;
+    }
+    const struct snapshot *s = keys->data->snapshot;
+    column_read((const void *)((const char *)s + keys->column->column), row, count, ret);
+    for (uint64_t i = 0; i < count; i++)
+        ret[i] = keys->data->types[ret[i]].rank + UINT64_C(1);
+    return count;
+}
+
+static int bits_of(uint64_t number)
+{
+    return number ? 64 - __builtin_clzll(number) : 0;
+}
+
 static void measure(struct keys *keys)
 {
     int64_t least = INT64_MAX, most = INT64_MIN;
+    if (are_types(keys)) {
+        keys->least = 0;
+        keys->bits = bits_of(keys->data->snapshot->type_count);
+        return;
+    }
     for (uint64_t row = 0; row < keys->row_count; row++) {
         struct sql_place place = {.row = row, .target = MX_NO_OBJECT};
         int64_t value;
@@ -49,7 +84,7 @@ static void measure(struct keys *keys)
     uint64_t range = least <= most ? (uint64_t)most - (uint64_t)least + 1 : 0;
     if (least <= most && !range)
         range = UINT64_MAX; // of all 64 bits: the comparing sort takes these
-    keys->bits = range ? 64 - __builtin_clzll(range) : 0;
+    keys->bits = bits_of(range);
 }
 
 static void count_to_starts(uint64_t *counts, size_t count)
@@ -68,11 +103,18 @@ static bool sort_counted(const struct keys *keys, uint32_t *rows)
     uint64_t *starts = calloc(key_count, sizeof *starts);
     if (!starts)
         return false;
-    for (uint64_t row = 0; row < keys->row_count; row++)
-        starts[key_at(keys, row)]++;
+    uint64_t some[READ_AT_ONCE], count;
+    for (uint64_t row = 0; row < keys->row_count; row += count) {
+        count = read_keys(keys, row, some);
+        for (uint64_t i = 0; i < count; i++)
+            starts[some[i]]++;
+    }
     count_to_starts(starts, key_count);
-    for (uint64_t row = 0; row < keys->row_count; row++)
-        rows[starts[key_at(keys, row)]++] = (uint32_t)row;
+    for (uint64_t row = 0; row < keys->row_count; row += count) {
+        count = read_keys(keys, row, some);
+        for (uint64_t i = 0; i < count; i++)
+            rows[starts[some[i]]++] = (uint32_t)(row + i);
+    }
     free(starts);
     return true;
 }
@@ -83,8 +125,11 @@ static bool sort_packed(const struct keys *keys, int row_bits, uint32_t *rows)
     uint64_t count = keys->row_count;
     uint64_t *from = malloc(count * sizeof *from), *to = malloc(count * sizeof *to);
     bool done = from && to;
-    for (uint64_t row = 0; done && row < count; row++)
-        from[row] = key_at(keys, row) << row_bits | row;
+    for (uint64_t row = 0, some; done && row < count; row += some) {
+        some = read_keys(keys, row, from + row);
+        for (uint64_t i = row; i < row + some; i++)
+            from[i] = from[i] << row_bits | i;
+    }
     for (int shift = row_bits; done && shift < row_bits + keys->bits; shift += DIGIT_BITS) {
         uint64_t starts[DIGITS] = {0};
         for (uint64_t i = 0; i < count; i++)

@@ -125,6 +125,8 @@ struct sql_data {
     size_t order_count;
     uint32_t *strings; // objects that are str or bytes, by address; NULL until wanted
     uint32_t string_count;
+    uint32_t *same; // [string_count], the first object with the same value, or MX_NO_OBJECT
+    bool same_failed;
     uint64_t *frame_first; // [threads + 1]: rows of frames
     char *buffer;          // of cells
     size_t buffer_nbytes;
@@ -144,6 +146,9 @@ void sql_data_fini(struct sql_data *data);
 bool sql_data_sum_types(struct sql_data *data);
 bool sql_data_retain_types(struct sql_data *data);
 bool sql_data_list_strings(struct sql_data *data);
+bool sql_data_find_same(struct sql_data *data); // sql_same.c
+// The value of a string, by row.
+void sql_string_value(struct sql_data *data, uint64_t row, struct sql_cell *ret);
 // Before a label of the object's is made: a live heap looks through all its references for one. When
 // that has cost as much as making the columns of all labels, they are made.
 void sql_data_expect_label(struct sql_data *data, uint32_t object);

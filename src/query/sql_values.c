@@ -44,9 +44,9 @@ static size_t whole_characters(const char *text, size_t nbytes)
     return wanted > back + 1 ? nbytes - 1 - back : nbytes;
 }
 
-static void string_value(struct sql_data *data, const struct sql_place *place, struct sql_cell *ret)
+void sql_string_value(struct sql_data *data, uint64_t row, struct sql_cell *ret)
 {
-    uint32_t object = data->strings[place->row];
+    uint32_t object = data->strings[row];
     size_t nbytes;
     bool whole;
     *ret = (struct sql_cell){.kind = CELL_NULL};
@@ -59,6 +59,12 @@ static void string_value(struct sql_data *data, const struct sql_place *place, s
         .kind = text ? CELL_TEXT : CELL_BLOB, .bytes = data->buffer, .nbytes = nbytes};
 }
 
+static void string_value(struct sql_data *data, const struct sql_place *place, struct sql_cell *ret)
+{
+    sql_string_value(data, place->row, ret);
+}
+
+NUMBER_IF(string_same, sql_data_find_same(data) && data->same[row] != MX_NO_OBJECT, data->same[row])
 NUMBER(string_object, OBJECT)
 NUMBER(string_address, snapshot_address(s, OBJECT))
 NUMBER(string_type, column_at(&s->type, OBJECT))
@@ -72,6 +78,9 @@ static const struct sql_column string_columns[] = {
      0},
     {"value", SQL_TEXT, ACCESS_NONE, NULL, string_value,
      "text of a str, blob of bytes, the first MiB of it; NULL where it was left out or not read",
+     0},
+    {"same", SQL_INTEGER, ACCESS_INDEXED, string_same, NULL,
+     "the first object that has the same value: GROUP BY it, and not by value, to find equal ones",
      0},
     {"size", SQL_INTEGER, ACCESS_NONE, string_size, NULL, "of the object", 0},
     {"interned", SQL_BOOLEAN, ACCESS_NONE, string_interned, NULL, "kept by the interpreter", 0},

@@ -29,9 +29,10 @@ const struct sql_view sql_views[] = {
      "SELECT object, address, type, size, refcount, unexplained, retained, preview FROM objects"
      " WHERE native = 1"},
     {"duplicate_strings", "equal values of str and bytes: how often, and what the copies take",
-     "SELECT value, type, count(*) AS copies, sum(size) AS bytes,"
-     " sum(size) - min(size) AS wasted FROM strings WHERE value IS NOT NULL"
-     " GROUP BY value, type HAVING count(*) > 1 ORDER BY wasted DESC"},
+     "SELECT s.value, s.type, d.copies, d.bytes, d.wasted, s.object"
+     " FROM (SELECT same, count(*) AS copies, sum(size) AS bytes, sum(size) - min(size) AS wasted"
+     " FROM strings GROUP BY same HAVING count(*) > 1) AS d"
+     " JOIN strings AS s ON s.object = d.same ORDER BY d.wasted DESC"},
     {"stacks", "every thread with its frames, the innermost first",
      "SELECT t.thread, t.native_id, f.depth, f.function, f.file, f.line"
      " FROM threads AS t LEFT JOIN frames AS f ON f.thread = t.thread"},

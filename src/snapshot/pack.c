@@ -25,65 +25,64 @@ struct packer {
     VECTOR(uint8_t) bytes;
     uint64_t numbers[PACKED_MOST], sorted[PACKED_MOST], rest[PACKED_MOST];
     uint32_t count;
+    uint64_t least, greatest;
     bool sloped;
     uint32_t place_size;
 };
 
 // ---- sorting ----------------------------------------------------------------------------------
 
-static void merge(const uint64_t *from, uint64_t *to, uint32_t count, uint32_t run)
+#define DIGITS 256
+#define COUNTED 1024 // numbers so close together are counted
+
+static void find_range(struct packer *packer)
 {
-    for (uint32_t start = 0; start < count; start += 2 * run) {
-        uint32_t middle = start + run < count ? start + run : count;
-        uint32_t end = start + 2 * run < count ? start + 2 * run : count;
-        uint32_t left = start, right = middle;
-        for (uint32_t i = start; i < end; i++) {
-            bool takes_left = right >= end || (left < middle && from[left] <= from[right]);
-            to[i] = takes_left ? from[left] : from[right];
-            left += takes_left;
-            right += !takes_left;
-        }
+    packer->least = packer->greatest = packer->numbers[0];
+    for (uint32_t i = 1; i < packer->count; i++) {
+        uint64_t number = packer->numbers[i];
+        packer->least = number < packer->least ? number : packer->least;
+        packer->greatest = number > packer->greatest ? number : packer->greatest;
     }
 }
 
-// Numbers to sorted; runs of eight by insertion, then merged.
+static void sort_counted(struct packer *packer, uint32_t range)
+{
+    uint16_t times[COUNTED] = {0};
+    uint32_t filled = 0;
+    for (uint32_t i = 0; i < packer->count; i++)
+        times[packer->numbers[i] - packer->least]++;
+    for (uint32_t digit = 0; digit <= range; digit++)
+        for (uint16_t left = times[digit]; left; left--)
+            packer->sorted[filled++] = packer->least + digit;
+}
+
+// Numbers to sorted: by their bytes, the lowest first, as far as they differ.
 static void sort_numbers(struct packer *packer)
 {
-    enum { RUN = 8 };
-    uint32_t count = packer->count;
-    memcpy(packer->sorted, packer->numbers, count * sizeof *packer->sorted);
-    for (uint32_t start = 0; start < count; start += RUN) {
-        uint32_t end = start + RUN < count ? start + RUN : count;
-        for (uint32_t i = start + 1; i < end; i++) {
-            uint64_t number = packer->sorted[i];
-            uint32_t k = i;
-            for (; k > start && packer->sorted[k - 1] > number; k--)
-                packer->sorted[k] = packer->sorted[k - 1];
-            packer->sorted[k] = number;
-        }
+    uint64_t range = packer->greatest - packer->least;
+    if (range < COUNTED) {
+        sort_counted(packer, (uint32_t)range);
+        return;
     }
-    uint64_t *from = packer->sorted, *to = packer->rest;
-    for (uint32_t run = RUN; run < count; run *= 2) {
-        merge(from, to, count, run);
-        uint64_t *swapped = from;
+    const uint64_t *from = packer->numbers;
+    uint64_t *to = packer->sorted, *other = packer->rest;
+    for (uint32_t shift = 0; shift < 64 && range >> shift; shift += 8) {
+        uint16_t ends[DIGITS + 1] = {0};
+        for (uint32_t i = 0; i < packer->count; i++)
+            ends[((from[i] - packer->least) >> shift & 0xFF) + 1]++;
+        for (uint32_t digit = 0; digit < DIGITS; digit++)
+            ends[digit + 1] += ends[digit];
+        for (uint32_t i = 0; i < packer->count; i++)
+            to[ends[(from[i] - packer->least) >> shift & 0xFF]++] = from[i];
         from = to;
-        to = swapped;
+        to = other;
+        other = (uint64_t *)(uintptr_t)from;
     }
     if (from != packer->sorted)
-        memcpy(packer->sorted, from, count * sizeof *packer->sorted);
+        memcpy(packer->sorted, from, packer->count * sizeof *packer->sorted);
 }
 
 // ---- choosing ---------------------------------------------------------------------------------
-
-static uint32_t bits_of(uint64_t number)
-{
-    return number ? 64 - (uint32_t)__builtin_clzll(number) : 0;
-}
-
-static uint32_t bytes_of(uint64_t number)
-{
-    return number ? (bits_of(number) + 7) / 8 : 1;
-}
 
 // Those that come most often, in `common`; all others in `rest`. Returns how many are in rest.
 static uint32_t split_common(struct packer *packer, struct plan *plan)
@@ -164,15 +163,16 @@ static void try_windows(const struct packer *packer, const uint64_t *sorted, uin
 static void choose(struct packer *packer, struct plan *ret)
 {
     uint32_t count = packer->count;
-    sort_numbers(packer);
-    uint64_t greatest = packer->sorted[count - 1];
+    find_range(packer);
+    uint64_t greatest = packer->greatest;
     struct plan alone = {.cost = UINT64_MAX, .facts.value_nbytes = bytes_of(greatest)};
-    if (packer->sorted[0] == greatest) {
+    if (packer->least == greatest) {
         alone.base = alone.last = greatest;
         alone.cost = 0;
         *ret = alone;
         return;
     }
+    sort_numbers(packer);
     try_windows(packer, packer->sorted, count, &alone);
     struct plan shared = {.cost = UINT64_MAX, .facts.value_nbytes = alone.facts.value_nbytes};
     uint32_t rest = alone.facts.width > 1 ? split_common(packer, &shared) : count;

@@ -98,10 +98,10 @@ static inline uint64_t number_in(const struct block *block, uint32_t k)
     uint64_t code = width ? bytes_u64(block->codes + (bit >> 3)) >> (bit & 7) & highest : 0;
     if (code == highest && block->facts.exceptions && find_exception(block, k, &number))
         return number;
+    uint64_t slope = block->slope * k >> SLOPE_BITS;
     if (code < block->facts.common)
-        return value_at(block->common, block->facts.value_nbytes, code);
-    return block->base + ((code - block->facts.common) << block->facts.shift) +
-           (block->slope * k >> SLOPE_BITS);
+        return slope + value_at(block->common, block->facts.value_nbytes, code);
+    return slope + block->base + ((code - block->facts.common) << block->facts.shift);
 }
 
 uint64_t packed_at(const struct column *column, uint64_t index)

@@ -8,7 +8,7 @@
 //
 //   exceptions[e]                          where its code is the highest that there is, E > 0 and
 //                                          places[e] == k; with width 0 all such places are looked up
-//   common[code]                           where code < D
+//   common[code] + slope                   where code < D
 //   base + ((code - D) << shift) + slope   slope: (the block's slope * k) >> 8
 //
 // base, common and exceptions are `value_nbytes` each; a place is one byte in blocks up to 256, else two.
@@ -54,6 +54,16 @@ static inline struct packed_block packed_described(uint64_t descriptor)
     return (struct packed_block){descriptor & PACKED_MOST_OFFSET, descriptor >> 38 & 63,
                                  (descriptor >> 44 & 7) + 1,      descriptor >> 47 & 15,
                                  descriptor >> 51 & 511,          (uint32_t)(descriptor >> 60)};
+}
+
+static inline uint32_t bits_of(uint64_t number)
+{
+    return number ? 64 - (uint32_t)__builtin_clzll(number) : 0;
+}
+
+static inline uint32_t bytes_of(uint64_t number)
+{
+    return number ? (bits_of(number) + 7) / 8 : 1;
 }
 
 static inline uint64_t bytes_u64(const uint8_t *bytes)

@@ -23,6 +23,7 @@ from conftest import (
 
 COMMANDS = [
     "ps",
+    "capture",
     "report",
     "objects",
     "show",
@@ -35,6 +36,7 @@ COMMANDS = [
     "why",
     "dominators",
     "retained",
+    "free",
     "lesson",
 ]
 NO_SUCH_PID = 2**22 + 1  # over the kernel's limit
@@ -256,6 +258,8 @@ def test_every_json_key_stands_in_the_documentation(target):
             document("dominators", target.pid),
             document("dominators", target.pid, "--by-type"),
             document("retained", target.pid, target.facts["held"]),
+            document("free", target.pid, target.facts["held"]),
+            document("free", target.pid, target.facts["session"]),
             json.loads(output("objects", target.pid, "--json", "--limit", 1)),
             document("export", target.pid, "--format", "csv", "-o", "/dev/null"),
         ]
@@ -392,9 +396,12 @@ def test_how_it_was_read_is_said(target, option):
     assert ("the view may be torn" in rows.stderr) == torn
 
 
-@pytest.mark.parametrize("command", ["report", "audit", "garbage", "cycles", "show"])
+@pytest.mark.parametrize(
+    "command",
+    "report audit garbage cycles show why dominators retained free suspects".split(),
+)
 def test_every_answer_says_what_it_cannot_know(target, command):
-    address = [target.facts["session"]] if command == "show" else []
+    address = [target.facts["session"]] if command in ("show", "why", "retained", "free") else []
     spots = document(command, target.pid, *address)["blind_spots"]
     documented = set(documented_keys())
     assert len(spots) >= 16
@@ -402,7 +409,7 @@ def test_every_answer_says_what_it_cannot_know(target, command):
     assert spots["unreadable_bytes"] == 0
     assert spots["native_bytes"] > 0
     if command != "show":  # in text it warns on standard error, when something is missing
-        text = output(command, target.pid)
+        text = output(command, target.pid, *address)
         assert "Not seen, or not for certain" in text
         assert "allocated by native code" in text
 

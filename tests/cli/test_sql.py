@@ -1,5 +1,6 @@
 """memexplorer sql: the same answers as the other commands, docs/sql.md, and the prompt."""
 
+import fcntl
 import importlib.machinery
 import importlib.util
 import json
@@ -11,6 +12,7 @@ import signal
 import stat
 import subprocess
 import sys
+import termios
 import time
 
 import pytest
@@ -227,7 +229,7 @@ class Prompt:
             stdout=slave,
             stderr=slave,
             env={**os.environ, "XDG_STATE_HOME": str(state), "TERM": "dumb"},
-            start_new_session=True,
+            preexec_fn=lambda: (os.setsid(), fcntl.ioctl(0, termios.TIOCSCTTY, 0)),
         )
         os.close(slave)
         self.said = b""
@@ -278,6 +280,14 @@ def test_ctrl_c_ends_the_query_and_not_the_program(prompt):
     prompt.until("1234")
     prompt.process.send_signal(signal.SIGINT)
     prompt.until("interrupted", keep=20)
+    prompt.until("sql> ")
+    assert "42" in prompt.ask("SELECT 40 + 2;")
+
+
+def test_ctrl_c_drops_what_was_typed(prompt):
+    prompt.type("SELECT 1 +")
+    prompt.until("...> ")
+    os.write(prompt.master, b"\x03")  # the terminal makes a signal of it
     prompt.until("sql> ")
     assert "42" in prompt.ask("SELECT 40 + 2;")
 

@@ -204,7 +204,9 @@ def row_of(interpreter: Interpreter, program: str, process: Program) -> Row:
     holders: Dict[str, int] = {}
     for finding in findings:
         holder = finding["holder"]
-        holders[holder] = holders.get(holder, 0) + finding["references"]
+        # What an unreached object says of its own count is of no interest here.
+        count = finding["objects" if holder == "unreached" else "references"]
+        holders[holder] = holders.get(holder, 0) + count
     folder: Optional[Path] = None
     if program in ("web", "data"):
         folder = packages.site(program, interpreter.version, interpreter.free_threaded)

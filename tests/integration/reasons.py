@@ -141,6 +141,8 @@ UNTOLD = [
 # Reported, and not found there.
 MISSING = [
     Reason(r"builtins\.dict", "not found", "dropped by the program after it has told of it"),
+    Reason(r"urllib\.parse\.\w+", r"builtins\.bool", "_Py_AFTER_ITEMS: slots behind the items of a"
+           " tuple's subclass are not read by memexplorer", (3, 15)),
     Reason(group(CLASS), "of its __dict__", "PyCPointerType_traverse and others visit what the"
            " class's StgDict has", until=(3, 13)),
     Reason(r"(?!\().*", "of its __dict__", VALUES_OF_THE_DICT, (3, 13), (3, 13, 13)),

@@ -11,6 +11,7 @@ import json
 import logging
 import random
 import sys
+import threading
 from urllib.parse import parse_qs, urlsplit
 
 log = logging.getLogger("shop")
@@ -29,15 +30,17 @@ class Cache:
 
     def __init__(self, limit):
         self.limit = limit
+        self.lock = threading.Lock()
         self.pages = collections.OrderedDict()
 
     def page(self, path):
-        if path not in self.pages:
-            self.pages[path] = f"<html>{path}</html>".ljust(900)
-        self.pages.move_to_end(path)
-        if len(self.pages) > self.limit:
-            self.pages.popitem(last=False)
-        return self.pages[path]
+        with self.lock:  # some programs have threads
+            if path not in self.pages:
+                self.pages[path] = f"<html>{path}</html>".ljust(900)
+            self.pages.move_to_end(path)
+            if len(self.pages) > self.limit:
+                self.pages.popitem(last=False)
+            return self.pages[path]
 
 
 class Request:

@@ -257,10 +257,11 @@ static void test_edges_stand_behind_each_other_by_node_and_lead_to_nodes(void **
     size_t nodes = json_array_size(json_object_get(document, "nodes"));
     size_t edges = json_array_size(json_object_get(document, "edges"));
     json_t *head = json_object_get(document, "snapshot");
-    assert_int_equal(nodes, (FIXED + 4) * 7);
+    assert_int_equal(nodes, (FIXED + 4 + 1) * 7);
     assert_int_equal(json_integer_value(json_object_get(head, "node_count")) * 7, nodes);
     assert_int_equal(json_integer_value(json_object_get(head, "edge_count")) * 3, edges);
-    assert_int_equal(first_edge(document, FIXED + 4) * 3, edges);
+    assert_int_equal(first_edge(document, FIXED + 4 + 1) * 3, edges);
+    assert_int_equal(field(document, FIXED + 4, 4), 0); // the last node dominates nothing
     for (size_t i = 2; i < edges; i += 3) {
         assert_int_equal(number(document, "edges", i) % 7, 0);
         assert_true(number(document, "edges", i) < nodes);
@@ -294,7 +295,7 @@ test_a_kind_of_roots_leads_to_an_object_once_and_owns_it_when_one_root_does(void
     make_example(&made);
     json_t *document = heapsnapshot(finish(&made));
     assert_int_equal(field(document, 0, 4), 1); // the root has one edge
-    assert_int_equal(field(document, 1, 4), ROOT_KINDS);
+    assert_int_equal(field(document, 1, 4), ROOT_KINDS + 1);
     assert_string_equal(name_of(document, 2 + ROOT_MODULE), "(modules)");
     assert_int_equal(field(document, 2 + ROOT_MODULE, 4), 2);
     assert_int_equal(field(document, 2 + ROOT_FRAME, 4), 1);
@@ -337,7 +338,7 @@ static void test_what_is_more_than_2_gib_of_an_object_is_in_nodes_of_its_own(voi
     made.extras[2] = 7;
     json_t *document = heapsnapshot(finish(&made));
     uint64_t total = 0;
-    assert_int_equal(json_array_size(json_object_get(document, "nodes")), (FIXED + 3 + 3) * 7);
+    assert_int_equal(json_array_size(json_object_get(document, "nodes")), (FIXED + 3 + 3 + 1) * 7);
     for (size_t i = 0; i < FIXED + 6; i++) {
         assert_true(field(document, i, 3) <= UINT32_MAX);
         total += field(document, i, 3);
@@ -596,6 +597,94 @@ static void test_a_drawing_needs_an_object(void **state)
     assert_int_equal(output.nbytes, 0);
 }
 
+// ---- anything at all ----------------------------------------------------------------------------
+
+static uint32_t random_below(uint64_t *seed, uint32_t limit)
+{
+    *seed = *seed * 6364136223846793005u + 1442695040888963407u;
+    return (uint32_t)(*seed >> 33) % limit;
+}
+
+// Bytes of every kind, ended by NUL.
+static const char *random_text(uint64_t *seed, char *text, uint32_t room)
+{
+    static const char *const beginnings[] = {".",      "['", "[",        "{",
+                                             "local ", "__", "\xf0\x9f", "1 / part"};
+    uint32_t nbytes = random_below(seed, room - 10);
+    snprintf(text, room, "%s", beginnings[random_below(seed, 8)]);
+    size_t used = strlen(text);
+    for (uint32_t i = 0; i < nbytes; i++, used++)
+        text[used] = (char)(1 + random_below(seed, 255));
+    text[used] = '\0';
+    return text;
+}
+
+static void make_random(struct made *made, uint64_t *seed, char (*texts)[400])
+{
+    static const struct snapshot_root_reference references[] = {
+        {0, 0, MX_OWNED, true}, {1, 0, MX_BORROWED, false}, {2, 0, MX_WEAK, true}};
+    static const char *const root_labels[] = {"0\xff\"", "\n", ""};
+    static const uint64_t sizes[] = {0, 16, UINT32_MAX, 1ull << 32, (9ull << 30) + 1};
+    uint32_t count = 1 + random_below(seed, 12);
+    bool far_apart = random_below(seed, 2); // where ids meet
+    *made = (struct made){.root_labels = root_labels};
+    for (uint32_t i = 0; i < count; i++) {
+        add_object(made, 0x1000 + i * (far_apart ? 1ull << 35 : 0x1000), random_below(seed, 6),
+                   sizes[random_below(seed, 5)]);
+        for (uint32_t left = random_below(seed, 6); left; left--)
+            add_reference(made, random_below(seed, count), (uint8_t)random_below(seed, 4),
+                          random_text(seed, texts[random_below(seed, 20)], 400));
+        made->previews[i] = random_text(seed, texts[20 + i], 400);
+        made->values[i] = random_below(seed, 2) ? made->previews[i] : NULL;
+    }
+    made->snapshot.root_references = references;
+    made->snapshot.root_reference_count = 3;
+}
+
+static void check_heapsnapshot(const struct snapshot *s)
+{
+    json_t *document = heapsnapshot(s);
+    size_t nodes = json_array_size(json_object_get(document, "nodes")) / 7;
+    size_t edges = json_array_size(json_object_get(document, "edges")) / 3;
+    size_t strings = json_array_size(json_object_get(document, "strings"));
+    assert_int_equal(first_edge(document, nodes), edges);
+    for (size_t i = 0; i < nodes; i++) {
+        assert_true(field(document, i, 1) < strings);
+        assert_true(field(document, i, 3) <= UINT32_MAX);
+    }
+    for (size_t i = 0; i < edges; i++) {
+        uint64_t type = number(document, "edges", i * 3);
+        assert_true(type <= EDGE_WEAK);
+        assert_true(type == EDGE_ELEMENT || number(document, "edges", i * 3 + 1) < strings);
+        assert_true(number(document, "edges", i * 3 + 2) < nodes * 7);
+    }
+    json_decref(document);
+}
+
+static void test_whatever_bytes_names_have_what_is_written_can_be_read(void **state)
+{
+    (void)state;
+    static char texts[20 + 12][400];
+    uint64_t seed = 17;
+    for (int round = 0; round < 300; round++) {
+        struct made made;
+        make_random(&made, &seed, texts);
+        const struct snapshot *s = finish(&made);
+        check_heapsnapshot(s);
+        char *lines = exported(s, MX_EXPORT_JSONL, NULL), *line = lines;
+        for (char *end; (end = strchr(line, '\n')); line = end + 1) {
+            json_t *object = json_loadb(line, (size_t)(end - line), 0, NULL);
+            assert_non_null(object);
+            json_decref(object);
+        }
+        free(lines);
+        struct mx_export_options options = {.object = snapshot_address(s, 0), .depth = 5};
+        free(exported(s, MX_EXPORT_DOT, &options));
+        options.table = MX_TABLE_REFERENCES;
+        free(exported(s, MX_EXPORT_CSV, &options));
+    }
+}
+
 // ---- failures -----------------------------------------------------------------------------------
 
 static void test_what_cannot_be_written_is_an_error_for_every_format(void **state)
@@ -646,6 +735,7 @@ int main(void)
         cmocka_unit_test(test_a_drawing_of_a_crowd_says_how_many_it_leaves_out),
         cmocka_unit_test(test_a_drawing_has_one_line_between_two_objects),
         cmocka_unit_test(test_a_drawing_needs_an_object),
+        cmocka_unit_test(test_whatever_bytes_names_have_what_is_written_can_be_read),
         cmocka_unit_test(test_what_cannot_be_written_is_an_error_for_every_format),
         cmocka_unit_test(test_text_is_cut_between_characters),
     };

@@ -1,0 +1,148 @@
+// drop_hold.c - the references that go, and who holds what stays.
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "query/drop.h"
+
+#define LIMIT_REFERRERS 1000 // looked at beyond those that go, in search of one that stays
+#define LARGE 1000           // references of an object that is worth an index
+
+// ---- references that go -------------------------------------------------------------------------
+
+// Those of objects by their addresses, then roots.
+void drop_list_all(struct mx_drop *drop, uint32_t object)
+{
+    const struct snapshot *s = drop->snapshot;
+    uint64_t end = column_at(&s->referrer_first, (uint64_t)object + 1);
+    uint32_t before = MX_NO_OBJECT;
+    for (uint64_t at = column_at(&s->referrer_first, object); at < end; at++) {
+        uint32_t from = (uint32_t)column_at(&s->referrer, at);
+        if (column_at(&s->referrer_hold, at) != MX_OWNED || from == before)
+            continue;
+        before = from; // ascending: those of one object stand together
+        uint64_t last = drop_end(s, from);
+        for (uint64_t k = column_at(&s->first, from); k < last; k++)
+            if (column_at(&s->target, k) == object && column_at(&s->hold, k) == MX_OWNED &&
+                !vector_push(&drop->going, ((struct drop_going){from, k})))
+                drop->failed = true;
+    }
+    for (size_t i = 0; i < s->root_reference_count; i++)
+        if (s->root_references[i].to == object && drop_root_goes(s, &s->root_references[i]) &&
+            !vector_push(&drop->going, ((struct drop_going){MX_NO_OBJECT, i})))
+            drop->failed = true;
+}
+
+static void describe_root(const struct snapshot *s, size_t place, struct mx_reference *ret)
+{
+    const struct snapshot_root_reference *reference = &s->root_references[place];
+    *ret = (struct mx_reference){
+        .from = MX_NO_OBJECT, .to = reference->to, .ownership = (mx_ownership)reference->hold};
+    s->texts.root_label(s->texts.data, place, ret->label, sizeof ret->label);
+    snprintf(ret->root, sizeof ret->root, "%s", s->roots[reference->root].name);
+}
+
+static void describe(const struct snapshot *s, uint32_t from, uint64_t reference,
+                     struct mx_reference *ret)
+{
+    *ret = (struct mx_reference){.from = from,
+                                 .to = (uint32_t)column_at(&s->target, reference),
+                                 .ownership = (mx_ownership)column_at(&s->hold, reference)};
+    snapshot_label(s, from, reference, ret->label, sizeof ret->label);
+}
+
+void mx_drop_reference(const mx_drop *drop, size_t place, struct mx_reference *ret)
+{
+    const struct snapshot *s = drop->snapshot;
+    struct drop_going going = {drop->from, drop->reference};
+    if (drop->reference == DROP_ALL)
+        going = drop->going.items[place];
+    if (going.from == MX_NO_OBJECT)
+        describe_root(s, going.place, ret);
+    else
+        describe(s, going.from, going.place, ret);
+}
+
+// ---- what stays ---------------------------------------------------------------------------------
+
+// Many objects that stay are held by one: it is gone through once for all of them.
+static void make_index(struct mx_drop *drop, uint32_t from)
+{
+    const struct snapshot *s = drop->snapshot;
+    uint64_t end = drop_end(s, from);
+    map_free(&drop->index);
+    for (uint64_t at = column_at(&s->first, from); at < end; at++) {
+        uint64_t *place = column_at(&s->hold, at) == MX_OWNED
+                              ? map_put(&drop->index, column_at(&s->target, at) + 1)
+                              : NULL;
+        if (place && !*place)
+            *place = at + 1;
+    }
+    drop->indexed = from;
+}
+
+// The first owned reference from one object to another, but for the one that goes.
+static uint64_t find_reference(const struct mx_drop *drop, uint32_t from, uint32_t to)
+{
+    const struct snapshot *s = drop->snapshot;
+    uint64_t first = column_at(&s->first, from), end = drop_end(s, from);
+    if (end - first > LARGE && (from != drop->from || to != drop->object)) {
+        if (drop->indexed != from) // a cache: no change that a caller can see
+            make_index((struct mx_drop *)(uintptr_t)drop, from);
+        const uint64_t *place = map_find(&drop->index, (uint64_t)to + 1);
+        return place ? *place - 1 : NO_REFERENCE;
+    }
+    for (uint64_t at = first; at < end; at++)
+        if (column_at(&s->target, at) == to && column_at(&s->hold, at) == MX_OWNED &&
+            at != drop->reference)
+            return at;
+    return NO_REFERENCE;
+}
+
+static bool find_holder(const struct mx_drop *drop, uint32_t object, struct mx_reference *ret)
+{
+    const struct snapshot *s = drop->snapshot;
+    uint64_t end = column_at(&s->referrer_first, (uint64_t)object + 1);
+    if (drop->reference == DROP_ALL && object == drop->object)
+        return false;
+    uint32_t looked = 0;
+    for (uint64_t at = column_at(&s->referrer_first, object); at < end && looked < LIMIT_REFERRERS;
+         at++) {
+        uint32_t from = (uint32_t)column_at(&s->referrer, at);
+        if (column_at(&s->referrer_hold, at) != MX_OWNED || drop_state(drop, from) & STATE_GONE)
+            continue;
+        looked++;
+        uint64_t reference = find_reference(drop, from, object);
+        if (reference != NO_REFERENCE) {
+            describe(s, from, reference, ret);
+            return true;
+        }
+    }
+    return false;
+}
+
+void mx_drop_stays(const mx_drop *drop, size_t place, struct mx_drop_stay *ret)
+{
+    const struct snapshot *s = drop->snapshot;
+    uint32_t object = drop->staying.items[place];
+    *ret = (struct mx_drop_stay){.object = object,
+                                 .lost = drop_state(drop, object) & STATE_LOST,
+                                 .refcount = drop_count(drop, object),
+                                 .reason = MX_STAYS_UNKNOWN};
+    ret->holder = (struct mx_reference){.from = MX_NO_OBJECT, .to = object};
+    if (drop_never_goes(s, object)) {
+        ret->reason = MX_STAYS_IMMORTAL;
+        ret->refcount = -1;
+        return;
+    }
+    const uint64_t *rooted = map_find(&drop->rooted, (uint64_t)object + 1);
+    size_t root = rooted ? (*rooted & ROOTED_PLACE) - 1 : 0;
+    bool all = drop->reference == DROP_ALL && object == drop->object;
+    if (find_holder(drop, object, &ret->holder)) {
+        ret->reason = MX_STAYS_HELD;
+    } else if (rooted && !all && !drop_is_surplus(s, &s->root_references[root])) {
+        describe_root(s, root, &ret->holder);
+        ret->reason = MX_STAYS_ROOT;
+    } else if (drop_flags(s, object) & OBJECT_NATIVE) {
+        ret->reason = MX_STAYS_NATIVE;
+    }
+}

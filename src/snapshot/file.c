@@ -1,0 +1,389 @@
+// file.c - opens a snapshot file: the header, the section table, the columns.
+//
+// A hostile file may have any bytes anywhere. Sections are within the file, columns within their sections;
+// numbers are looked at when they are read. Sections of records and small columns are held against
+// their checksums at once; the others by file_verify.
+#include <endian.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+
+#include "base/cleanup.h"
+#include "base/error.h"
+#include "snapshot/file_inside.h"
+#include "snapshot/output.h"
+
+#define CHECKED_AT_ONCE (16ull << 20) // bytes of sections, 2 ms: files of small heaps, as a whole
+
+mx_status fail_damaged(const struct snapshot_file *file, const char *what, struct mx_error *err)
+{
+    return fail(err, MX_CORRUPT, "%.300s: this snapshot is damaged (%s); capture it again",
+                file->path, what);
+}
+
+// ---- strings ----------------------------------------------------------------------------------
+
+struct wire_in file_records(const struct snapshot_file *file, enum format_number section)
+{
+    const struct file_section *records = &file->sections[section];
+    return (struct wire_in){records->bytes, records->bytes + records->nbytes, false};
+}
+
+const uint8_t *file_string_bytes(const struct snapshot_file *file, uint64_t number,
+                                 uint64_t *ret_nbytes)
+{
+    if (number >= UINT32_MAX || number + 1 >= file->string_first.count)
+        return NULL;
+    uint64_t first = column_at(&file->string_first, number);
+    uint64_t end = column_at(&file->string_first, number + 1);
+    const uint8_t *strings = file->sections[SECTION_strings].bytes;
+    if (first >= end || strings[end - 1] != 0)
+        return NULL;
+    *ret_nbytes = end - first - 1;
+    return strings + first;
+}
+
+static bool is_clean(const uint8_t *bytes, uint64_t nbytes)
+{
+    for (uint64_t i = 0; i < nbytes;) {
+        uint8_t byte = bytes[i];
+        size_t more = byte < 0x80       ? 0
+                      : byte >> 5 == 6  ? 1
+                      : byte >> 4 == 14 ? 2
+                      : byte >> 3 == 30 ? 3
+                                        : 9;
+        if (byte < ' ' || byte == 0x7F || more >= nbytes - i)
+            return false;
+        for (i++; more; more--, i++)
+            if (bytes[i] >> 6 != 2)
+                return false;
+    }
+    return true;
+}
+
+const char *file_string(const struct snapshot_file *file, uint64_t number)
+{
+    uint64_t nbytes;
+    const uint8_t *bytes = file_string_bytes(file, number, &nbytes);
+    return bytes && is_clean(bytes, nbytes) ? (const char *)bytes : "?";
+}
+
+// ---- the header -------------------------------------------------------------------------------
+
+static mx_status map_file(struct snapshot_file *file, struct mx_error *err)
+{
+    cleanup(close_fd) int fd = open(file->path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+    struct stat facts;
+    if (fd < 0 || fstat(fd, &facts) != 0)
+        return fail(err,
+                    errno == ENOENT   ? MX_NOT_FOUND
+                    : errno == EACCES ? MX_PERMISSION
+                                      : MX_IO,
+                    "%.300s: cannot be opened: %s", file->path, strerror(errno));
+    if (!S_ISREG(facts.st_mode) || (size_t)facts.st_size < sizeof(struct format_header))
+        return fail(err, MX_BAD_ARGUMENT,
+                    "%.300s: is not a snapshot; 'memexplorer capture' writes one", file->path);
+    file->mapped_nbytes = (uint64_t)facts.st_size;
+    void *mapped = mmap(NULL, file->mapped_nbytes, PROT_READ, MAP_PRIVATE, fd, 0);
+    if (mapped == MAP_FAILED)
+        return fail(err, MX_IO, "%.300s: cannot be mapped: %s", file->path, strerror(errno));
+    file->mapped = mapped;
+    return MX_OK;
+}
+
+static mx_status check_header(const struct snapshot_file *file, struct format_header *ret,
+                              struct mx_error *err)
+{
+    struct format_header header;
+    memcpy(&header, file->mapped, sizeof header);
+    if (memcmp(header.magic, FORMAT_MAGIC, FORMAT_MAGIC_NBYTES) != 0)
+        return fail(err, MX_BAD_ARGUMENT,
+                    "%.300s: is not a snapshot; 'memexplorer capture' writes one", file->path);
+    if (le32toh(header.checksum) != crc32c(0, &header, offsetof(struct format_header, checksum)))
+        return fail_damaged(file, "its header", err);
+    if (le32toh(header.version) > FORMAT_VERSION || !header.version)
+        return fail(
+            err, MX_UNSUPPORTED,
+            "%.300s: is of format %u and this program reads up to %u; use a newer memexplorer",
+            file->path, le32toh(header.version), FORMAT_VERSION);
+    uint64_t nbytes = le64toh(header.nbytes), table = le64toh(header.table_offset);
+    if (nbytes > file->mapped_nbytes)
+        return fail(
+            err, MX_CORRUPT, "%.300s: was cut short: %llu of %llu bytes are there; copy it again",
+            file->path, (unsigned long long)file->mapped_nbytes, (unsigned long long)nbytes);
+    uint32_t count = le32toh(header.section_count);
+    if (nbytes != file->mapped_nbytes || count > LIMIT_SECTIONS || table % 8 ||
+        table < sizeof header || table > nbytes ||
+        nbytes - table != count * sizeof(struct format_section) ||
+        le32toh(header.table_checksum) != crc32c(0, file->mapped + table, nbytes - table))
+        return fail_damaged(file, "its table of sections", err);
+    *ret = header;
+    return MX_OK;
+}
+
+// ---- sections ---------------------------------------------------------------------------------
+
+static int number_of(const char *name)
+{
+    for (int i = 0; i < FORMAT_SECTION_COUNT; i++)
+        if (strncmp(name, format_name((enum format_number)i), FORMAT_NAME_NBYTES) == 0)
+            return i;
+    return -1; // of a newer program, which says more
+}
+
+static mx_status find_sections(struct snapshot_file *file, const struct format_header *header,
+                               struct mx_error *err)
+{
+    uint64_t table = le64toh(header->table_offset);
+    for (uint32_t i = 0; i < le32toh(header->section_count); i++) {
+        struct format_section entry;
+        memcpy(&entry, file->mapped + table + i * sizeof entry, sizeof entry);
+        int number = number_of(entry.name);
+        uint64_t offset = le64toh(entry.offset), nbytes = le64toh(entry.nbytes);
+        if (number < 0)
+            continue;
+        struct file_section *section = &file->sections[number];
+        if (section->stored || offset % 8 || offset < sizeof *header || offset > table ||
+            nbytes > table - offset || le32toh(entry.encoding) >= COLUMN_ENCODINGS ||
+            (!(file->flags & FORMAT_COMPRESSED) && le64toh(entry.raw_nbytes) != nbytes))
+            return fail_damaged(file, format_name((enum format_number)number), err);
+        *section = (struct file_section){file->mapped + offset,  le64toh(entry.raw_nbytes),
+                                         le64toh(entry.count),   le32toh(entry.encoding),
+                                         file->mapped + offset,  nbytes,
+                                         le32toh(entry.checksum)};
+    }
+    for (int i = 0; i < FORMAT_SECTION_COUNT; i++)
+        if (!file->sections[i].stored)
+            return fail_damaged(file, format_name((enum format_number)i), err);
+    return MX_OK;
+}
+
+bool file_checksum_is_right(const struct file_section *section)
+{
+    return crc32c(0, section->stored, section->stored_nbytes) == section->checksum;
+}
+
+static bool is_records(int number)
+{
+    switch (number) {
+    case SECTION_info:
+    case SECTION_types:
+    case SECTION_roots:
+    case SECTION_root_references:
+    case SECTION_threads:
+    case SECTION_told_roots:
+    case SECTION_unlikely:
+    case SECTION_block_texts:
+        return true;
+    }
+    return false;
+}
+
+// Records that are read when a file is opened, and as many others as take no time.
+static mx_status check_checksums(const struct snapshot_file *file, struct mx_error *err)
+{
+    uint64_t left = file->flags & FORMAT_COMPRESSED ? UINT64_MAX : CHECKED_AT_ONCE;
+    for (int i = 0; i < FORMAT_SECTION_COUNT; i++) {
+        const struct file_section *section = &file->sections[i];
+        bool checked = is_records(i) || section->stored_nbytes <= left;
+        if (checked && !file_checksum_is_right(section))
+            return fail_damaged(file, format_name((enum format_number)i), err);
+        if (checked && !is_records(i))
+            left -= section->stored_nbytes;
+    }
+    return MX_OK;
+}
+
+// ---- compressed files ---------------------------------------------------------------------------
+
+static mx_status unpack(struct snapshot_file *file, struct mx_error *err)
+{
+    uint64_t most = LIMIT_UNPACKED_FACTOR * file->mapped_nbytes, total = 0;
+    most = most > LIMIT_UNPACKED_LEAST ? most : LIMIT_UNPACKED_LEAST;
+    if (!zstd_is_there)
+        return fail(err, MX_UNSUPPORTED, "%.300s: is compressed, and this build is without zstd",
+                    file->path);
+    for (int i = 0; i < FORMAT_SECTION_COUNT; i++) {
+        if (file->sections[i].nbytes > most - total)
+            return fail(err, MX_LIMIT, "%.300s: would take more than %llu bytes unpacked",
+                        file->path, (unsigned long long)most);
+        total += (file->sections[i].nbytes + 7) & ~7ull;
+        total = total > most ? most : total;
+    }
+    file->unpacked_nbytes = total + 8 * FORMAT_SECTION_COUNT;
+    void *room = mmap(NULL, file->unpacked_nbytes, PROT_READ | PROT_WRITE,
+                      MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    if (room == MAP_FAILED)
+        return fail_no_memory(err);
+    file->unpacked = room;
+    uint8_t *at = room;
+    for (int i = 0; i < FORMAT_SECTION_COUNT; i++) {
+        struct file_section *section = &file->sections[i];
+        if (!zstd_unpack(section->stored, section->stored_nbytes, at, section->nbytes))
+            return fail_damaged(file, format_name((enum format_number)i), err);
+        section->bytes = at;
+        at += (section->nbytes + 7) & ~7ull;
+    }
+    return MX_OK;
+}
+
+// ---- columns ----------------------------------------------------------------------------------
+
+mx_status file_column(const struct snapshot_file *file, enum format_number section, uint64_t count,
+                      uint64_t most, struct column *ret, struct mx_error *err)
+{
+    const struct file_section *bytes = &file->sections[section];
+    if (bytes->count != count || !column_from_file(ret, (enum column_encoding)bytes->encoding,
+                                                   count, bytes->bytes, bytes->nbytes, most))
+        return fail_damaged(file, format_name(section), err);
+    return MX_OK;
+}
+
+static mx_status open_graph(struct snapshot_file *file, struct mx_error *err)
+{
+    struct snapshot *s = &file->snapshot;
+    uint64_t objects = s->object_count, objects1 = objects + 1, references = s->reference_count;
+    uint64_t last_object = objects ? objects - 1 : 0;
+    const struct {
+        struct column *column;
+        uint64_t count, most;
+    } made[] = {
+        {&s->address, objects, UINT64_MAX >> 3},
+        {&s->type, objects, s->type_count ? s->type_count - 1 : 0},
+        {&s->size, objects, UINT64_MAX >> 8}, // sums of all do not wrap around
+        {&s->extra, objects, UINT64_MAX >> 8},
+        {&s->refcount, objects, INT64_MAX},
+        {&s->unexplained, objects, UINT64_MAX},
+        {&s->possible, objects, UINT64_MAX},
+        {&s->flags, objects, UINT8_MAX},
+        {&s->generation, objects, SNAPSHOT_NO_GENERATION},
+        {&s->first, objects1, references},
+        {&s->target, references, last_object},
+        {&s->hold, references, MX_WEAK},
+        {&s->referrer_first, objects1, references},
+        {&s->referrer, references, last_object},
+        {&s->referrer_hold, references, MX_WEAK},
+        {&s->dominator, objects, objects},
+        {&s->retained, objects, UINT64_MAX},
+    };
+    _Static_assert(sizeof made / sizeof *made == SECTION_info, "every column of the graph");
+    for (size_t i = 0; i < sizeof made / sizeof *made; i++) {
+        mx_status status = file_column(file, (enum format_number)i, made[i].count, made[i].most,
+                                       made[i].column, err);
+        if (status)
+            return status;
+    }
+    return (objects && !s->type_count) || (references && !objects)
+               ? fail_damaged(file, "objects without types", err)
+               : MX_OK;
+}
+
+static mx_status open_others(struct snapshot_file *file, struct mx_error *err)
+{
+    const struct snapshot *s = &file->snapshot;
+    uint64_t objects = s->object_count, blocks = file->sections[SECTION_block_address].count;
+    uint64_t strings = file->sections[SECTION_string_first].count;
+    file->snapshot.block_count = blocks;
+    mx_status status =
+        file_column(file, SECTION_string_first, strings, file->sections[SECTION_strings].nbytes,
+                    &file->string_first, err);
+    if (!status)
+        status = file_column(file, SECTION_text_first, objects + 1,
+                             file->sections[SECTION_texts].nbytes, &file->text_first, err);
+    if (!status)
+        status = file_column(file, SECTION_kind, objects, strings, &file->kind, err);
+    if (!status)
+        status = file_column(file, SECTION_shape, objects, UINT32_MAX, &file->shape, err);
+    if (!status)
+        status =
+            file_column(file, SECTION_block_address, blocks, UINT64_MAX, &file->block_address, err);
+    if (!status)
+        status =
+            file_column(file, SECTION_block_nbytes, blocks, UINT64_MAX, &file->block_nbytes, err);
+    if (!status)
+        status = file_column(file, SECTION_block_owner, blocks, objects, &file->block_owner, err);
+    if (!status)
+        status =
+            file_column(file, SECTION_block_words, blocks, UINT32_MAX, &file->block_words, err);
+    return status;
+}
+
+// ---- the file ---------------------------------------------------------------------------------
+
+static mx_status open_mapped(struct snapshot_file *file, struct mx_error *err)
+{
+    struct format_header header = {0};
+    mx_status status = check_header(file, &header, err);
+    if (status)
+        return status;
+    file->flags = le32toh(header.flags);
+    status = find_sections(file, &header, err);
+    if (!status)
+        status = check_checksums(file, err);
+    if (!status && file->flags & FORMAT_COMPRESSED)
+        status = unpack(file, err);
+    if (!status)
+        status = file_read_info(file, err);
+    if (!status)
+        status = open_others(file, err);
+    if (!status)
+        status = file_read_tables(file, err);
+    if (!status)
+        status = open_graph(file, err);
+    if (!status)
+        file_add_texts(file);
+    return status;
+}
+
+mx_status file_open(const char *path, struct snapshot_file **ret, struct mx_error *err)
+{
+    struct snapshot_file *file = calloc(1, sizeof *file);
+    if (!file || !(file->path = strdup(path))) {
+        free(file);
+        return fail_no_memory(err);
+    }
+    mx_status status = map_file(file, err);
+    if (!status)
+        status = open_mapped(file, err);
+    if (status) {
+        file_free(file);
+        return status;
+    }
+    *ret = file;
+    return MX_OK;
+}
+
+void file_free(struct snapshot_file *file)
+{
+    if (!file)
+        return;
+    file_free_tables(file);
+    if (file->unpacked)
+        munmap(file->unpacked, file->unpacked_nbytes);
+    if (file->mapped)
+        munmap((void *)(uintptr_t)file->mapped, file->mapped_nbytes);
+    free(file->path);
+    free(file);
+}
+
+const struct snapshot *file_snapshot(const struct snapshot_file *file)
+{
+    return &file->snapshot;
+}
+
+bool file_is_redacted(const struct snapshot_file *file)
+{
+    return file->flags & FORMAT_REDACTED;
+}
+
+bool file_is_snapshot(const char *path)
+{
+    char magic[FORMAT_MAGIC_NBYTES];
+    cleanup(close_fd) int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+    struct stat facts;
+    return fd >= 0 && fstat(fd, &facts) == 0 && S_ISREG(facts.st_mode) &&
+           read(fd, magic, sizeof magic) == sizeof magic &&
+           memcmp(magic, FORMAT_MAGIC, sizeof magic) == 0;
+}
