@@ -11,6 +11,7 @@
 
 #include "base/error.h"
 #include "base/text.h"
+#include "query/chain.h"
 #include "query/names.h"
 #include "query/steps.h"
 
@@ -18,8 +19,6 @@
 #define LIMIT_EDGES 2000000
 #define LIMIT_EDGES_EACH 20000 // for one of many
 #define CHAIN_NBYTES 2000
-#define CHAIN_SHOWN 12         // steps at each end of a long way
-#define REPEATS_SHOWN 3        // steps that read the same
 #define REFERRERS_LOOKED_AT 64 // of a dict that may be an instance's
 
 struct mx_why {
@@ -85,113 +84,14 @@ static void write_root(const struct snapshot *s, size_t reference, uint32_t obje
         text_add(text, " (%s)", names_type(s, (uint32_t)column_at(&s->type, object)));
 }
 
-// ['user:17'] and [3] are the same way as ['user:18'] and [4].
-static void generalise(char *label)
+static bool keep_step(void *data, uint32_t node, const char *label)
 {
-    size_t length = strlen(label);
-    if (label[0] == '[' && label[length - 1] == ']')
-        memcpy(label, "[...]", 6);
-}
-
-// A way as it is written: steps that read the same one after the other become one.
-struct writing {
-    struct mx_why *why;
-    const uint32_t *nodes;
-    uint32_t count;
-    bool general;
-    struct text text;
-    char label[STEP_NBYTES]; // of the steps that are not written yet
-    uint32_t repeats;        // how many these are
-    uint32_t written;        // labels
-    VECTOR(char *) last;     // those after the first CHAIN_SHOWN
-};
-
-static void format_label(const struct writing *writing, char *buffer, size_t nbytes)
-{
-    if (writing->repeats > REPEATS_SHOWN)
-        snprintf(buffer, nbytes, " -> %s (%u times)", writing->label, writing->repeats);
-    else
-        snprintf(buffer, nbytes, " -> %s", writing->label);
-}
-
-static bool flush_label(struct writing *writing)
-{
-    char buffer[STEP_NBYTES + 40];
-    format_label(writing, buffer, sizeof buffer);
-    uint32_t times = writing->repeats > REPEATS_SHOWN ? 1 : writing->repeats;
-    writing->repeats = 0;
-    for (; times; times--) {
-        if (writing->written++ < CHAIN_SHOWN) {
-            text_add(&writing->text, "%s", buffer);
-            continue;
-        }
-        char *kept = strdup(buffer);
-        if (!kept || !vector_push(&writing->last, kept)) {
-            free(kept);
-            return false;
-        }
-    }
-    return true;
-}
-
-static bool add_label(struct writing *writing, const char *label)
-{
-    if (!*label || (writing->repeats && strcmp(writing->label, label) == 0)) {
-        writing->repeats += *label != '\0';
-        return true;
-    }
-    if (!flush_label(writing))
-        return false;
-    snprintf(writing->label, sizeof writing->label, "%s", label);
-    writing->repeats = 1;
-    return true;
-}
-
-static bool finish_labels(struct writing *writing)
-{
-    bool ok = flush_label(writing);
-    size_t count = writing->last.count, first = 0;
-    if (count > CHAIN_SHOWN + 1) {
-        first = count - CHAIN_SHOWN;
-        text_add(&writing->text, " -> (%zu more)", first);
-    }
-    for (size_t i = 0; i < count; i++) {
-        if (i >= first)
-            text_add(&writing->text, "%s", writing->last.items[i]);
-        free(writing->last.items[i]);
-    }
-    vector_free(&writing->last);
-    return ok;
-}
-
-static bool keep_step(struct writing *writing, uint32_t node, const char *label)
-{
-    const struct snapshot *s = writing->why->snapshot;
-    const char *kept = keep(writing->why, label);
+    struct mx_why *why = data;
+    const struct snapshot *s = why->snapshot;
+    const char *kept = keep(why, label);
     struct mx_why_step step = {node, snapshot_address(s, node), snapshot_type_of(s, node)->name,
                                kept};
-    return kept && vector_push(&writing->why->steps, step);
-}
-
-// `names`: the first node is a module's, whose own names stand as they are written there.
-static bool write_steps(struct writing *writing, bool in_namespace, bool names)
-{
-    const struct snapshot *s = writing->why->snapshot;
-    struct step_state state = {.in_namespace = in_namespace};
-    bool ok = true;
-    for (uint32_t i = 0; i < writing->count && ok; i++) {
-        char label[STEP_NBYTES] = "";
-        uint32_t node = writing->nodes[i];
-        if (i)
-            step_write(s, &state, writing->nodes[i - 1], node, i + 1 == writing->count, label);
-        if (writing->general)
-            generalise(label);
-        bool is_name = names && *label == '.' && strcmp(label, ".__dict__") != 0;
-        names &= !*label;
-        ok = add_label(writing, label + is_name) &&
-             (writing->general || keep_step(writing, node, label));
-    }
-    return finish_labels(writing) && ok;
+    return kept && vector_push(&why->steps, step);
 }
 
 // ---- where it begins ----------------------------------------------------------------------------
@@ -229,15 +129,16 @@ static bool write_chain(struct mx_why *why, const uint32_t *nodes, uint32_t coun
     uint32_t begin = is_module ? nodes[0] : with_names(&why->ends, nodes[0]);
     // A module's first step leads into its namespace, an instance's into its __dict__.
     bool in_namespace = is_module || begin != nodes[0];
-    struct writing writing = {.why = why, .nodes = nodes, .count = count, .general = general};
-    text_init(&writing.text, buffer, sizeof buffer);
-    write_root(s, reference, count > 1 ? begin : MX_NO_OBJECT, &writing.text);
+    struct chain chain = {s, nodes, count, in_namespace, is_module, general};
+    struct text text;
+    text_init(&text, buffer, sizeof buffer);
+    write_root(s, reference, count > 1 ? begin : MX_NO_OBJECT, &text);
     ret->root_kind = kind_name(kind);
     ret->root = keep(why, buffer);
     ret->step_count = count;
     if (count == 1 && is_module && s->root_references[reference].to != nodes[0])
-        text_add(&writing.text, " -> .__dict__"); // the namespace is what was asked for
-    bool ok = write_steps(&writing, in_namespace, is_module);
+        text_add(&text, " -> .__dict__"); // the namespace is what was asked for
+    bool ok = chain_write(&chain, &text, general ? NULL : keep_step, why);
     ret->text = keep(why, buffer);
     return ok && ret->root && ret->text;
 }
