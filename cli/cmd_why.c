@@ -168,6 +168,9 @@ static void print_chains(const struct mx_chain *chains, size_t count, bool is_ty
     size_t shown = is_type && count > TOP_CHAINS ? TOP_CHAINS : count;
     const char *kind = "";
     for (size_t i = 0; i < shown; i++) {
+        bool said = strcmp(chains[i].text, "garbage") == 0; // that nothing holds it
+        if (!is_type && said)
+            continue;
         bool further = chains[i].further && (!i || !chains[i - 1].further);
         if (further)
             printf("\n%sBesides%s\n", output_style(STYLE_HEADING), output_style(STYLE_PLAIN));

@@ -67,8 +67,16 @@ static size_t referrers(void *data, uint32_t node, uint64_t *at, uint32_t *ret, 
 static uint8_t kinds_of(void *data, uint32_t node)
 {
     const struct ends *ends = data;
-    const uint64_t *kinds = map_find(&ends->kinds, (uint64_t)node + 1);
-    return !kinds ? 0 : ends->alike ? 1 : (uint8_t)*kinds;
+    const uint64_t *found = map_find(&ends->kinds, (uint64_t)node + 1);
+    uint8_t kinds = found ? (uint8_t)*found : 0;
+    if (!ends->garbage)
+        kinds &= (uint8_t) ~(1u << ROOT_GARBAGE);
+    return ends->alike ? kinds != 0 : kinds;
+}
+
+bool ends_are(const struct ends *ends, uint32_t object)
+{
+    return map_find(&ends->kinds, (uint64_t)object + 1) != NULL;
 }
 
 struct path_source ends_source(struct ends *ends)

@@ -11,7 +11,7 @@ void step_label(const struct snapshot *s, uint32_t from, uint32_t to, char *labe
     uint64_t reference = hang_reference(s, from, to);
     *label = '\0';
     if (reference != UINT64_MAX)
-        s->texts.label(s->texts.data, from, reference, label, STEP_NBYTES);
+        snapshot_label(s, from, reference, label, STEP_NBYTES);
 }
 
 // ['name'] of a namespace is .name
@@ -29,7 +29,7 @@ static uint32_t labelled(const struct snapshot *s, uint32_t from, const char *wa
 {
     uint64_t at = column_at(&s->first, from), end = column_at(&s->first, (uint64_t)from + 1);
     for (char label[STEP_NBYTES]; at < end; at++) {
-        s->texts.label(s->texts.data, from, at, label, sizeof label);
+        snapshot_label(s, from, at, label, sizeof label);
         if (strcmp(label, wanted) == 0)
             return (uint32_t)column_at(&s->target, at);
     }
@@ -93,6 +93,13 @@ static void write_variable(const struct snapshot *s, uint32_t node, char *label)
         snprintf(label, STEP_NBYTES, "variable '%s'", name);
 }
 
+// A thread's values, by a weak reference to a dummy that the thread has (Modules/_threadmodule.c).
+static bool is_local_values(const char *type, const char *label)
+{
+    return strcmp(type, "_thread._local") == 0 &&
+           (strcmp(label, ".dummies") == 0 || strcmp(label, ".localdicts") == 0);
+}
+
 static bool is_silent(const char *type, const char *label)
 {
     return (strcmp(type, "builtins.hamt") == 0 || strcmp(label, ".ctx_vars") == 0 ||
@@ -120,7 +127,7 @@ void step_write(const struct snapshot *s, struct step_state *state, uint32_t fro
         write_cell(s, before.closure - 1, from, label);
     } else if (type->family == SNAPSHOT_CELL) {
         silent = true;
-    } else if (strcmp(type->name, "_thread._local") == 0 && strcmp(label, ".dummies") == 0) {
+    } else if (is_local_values(type->name, label)) {
         state->in_local = silent = true;
     } else if (before.in_local) {
         state->in_namespace = silent = true;

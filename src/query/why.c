@@ -11,14 +11,15 @@
 
 #include "base/error.h"
 #include "base/text.h"
-#include "query/hang.h"
+#include "query/chain.h"
+#include "query/names.h"
 #include "query/steps.h"
 
 // References looked at for one object: some hundredths of a second.
 #define LIMIT_EDGES 2000000
 #define LIMIT_EDGES_EACH 20000 // for one of many
 #define CHAIN_NBYTES 2000
-#define CHAIN_SHOWN 40 // steps at each end of a long way
+#define REFERRERS_LOOKED_AT 64 // of a dict that may be an instance's
 
 struct mx_why {
     const struct snapshot *snapshot;
@@ -54,7 +55,15 @@ static const char *keep(struct mx_why *why, const char *text)
 
 // ---- one way, written ---------------------------------------------------------------------------
 
-static void write_root(const struct snapshot *s, size_t reference, struct text *text)
+static bool ends_with(const char *text, const char *end)
+{
+    size_t length = strlen(text), end_length = strlen(end);
+    return length >= end_length && strcmp(text + length - end_length, end) == 0;
+}
+
+// The root, and `object` that it holds where its name does not say that; MX_NO_OBJECT if nothing follows.
+static void write_root(const struct snapshot *s, size_t reference, uint32_t object,
+                       struct text *text)
 {
     const struct snapshot_root *root = &s->roots[s->root_references[reference].root];
     char label[200] = "";
@@ -65,83 +74,71 @@ static void write_root(const struct snapshot *s, size_t reference, struct text *
         return;
     }
     text_add(text, "%s", root->name);
-    if (*label)
+    if (ends_with(root->name, "C stack") && strncmp(label, "C stack", 7) == 0)
+        text_add(text, "%s", label + 7);
+    else if (root->kind == ROOT_FRAME && strcmp(label, "running") == 0)
+        return; // the frame itself, before 3.11
+    else if (*label)
         text_add(text, " -> %s", label);
+    else if (object != MX_NO_OBJECT && root->kind != ROOT_MODULE)
+        text_add(text, " (%s)", names_type(s, (uint32_t)column_at(&s->type, object)));
 }
 
-// ['user:17'] and [3] are the same way as ['user:18'] and [4].
-static void generalise(char *label)
+static bool keep_step(void *data, uint32_t node, const char *label)
 {
-    size_t length = strlen(label);
-    if (label[0] == '[' && label[length - 1] == ']')
-        memcpy(label, "[...]", 6);
+    struct mx_why *why = data;
+    const struct snapshot *s = why->snapshot;
+    const char *kept = keep(why, label);
+    struct mx_why_step step = {node, snapshot_address(s, node), snapshot_type_of(s, node)->name,
+                               kept};
+    return kept && vector_push(&why->steps, step);
 }
 
-struct writing {
-    struct mx_why *why;
-    const uint32_t *nodes;
-    uint32_t count;
-    bool general;
-    struct text text;
-};
+// ---- where it begins ----------------------------------------------------------------------------
 
-static bool write_steps(struct writing *writing, bool in_namespace, bool keep_steps)
+// The instance whose __dict__ `object` is, where that begins the way to it as well; else the object.
+static uint32_t with_names(const struct ends *ends, uint32_t object)
 {
-    const struct snapshot *s = writing->why->snapshot;
-    struct step_state state = {.in_namespace = in_namespace};
-    bool begun = false;
-    for (uint32_t i = 0; i < writing->count; i++) {
-        char label[STEP_NBYTES] = "";
-        uint32_t node = writing->nodes[i];
-        if (i)
-            step_write(s, &state, writing->nodes[i - 1], node, i + 1 == writing->count, label);
-        if (writing->general)
-            generalise(label);
-        if (i == CHAIN_SHOWN && writing->count > 2 * CHAIN_SHOWN + 1)
-            text_add(&writing->text, " -> (%u more)", writing->count - 2 * CHAIN_SHOWN);
-        bool shown = i < CHAIN_SHOWN || i + CHAIN_SHOWN >= writing->count;
-        if (*label && shown) // a module's own names stand as they are written there
-            text_add(&writing->text, " -> %s", label + (!begun && in_namespace && *label == '.'));
-        begun |= *label != '\0';
-        if (!keep_steps)
+    const struct snapshot *s = ends->snapshot;
+    uint64_t at = column_at(&s->referrer_first, object);
+    uint64_t end = column_at(&s->referrer_first, (uint64_t)object + 1);
+    if (snapshot_type_of(s, object)->family != SNAPSHOT_DICT)
+        return object;
+    end = end - at < REFERRERS_LOOKED_AT ? end : at + REFERRERS_LOOKED_AT;
+    for (char label[STEP_NBYTES]; at < end; at++) {
+        uint32_t from = (uint32_t)column_at(&s->referrer, at);
+        if (column_at(&s->referrer_hold, at) != MX_OWNED || !ends_are(ends, from))
             continue;
-        const char *kept = keep(writing->why, label);
-        struct mx_why_step step = {node, snapshot_address(s, node), snapshot_type_of(s, node)->name,
-                                   kept};
-        if (!kept || !vector_push(&writing->why->steps, step))
-            return false;
+        step_label(s, from, object, label);
+        if (strcmp(label, ".__dict__") == 0)
+            return from;
     }
-    return true;
-}
-
-// A module's first step leads into its namespace.
-static bool begins_in_namespace(const struct ends *ends, uint32_t object, size_t reference)
-{
-    return ends->snapshot->root_references[reference].to != object;
+    return object;
 }
 
 static bool write_chain(struct mx_why *why, const uint32_t *nodes, uint32_t count, uint8_t kinds,
                         bool general, struct mx_chain *ret)
 {
     char buffer[CHAIN_NBYTES];
+    const struct snapshot *s = why->snapshot;
     size_t reference = ends_reference(&why->ends, nodes[0], kinds);
     if (reference == SIZE_MAX)
         return true;
-    struct writing writing = {why, nodes, count, general, {0}};
-    bool module =
-        why->snapshot->roots[why->snapshot->root_references[reference].root].kind == ROOT_MODULE;
-    bool in_namespace = begins_in_namespace(&why->ends, nodes[0], reference);
-    text_init(&writing.text, buffer, sizeof buffer);
-    write_root(why->snapshot, reference, &writing.text);
-    ret->root_kind =
-        kind_name(why->snapshot->roots[why->snapshot->root_references[reference].root].kind);
+    uint8_t kind = s->roots[s->root_references[reference].root].kind;
+    bool is_module = kind == ROOT_MODULE;
+    uint32_t begin = is_module ? nodes[0] : with_names(&why->ends, nodes[0]);
+    // A module's first step leads into its namespace, an instance's into its __dict__.
+    bool in_namespace = is_module || begin != nodes[0];
+    struct chain chain = {s, nodes, count, in_namespace, is_module, general};
+    struct text text;
+    text_init(&text, buffer, sizeof buffer);
+    write_root(s, reference, count > 1 ? begin : MX_NO_OBJECT, &text);
+    ret->root_kind = kind_name(kind);
     ret->root = keep(why, buffer);
     ret->step_count = count;
-    size_t first = why->steps.count;
-    // A way through a module object begins with the module itself.
-    bool ok = write_steps(&writing, in_namespace || module, !general);
-    if (general)
-        why->steps.count = first;
+    if (count == 1 && is_module && s->root_references[reference].to != nodes[0])
+        text_add(&text, " -> .__dict__"); // the namespace is what was asked for
+    bool ok = chain_write(&chain, &text, general ? NULL : keep_step, why);
     ret->text = keep(why, buffer);
     return ok && ret->root && ret->text;
 }
@@ -155,6 +152,9 @@ static bool add_path(struct mx_why *why, const struct paths *paths, uint32_t num
     size_t first = why->steps.count;
     if (!write_chain(why, path_nodes(paths, path), path->count, path->kinds, false, &chain))
         return false;
+    for (size_t i = 0; chain.text && i < why->chains.count; i++)
+        if (strcmp(why->chains.items[i].text, chain.text) == 0)
+            return true; // through a module, and through its namespace
     return !chain.text ||
            (vector_push(&why->first_steps, first) && vector_push(&why->chains, chain));
 }
@@ -164,6 +164,7 @@ static mx_status explain_one(struct mx_why *why, uint32_t object, uint32_t furth
 {
     struct path_source source = ends_source(&why->ends);
     struct path_limits limits = {LIMIT_EDGES, further, (1u << ROOT_KINDS) - 1};
+    why->ends.garbage = column_at(&why->snapshot->flags, object) & OBJECT_UNREACHED;
     struct paths paths;
     mx_status status = paths_find(&source, object, &limits, &paths, err);
     if (status)
@@ -210,6 +211,7 @@ static mx_status explain_each(struct mx_why *why, const uint32_t *objects, size_
     mx_status status = MX_OK;
     for (size_t i = 0; i < count && !status; i++) {
         struct paths paths;
+        why->ends.garbage = column_at(&why->snapshot->flags, objects[i]) & OBJECT_UNREACHED;
         status = paths_find(&source, objects[i], &limits, &paths, err);
         if (status)
             return status;

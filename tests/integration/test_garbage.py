@@ -38,10 +38,27 @@ def addresses(group: dict) -> Set[int]:
     return {int(text, 16) for text in group["addresses"] + group["held_addresses"]}
 
 
-def unreached_of(pid: int) -> Set[int]:
-    """Objects that no root leads to."""
-    rows = output("sql", pid, "SELECT address FROM garbage", "--json").splitlines()
-    return {int(json.loads(row)["address"], 16) for row in rows}
+class Unreached(NamedTuple):
+    """What the graph of the same process hangs on the root "garbage"."""
+
+    refcount: int
+    referrers: List[int]  # one for each owned reference
+
+
+def rows_of(pid: int, statement: str) -> List[dict]:
+    return [json.loads(line) for line in output("sql", pid, statement, "--json").splitlines()]
+
+
+def unreached_of(pid: int) -> Dict[int, Unreached]:
+    unreached = {
+        int(row["address"], 16): Unreached(row["refcount"], [])
+        for row in rows_of(pid, "SELECT address, refcount FROM garbage")
+    }
+    references = """SELECT r.target_address, r.source_address FROM "references" r
+        JOIN objects o ON o.object = r.target WHERE o.unreached AND r.ownership = 'owned'"""
+    for row in rows_of(pid, references):
+        unreached[int(row["target_address"], 16)].referrers.append(int(row["source_address"], 16))
+    return unreached
 
 
 class Garbage(NamedTuple):
@@ -50,7 +67,7 @@ class Garbage(NamedTuple):
     objects: Dict[int, dict]
     collectable: Set[int]
     saved: Set[int]
-    unreached: Set[int]  # what the graph of the same process hangs on the root "garbage"
+    unreached: Dict[int, "Unreached"]
 
     @property
     def found(self) -> Set[int]:
@@ -106,18 +123,37 @@ def is_lost_with_its_dict(interpreter: Interpreter) -> bool:
     )
 
 
+def freed_with(found: Set[int], unreached: Dict[int, Unreached]) -> Set[int]:
+    """Objects whose references all come from these, or from such as are freed themselves."""
+    gone: Set[int] = set(found)
+    before = -1
+    while len(gone) > before:
+        before = len(gone)
+        for address, each in unreached.items():
+            if sum(referrer in gone for referrer in each.referrers) == each.refcount:
+                gone.add(address)
+    return gone - found
+
+
 def test_no_root_leads_to_what_is_collected_and_freed_with_it(
     garbage: Garbage, interpreter: Interpreter
 ) -> None:
-    missed = garbage.found - garbage.unreached
+    missed = garbage.found - set(garbage.unreached)
     held = sorted(garbage.objects[address]["type"] for address in missed)
     if garbage.kind == "plain" and is_lost_with_its_dict(interpreter):
         assert held == ["__main__.Plain", "builtins.tuple"]  # kept_dict: `held` has its __dict__
     else:
         assert not missed, names(garbage, missed)
-    # Not tracked, or held by what does not tell the collector (to 3.8 the decoder of a text file).
-    with_it = garbage.unreached - garbage.found
-    assert len(with_it) == garbage.answer["freed"], names(garbage, with_it)
+    freed = freed_with(garbage.found, garbage.unreached)
+    assert len(freed) == garbage.answer["freed"], names(garbage, freed)
+    # Cycles that only garbage holds without telling the collector: the next collection finds them.
+    left = set(garbage.unreached) - garbage.found - freed
+    assert {garbage.objects[address]["type"] for address in left} <= {
+        "_io.BytesIO", "builtins.dict"  # of a BufferedRWPair, whose tp_traverse is its own alone
+    }  # fmt: skip
+    for address in left:
+        assert set(garbage.unreached[address].referrers) <= set(garbage.unreached)
+        assert left & set(garbage.unreached[address].referrers)
 
 
 def test_every_object_is_in_one_group_with_its_bytes(garbage: Garbage) -> None:
