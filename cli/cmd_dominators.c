@@ -230,7 +230,9 @@ static mx_status verify(struct walk *walk, struct mx_error *err)
     struct mx_object wrong = {0};
     if (!settings.verify)
         return MX_OK;
-    mx_status status = mx_tree_verify(walk->tree, &right, &object, err);
+    mx_status status = mx_heap_verify(walk->heap, err);
+    if (!status)
+        status = mx_tree_verify(walk->tree, &right, &object, err);
     if (status || right)
         return status;
     status = mx_heap_object(walk->heap, object, &wrong, err);
@@ -298,7 +300,8 @@ static const struct argp_option options[] = {
     {"top", OPTION_TOP, "COUNT", 0, "On each, those that retain most: so many (10)", 0},
     {"by-type", OPTION_BY_TYPE, NULL, 0, "Fold the objects on each level that are of one type", 0},
     {"verify", OPTION_VERIFY, NULL, 0,
-     "Prove the tree and its sizes right first, in linear time, without trust in what made them",
+     "Prove the tree and its sizes right first, in linear time, without trust in what made them; "
+     "of a snapshot file hold every byte against its checksum too",
      0},
     TARGET_OPTIONS,
     CAPTURE_OPTIONS,

@@ -160,7 +160,8 @@ SKIPPED = {
 # is a number in the object, reached in the same way, or an enumerator. `*` are all members.
 # "[]" labels an item by its number. A shape other than an array has names of members in its last
 # place: ("chain", next), ("tree", left, right), ("ring", first, capacity), ("capsule", name),
-# ("tagged",): a pointer with its lowest bit set.
+# ("tagged",): a pointer with its lowest bit set, ("guarded", pointer): not initialised while that
+# one is NULL. Where the guard is an object too the word is initialised, and a member like others.
 BEHIND: dict[str, list[tuple[str, ...] | tuple[str, str, tuple[str, ...]]]] = {
     # Modules/_elementtree.c; JOIN_OBJ: text and tail may be lists of pieces, and say so by a bit
     "ElementObject": [
@@ -190,6 +191,10 @@ BEHIND: dict[str, list[tuple[str, ...] | tuple[str, str, tuple[str, ...]]]] = {
     "tokenizeriterobject": [(" tokenizer .*", "tok->*")],
     "ProfilerObject": [
         (" profiled", "profilerEntries->userObj", ("tree", "left", "right")),
+    ],
+    # Modules/_operator.c, methodcaller_new, 3.13: set with vectorcall_args, in the first vectorcall
+    "methodcallerobject": [
+        (".vectorcall_kwnames", "vectorcall_kwnames", ("guarded", "vectorcall_args"))
     ],
     "PyCodeObject": [(" executor", "co_executors->executors[co_executors->size]")],
     "_PyExecutorObject": [(" exit", "exits[exit_count].executor")],

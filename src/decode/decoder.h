@@ -84,6 +84,7 @@ struct scan_word {
     uint8_t hold;                       // enum hold
     bool certain;                       // known to be a PyObject pointer or NULL
     bool hidden;                        // tp_traverse does not report it
+    bool after_items;                   // its offset is counted from the end of the items
     const struct layout_member *member; // its name, or NULL
     mx_addr name;                       // C string in the target (tp_members), or 0
 };

@@ -164,6 +164,10 @@ static bool one_visit(struct decoder *decoder, mx_addr addr, const struct layout
         return tree_emit(decoder, behind, base, visitor);
     case BEHIND_CAPSULE:
         return capsule_emit(decoder, addr, behind, visitor);
+    case BEHIND_GUARDED:
+        if (word_at(decoder, addr + behind->extra[0]))
+            reference_emit(behind, word_at(decoder, base + behind->offset), 0, visitor);
+        return true;
     }
     return false;
 }

@@ -132,9 +132,14 @@ enum { MEMBER_OBJECT = 6, MEMBER_OBJECT_EX = 16 };
 #define LIMIT_HIDDEN 64 // fields of a struct sequence: os.stat_result has the most
 #define BASE_WORK 64    // items that reading a base class and comparing its name are worth
 
+// Include/descrobject.h, struct PyMemberDef and _Py_AFTER_ITEMS: the offset is behind the items, 3.15 on.
+enum { MEMBER_FLAGS_BEHIND_OFFSET = 8, MEMBER_AFTER_ITEMS = 1 << 4 };
+
 // The word's name in tp_members, 0 when it has none.
-static mx_addr member_name(struct decoder *decoder, mx_addr type, uint32_t offset)
+static mx_addr member_name(struct decoder *decoder, mx_addr type, uint32_t offset,
+                           bool *ret_after_items)
 {
+    *ret_after_items = false;
     const struct layout *l = decoder->layout;
     mx_addr def = field_at(decoder, type, l->type_members);
     for (int i = 0; def && i < LIMIT_MEMBERS && decoder_take(decoder, 1);
@@ -144,8 +149,12 @@ static mx_addr member_name(struct decoder *decoder, mx_addr type, uint32_t offse
             return 0;
         uint32_t code = field32_at(decoder, def, l->member_def_type);
         if ((code == MEMBER_OBJECT || code == MEMBER_OBJECT_EX) &&
-            field_at(decoder, def, l->member_def_offset) == offset)
+            field_at(decoder, def, l->member_def_offset) == offset) {
+            *ret_after_items =
+                field32_at(decoder, def, l->member_def_offset + MEMBER_FLAGS_BEHIND_OFFSET) &
+                MEMBER_AFTER_ITEMS;
             return name;
+        }
     }
     return 0;
 }
@@ -190,7 +199,8 @@ static void words_add(struct decoder *decoder, struct type_info *info, uint32_t 
         if ((int32_t)offset == info->weaklistoffset || (int32_t)offset == info->dictoffset ||
             (object && !member))
             continue;
-        mx_addr name = member_name(decoder, base->addr, offset);
+        bool after_items;
+        mx_addr name = member_name(decoder, base->addr, offset, &after_items);
         bool certain = member || (name && !base_is_from_c(base));
         bool weak =
             info->family == FAMILY_WEAKREF && (int32_t)offset == decoder->layout->weakref_object;
@@ -202,6 +212,7 @@ static void words_add(struct decoder *decoder, struct type_info *info, uint32_t 
                   (struct scan_word){.offset = offset,
                                      .hold = hold,
                                      .certain = certain,
+                                     .after_items = after_items && !base_is_from_c(base),
                                      .hidden = base_is_from_c(base) &&
                                                is_hidden(decoder, info, member, offset),
                                      .member = member,
@@ -224,11 +235,21 @@ static int compare_words(const void *a, const void *b)
     return x->offset < y->offset ? -1 : x->offset > y->offset;
 }
 
-// Their items start inside the base struct, so that a subclass has no words of its own.
+// Their items start inside the base struct, so that a subclass has no words of its own but slots
+// behind the items: Objects/typeobject.c, type_new_descriptors.
 static bool items_in_struct(enum family family)
 {
     return family == FAMILY_TUPLE || family == FAMILY_BYTES || family == FAMILY_INT ||
            family == FAMILY_BOOL;
+}
+
+static void keep_words_after_items(struct type_info *info)
+{
+    uint32_t kept = 0;
+    for (uint32_t i = 0; i < info->word_count; i++)
+        if (info->words[i].after_items)
+            info->words[kept++] = info->words[i];
+    info->word_count = kept;
 }
 
 static bool is_leaf(const struct layout *layout, enum family family)
@@ -306,7 +327,7 @@ bool type_classify(struct decoder *decoder, struct type_info *info)
         to = from < to ? from : to;
     }
     if (items_in_struct(info->family))
-        info->word_count = 0;
+        keep_words_after_items(info);
     if (info->family == FAMILY_TUPLE)
         info->hidden_items = HIDDEN_UNKNOWN;
     if (info->word_count > 1)

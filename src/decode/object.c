@@ -100,11 +100,16 @@ uint64_t object_items(struct decoder *decoder, mx_addr addr, const struct type_i
 static void words_visit(struct decoder *decoder, mx_addr addr, const struct type_info *type,
                         struct visitor *visitor)
 {
+    if (!type->word_count)
+        return;
     uint64_t given = decoder_take(decoder, type->word_count);
+    // Python/structmember.c, _PyMember_GetOffset
+    uint64_t items = (type->itemsize * object_items(decoder, addr, type) + 7) & ~7ull;
     for (uint64_t i = 0; i < given; i++) {
         const struct scan_word *word = &type->words[i];
-        struct edge edge = {word_at(decoder, addr + word->offset), (uint64_t)(uintptr_t)word,
-                            EDGE_MEMBER, word->hold, word->certain};
+        mx_addr place = addr + word->offset + (word->after_items ? items : 0);
+        struct edge edge = {word_at(decoder, place), (uint64_t)(uintptr_t)word, EDGE_MEMBER,
+                            word->hold, word->certain};
         if (!edge.to || edge.to % 8)
             continue;
         if (word->hold == HOLD_POSSIBLE)

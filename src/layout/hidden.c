@@ -30,6 +30,8 @@ static const struct {
     {"_pickle.Unpickler", NULL, HIDDEN_BEHIND, 0x030C0000, 0x030C01F0},
     // Modules/_threadmodule.c, local_traverse
     {"_thread._local", "wr_callback", 0, FIRST, 0x030D0000},
+    // Modules/_operator.c, methodcaller_traverse: vectorcall_kwnames
+    {"operator.methodcaller", NULL, HIDDEN_BEHIND, 0x030D0000, 0x030E0000},
     // Modules/_randommodule.c, _random_traverse: of the module's state
     {"module", "Long___abs__", 0, FIRST, NEVER},
     // Objects/genobject.c, gen_traverse: the origin is traced lines

@@ -35,6 +35,7 @@ enum behind_shape {
     BEHIND_CHAIN,   // one in each node of a list; extra[0] is where a node has the next
     BEHIND_TREE,    // one in each node of a binary tree; extra: left, right
     BEHIND_CAPSULE, // what they are is known by the C string at extra[0]
+    BEHIND_GUARDED, // one in the object itself, meaningless while the pointer at extra[0] is NULL
 };
 #define BEHIND_NODE UINT32_MAX // offset: the node itself is the object
 

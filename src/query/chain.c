@@ -12,6 +12,7 @@
 #include "query/steps.h"
 
 #define CHAIN_SHOWN 12  // steps at each end of a long way
+#define MANY_ITEMS 1000 // of one container
 #define REPEATS_SHOWN 3 // steps that read the same
 
 // ['user:17'] and [3] are the same way as ['user:18'] and [4].
@@ -20,6 +21,15 @@ static void generalise(char *label)
     size_t length = strlen(label);
     if (label[0] == '[' && label[length - 1] == ']')
         memcpy(label, "[...]", 6);
+}
+
+// Of a large container the place need not be looked for when all of them read the same.
+static bool is_subscript_anyway(const struct snapshot *s, uint32_t from)
+{
+    uint64_t count = column_at(&s->first, (uint64_t)from + 1) - column_at(&s->first, from);
+    uint8_t family = snapshot_type_of(s, from)->family;
+    return count > MANY_ITEMS &&
+           (family == SNAPSHOT_LIST || family == SNAPSHOT_TUPLE || family == SNAPSHOT_DICT);
 }
 
 // A way as it is written: steps that read the same one after the other become one.
@@ -98,8 +108,13 @@ bool chain_write(const struct chain *chain, struct text *text, chain_step_fn ste
     for (uint32_t i = 0; i < chain->count && ok; i++) {
         char label[STEP_NBYTES] = "";
         uint32_t node = chain->nodes[i];
-        if (i)
+        if (i && chain->general && !state.in_namespace &&
+            is_subscript_anyway(s, chain->nodes[i - 1])) {
+            snprintf(label, sizeof label, "[...]");
+            state = (struct step_state){0};
+        } else if (i) {
             step_write(s, &state, chain->nodes[i - 1], node, i + 1 == chain->count, label);
+        }
         if (chain->general)
             generalise(label);
         bool is_name = names && *label == '.' && strcmp(label, ".__dict__") != 0;

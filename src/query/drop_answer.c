@@ -209,9 +209,9 @@ mx_status mx_heap_drop(const mx_heap *heap, mx_addr address, const char *label, 
                        struct mx_error *err)
 {
     const struct snapshot *s;
-    mx_status status = heap_labels(heap, err);
-    if (!status)
-        status = heap_snapshot(heap, &s, err);
+    mx_status status = heap_snapshot(heap, &s, err);
+    if (!status && !s->labels_at_hand)
+        status = heap_labels(heap, err);
     return status ? status : drop_of_snapshot(s, address, label, ret, err);
 }
 

@@ -56,7 +56,7 @@ uint32_t hang_namespace(const struct snapshot *s, uint32_t object)
         uint32_t to = (uint32_t)column_at(&s->target, at);
         if (snapshot_type_of(s, to)->family != SNAPSHOT_DICT)
             continue;
-        s->texts.label(s->texts.data, object, at, label, sizeof label);
+        snapshot_label(s, object, at, label, sizeof label);
         if (strcmp(label, ".__dict__") == 0)
             return to;
     }
@@ -69,7 +69,7 @@ static uint32_t named(const struct snapshot *s, uint32_t dict, const char *wante
     uint64_t at = column_at(&s->first, dict), end = column_at(&s->first, (uint64_t)dict + 1);
     end = end - at < NAMESPACE_LOOKED_AT ? end : at + NAMESPACE_LOOKED_AT;
     for (char label[64]; at < end; at++) {
-        s->texts.label(s->texts.data, dict, at, label, sizeof label);
+        snapshot_label(s, dict, at, label, sizeof label);
         if (strcmp(label, wanted) == 0)
             return (uint32_t)column_at(&s->target, at);
     }

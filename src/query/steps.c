@@ -11,7 +11,7 @@ void step_label(const struct snapshot *s, uint32_t from, uint32_t to, char *labe
     uint64_t reference = hang_reference(s, from, to);
     *label = '\0';
     if (reference != UINT64_MAX)
-        s->texts.label(s->texts.data, from, reference, label, STEP_NBYTES);
+        snapshot_label(s, from, reference, label, STEP_NBYTES);
 }
 
 // ['name'] of a namespace is .name
@@ -29,7 +29,7 @@ static uint32_t labelled(const struct snapshot *s, uint32_t from, const char *wa
 {
     uint64_t at = column_at(&s->first, from), end = column_at(&s->first, (uint64_t)from + 1);
     for (char label[STEP_NBYTES]; at < end; at++) {
-        s->texts.label(s->texts.data, from, at, label, sizeof label);
+        snapshot_label(s, from, at, label, sizeof label);
         if (strcmp(label, wanted) == 0)
             return (uint32_t)column_at(&s->target, at);
     }

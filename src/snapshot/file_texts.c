@@ -137,4 +137,5 @@ void file_add_texts(struct snapshot_file *file)
         .block = block,
         .data = file,
     };
+    file->snapshot.labels_at_hand = true;
 }

@@ -174,6 +174,7 @@ struct snapshot {
     SNAPSHOT_COLUMNS(X)
 #undef X
     struct column label_kind, label_number; // [references]; empty until heap_labels made them
+    bool labels_at_hand;                    // texts.label is O(1) without them: a file's
     const char *const *label_names;
     size_t label_name_count;
     size_t type_count, root_count, root_reference_count, block_count, thread_count;

@@ -43,7 +43,7 @@ def printed(command: str, pid: int) -> Set[str]:
     answer = subprocess.run([PROGRAM, command, str(pid), "--json"], capture_output=True, check=True)
     document = json.loads(answer.stdout)
     assert document["groups"], document
-    document["capture"] = None  # has a table of its own
+    document["capture"] = document["blind_spots"] = None  # have tables of their own
     return keys_of(document)
 
 

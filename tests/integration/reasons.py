@@ -100,6 +100,8 @@ UNTOLD = [
            "typevar_traverse and its like leave out a str", since=(3, 12), until=(3, 13, 15)),
     Reason(r"operator\.methodcaller", r"\.name", "methodcaller_traverse leaves out a str",
            until=(3, 10)),
+    Reason(r"operator\.methodcaller", r"\.vectorcall_kwnames", "methodcaller_traverse leaves out a"
+           " tuple of str", (3, 13), (3, 14)),
     Reason(r"_thread\._local|asyncio\.events\..*", r"\.(key|wr_callback)",
            "local_traverse leaves out a str, and what removes the local from threads",
            until=(3, 13)),
@@ -141,8 +143,6 @@ UNTOLD = [
 # Reported, and not found there.
 MISSING = [
     Reason(r"builtins\.dict", "not found", "dropped by the program after it has told of it"),
-    Reason(r"urllib\.parse\.\w+", r"builtins\.bool", "_Py_AFTER_ITEMS: slots behind the items of a"
-           " tuple's subclass are not read by memexplorer", (3, 15)),
     Reason(group(CLASS), "of its __dict__", "PyCPointerType_traverse and others visit what the"
            " class's StgDict has", until=(3, 13)),
     Reason(r"(?!\().*", "of its __dict__", VALUES_OF_THE_DICT, (3, 13), (3, 13, 13)),

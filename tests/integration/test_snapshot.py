@@ -246,7 +246,7 @@ def test_a_kill_leaves_no_half_file(secretive: Tuple[Target, Path], tmp_path: Pa
         process.kill()
         process.wait(LIMIT_SECONDS)
         if path.exists():
-            assert json.loads(output("report", path, "--json"))["summary"]
+            assert json.loads(output("report", path, "--json"))["objects"]
             path.unlink()
         assert os.listdir(tmp_path) == []
 

@@ -82,6 +82,51 @@ static void test_slots_are_named_by_the_class_s_members(void **state)
     }
 }
 
+// A class derived from tuple with __slots__ = ("x",), and the flags of the slot.
+static mx_addr tuple_with_slot(uint32_t flags)
+{
+    const struct layout *l = f->l;
+    uint64_t nbytes = (uint64_t)l->tuple_items + 8;
+    mx_addr type = fake_class(f, "Pair", fake_type(f, "tuple"), nbytes, 0);
+    mx_addr def = fake_alloc(f, 2 * (uint64_t)l->member_def_size);
+    fake_field(f, def, l->member_def_name, fake_text(f, "x"));
+    fake_field32(f, def, l->member_def_type, 16); // T_OBJECT_EX
+    fake_field(f, def, l->member_def_offset, (uint64_t)l->tuple_items);
+    fake_field32(f, def, l->member_def_offset + 8, flags);
+    fake_field(f, type, l->type_members, def);
+    fake_field(f, type, l->type_itemsize, 8);
+    return type;
+}
+
+static void test_slots_of_a_tuple_s_subclass_are_behind_its_items(void **state)
+{
+    (void)state;
+    const uint32_t read_only = 1, after_items = 16;
+    FOR_EACH_LAYOUT(f)
+    {
+        uint64_t head = (uint64_t)f->l->tuple_items;
+        mx_addr one = fake_small_int(f, 1), two = fake_small_int(f, 2), x = fake_small_int(f, 3);
+        mx_addr pair = fake_object(f, tuple_with_slot(read_only | after_items), head + 24);
+        fake_field(f, pair, f->l->var_size, 2);
+        fake_word(f, pair + head, one);
+        fake_word(f, pair + head + 8, two);
+        fake_word(f, pair + head + 16, x);
+        fake_visit(f, pair, &edges);
+        fake_edge(&edges, "[0]", one);
+        fake_edge(&edges, "[1]", two);
+        assert_int_equal(fake_edge(&edges, ".x", x)->hold, HOLD_OWNED);
+        assert_int_equal(edges.count, 4);
+        // A size that no memory has, and a member that is none of these.
+        fake_field(f, pair, f->l->var_size, UINT64_MAX / 16);
+        fake_visit(f, pair, &edges);
+        assert_int_equal(fake_count_to(&edges, x), 0);
+        pair = fake_object(f, tuple_with_slot(read_only), head + 24);
+        fake_word(f, pair + head, x);
+        fake_visit(f, pair, &edges);
+        assert_int_equal(fake_count_to(&edges, x), 0);
+    }
+}
+
 static void test_a_weak_reference_does_not_own_its_object(void **state)
 {
     (void)state;
@@ -280,6 +325,7 @@ int main(void)
         cmocka_unit_test(test_instance_yields_its_attributes_by_name),
         cmocka_unit_test(test_a_dict_takes_over_from_managed_values),
         cmocka_unit_test(test_slots_are_named_by_the_class_s_members),
+        cmocka_unit_test(test_slots_of_a_tuple_s_subclass_are_behind_its_items),
         cmocka_unit_test(test_a_weak_reference_does_not_own_its_object),
         cmocka_unit_test(test_functions_and_code_say_where_they_are),
         cmocka_unit_test(test_a_line_is_read_from_each_kind_of_table),

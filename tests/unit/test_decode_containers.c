@@ -291,6 +291,31 @@ static void test_lru_cache_holds_its_links_once_round(void **state)
     }
 }
 
+static void test_a_guarded_word_is_read_once_its_guard_is_set(void **state)
+{
+    (void)state;
+    size_t guarded = 0;
+    FOR_EACH_LAYOUT(f)
+    {
+        const struct layout_object *known = layout_object_members(f->l, "operator.methodcaller");
+        if (!known || known->behind_count == 0)
+            continue;
+        guarded++;
+        mx_addr left_over = fake_str(f, "left over"),
+                type = fake_static_type(f, "operator.methodcaller", known->nbytes, 0, 0),
+                caller = fake_object(f, type, known->nbytes);
+        fake_word(f, caller + known->behind[0].offset, left_over);
+        fake_visit(f, caller, &edges);
+        assert_int_equal(fake_count_to(&edges, left_over), 0);
+        fake_word(f, caller + known->behind[0].extra[0], FAKE_START);
+        fake_visit(f, caller, &edges);
+        const struct edge *edge = fake_edge(&edges, ".vectorcall_kwnames", left_over);
+        assert_int_equal(edge->hold, HOLD_OWNED);
+        assert_int_equal(fake_count_to(&edges, left_over), 1);
+    }
+    assert_true(guarded > 0); // 3.13 alone
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -306,6 +331,7 @@ int main(void)
         cmocka_unit_test(test_ordered_dict_owns_the_key_of_each_node),
         cmocka_unit_test(test_set_leaves_out_removed_entries),
         cmocka_unit_test(test_lru_cache_holds_its_links_once_round),
+        cmocka_unit_test(test_a_guarded_word_is_read_once_its_guard_is_set),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

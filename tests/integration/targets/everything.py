@@ -135,6 +135,14 @@ class MyTupleWithoutDict(tuple):
     __slots__ = ()
 
 
+class MySlottedTuple(tuple):
+    __slots__ = ("owner", "note") if sys.version_info >= (3, 15) else ()
+
+
+class MyDeeperTuple(MySlottedTuple):
+    __slots__ = ("more",) if sys.version_info >= (3, 15) else ()
+
+
 class MyStr(str):
     pass
 
@@ -275,6 +283,9 @@ def subclasses():
     my_dict.note = ["attribute"]
     my_tuple = MyTuple([1, [2]])
     my_tuple.note = ["attribute"]
+    deeper = MyDeeperTuple([1, [2]])
+    if sys.version_info >= (3, 15):
+        deeper.owner, deeper.note, deeper.more = [deeper], ["attribute"], {"more": 1}
     my_str = MyStr("text")
     my_str.note = ["attribute"]
     my_bytes = MyBytes(b"bytes, and some more")
@@ -303,6 +314,7 @@ def subclasses():
     my_reference.note = ["attribute"]
     keep(
         my_list=my_list, my_dict=my_dict, my_tuple=my_tuple, bare=MyTupleWithoutDict([1, [2]]),
+        slotted_tuples=[deeper, MySlottedTuple([1, [2]]), MySlottedTuple()],
         my_str=my_str, my_bytes=my_bytes, my_int=my_int, my_float=MyFloat(1.5), negative=negative,
         my_set=my_set, my_frozen=MyFrozenSet([1, 2]), slotted_list=slotted,
         slotted_str=slotted_str, my_deque=my_deque,
