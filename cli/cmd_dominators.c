@@ -82,6 +82,7 @@ static void push_objects(struct walk *walk, uint32_t object, uint32_t depth)
     while (shown--)
         push(walk, (struct node){.object = largest[shown],
                                  .count = 1,
+                                 .bytes = mx_tree_bytes(walk->tree, largest[shown]),
                                  .retained = mx_tree_retained(walk->tree, largest[shown]),
                                  .depth = depth});
     free(largest);
@@ -141,14 +142,14 @@ static mx_status print_object(struct walk *walk, const struct node *node, struct
                                                     "type", json_text(object.type),          //
                                                     "preview", json_text(object.preview),    //
                                                     "count", number(1),                      //
-                                                    "bytes", number(object.size),            //
+                                                    "bytes", number(node->bytes),            //
                                                     "retained", number(node->retained), NULL));
         return MX_OK;
     }
     snprintf(label, sizeof label, "%*s%s at %s  %s", (int)(2 * node->depth), "", object.type,
              text_address(object.address).s, object.preview);
     TABLE_ADD(&walk->table, text_size(node->retained).s,
-              text_percent(node->retained, walk->total).s, text_size(object.size).s, label);
+              text_percent(node->retained, walk->total).s, text_size(node->bytes).s, label);
     return MX_OK;
 }
 
@@ -215,6 +216,7 @@ static mx_status begin(struct walk *walk, const char *word, struct mx_error *err
     if (word)
         push(walk, (struct node){.object = object,
                                  .count = 1,
+                                 .bytes = mx_tree_bytes(walk->tree, object),
                                  .retained = mx_tree_retained(walk->tree, object)});
     else
         push_objects(walk, MX_NO_OBJECT, 0);

@@ -417,6 +417,8 @@ MX_EXPORT mx_status mx_heap_tree(const mx_heap *heap, mx_tree **ret, struct mx_e
 MX_EXPORT void mx_tree_free(mx_tree *tree);
 // Bytes. O(1), as what follows.
 MX_EXPORT uint64_t mx_tree_retained(const mx_tree *tree, uint32_t object);
+// Of these its own: mx_object.size, and blocks that it owns.
+MX_EXPORT uint64_t mx_tree_bytes(const mx_tree *tree, uint32_t object);
 // The object that dominates it directly; MX_NO_OBJECT when only roots do.
 MX_EXPORT uint32_t mx_tree_parent(const mx_tree *tree, uint32_t object);
 // Fills `ret`, with room for `most`, with those of the objects dominated directly that retain most,

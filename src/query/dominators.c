@@ -42,10 +42,16 @@ uint64_t mx_tree_retained(const mx_tree *tree, uint32_t object)
     return object < tree->snapshot->object_count ? tree->tree.retained[object] : 0;
 }
 
+uint64_t mx_tree_bytes(const mx_tree *tree, uint32_t object)
+{
+    return object < tree->snapshot->object_count ? snapshot_nbytes(tree->snapshot, object) : 0;
+}
+
 uint32_t mx_tree_parent(const mx_tree *tree, uint32_t object)
 {
-    return object < tree->snapshot->object_count ? snapshot_dominator(tree->snapshot, object)
-                                                 : MX_NO_OBJECT;
+    uint32_t parent =
+        object < tree->snapshot->object_count ? tree->tree.dominators.parent[object] : MX_NO_OBJECT;
+    return parent < tree->snapshot->object_count ? parent : MX_NO_OBJECT;
 }
 
 static uint32_t node_of(uint32_t object)

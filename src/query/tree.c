@@ -15,7 +15,6 @@ static void read_columns(const struct snapshot *s, struct tree *tree)
     }
 }
 
-// What no root of the tree leads to is left out: only a damaged file has such.
 static void order_from_roots(struct tree *tree)
 {
     uint32_t *order = tree->dominators.order, reached, count;
@@ -29,6 +28,32 @@ static void order_from_roots(struct tree *tree)
     tree->dominators.reached = reached;
 }
 
+// Dominators that go round in a circle, which only a damaged file has, would never end: they are put
+// under the root, where the proof (--verify) finds them wrong.
+static mx_status break_circles(struct tree *tree, struct mx_error *err)
+{
+    uint32_t count = tree->dominators.node_count;
+    if (tree->dominators.reached == count)
+        return MX_OK;
+    uint8_t *reached = calloc((size_t)count + 1, 1);
+    if (!reached)
+        return fail_no_memory(err);
+    for (uint32_t i = 0; i < tree->dominators.reached; i++)
+        reached[tree->dominators.order[i]] = 1;
+    for (uint32_t i = 0; i < count; i++) {
+        if (!reached[i])
+            tree->dominators.parent[i] = DOMINATOR_ROOT;
+        tree->dominators.order[i] = i;
+    }
+    free(reached);
+    tree->dominators.reached = count;
+    dominator_children_free(&tree->children);
+    mx_status status = dominator_children_find(&tree->dominators, &tree->children, err);
+    if (!status)
+        order_from_roots(tree);
+    return status;
+}
+
 mx_status tree_make(const struct snapshot *s, struct tree *ret, struct mx_error *err)
 {
     size_t room = (size_t)s->object_count + 1;
@@ -40,9 +65,10 @@ mx_status tree_make(const struct snapshot *s, struct tree *ret, struct mx_error 
         return fail_no_memory(err);
     read_columns(s, ret);
     mx_status status = dominator_children_find(&ret->dominators, &ret->children, err);
-    if (!status)
-        order_from_roots(ret);
-    return status;
+    if (status)
+        return status;
+    order_from_roots(ret);
+    return break_circles(ret, err);
 }
 
 void tree_free(struct tree *tree)

@@ -245,7 +245,7 @@ static void finish(struct mx_why *why, bool general)
         if (general)
             why->chains.items[i].step_count = 0;
     }
-    if (general)
+    if (general && why->chains.count)
         qsort(why->chains.items, why->chains.count, sizeof *why->chains.items, compare_counts);
 }
 
