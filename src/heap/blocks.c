@@ -98,7 +98,9 @@ static void sort_block(void *data, mx_addr addr, uint64_t nbytes)
     for (uint64_t offset = 0; offset <= LIMIT_HEADS; offset += 16)
         if (offset < nbytes && mx_heap_find(sorting->heap, addr + offset, &index))
             return;
-    for (uint64_t offset = 0; offset <= LIMIT_HEADS; offset += 16)
+    // Free-threaded builds have heaps for objects: what is in others only looks like one.
+    bool may_hold_object = allocator_confirms(&sorting->heap->allocator, addr, nbytes);
+    for (uint64_t offset = 0; may_hold_object && offset <= LIMIT_HEADS; offset += 16)
         switch (judge_block(sorting->heap, addr, offset, nbytes, &unreached)) {
         case CANDIDATE_NONE:
             break;

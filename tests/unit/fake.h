@@ -31,7 +31,7 @@ struct fake {
         mx_addr addr;
     } types[64];
     size_t type_count;
-    uint32_t block_counts[4]; // of each page of the segment of mimalloc
+    uint32_t block_counts[5]; // of each page of the segment of mimalloc
 };
 
 void fake_init(struct fake *fake, const struct layout *layout);

@@ -4,6 +4,8 @@
 #include <stdlib.h>
 
 #include "decode/counts.h"
+#include "heap/blocks.h"
+#include "heap/mimalloc.h"
 
 #define DEFERRED (INT64_MAX / 8) // _Py_REF_DEFERRED
 
@@ -188,6 +190,34 @@ static void test_only_a_reference_that_counts_is_owned_by_the_c_stack(void **sta
     }
 }
 
+static bool is_unreached(const struct blocks *blocks, mx_addr addr)
+{
+    for (size_t i = 0; i < blocks->unreached.count; i++)
+        if (blocks->unreached.items[i].addr == addr)
+            return true;
+    return false;
+}
+
+static void test_what_looks_like_an_object_in_a_heap_for_other_memory_is_not_unreached(void **state)
+{
+    (void)state;
+    FOR_EACH_FREE_THREADED
+    {
+        static const char text[420]; // fills the block that it is given
+        uint64_t nbytes = (uint64_t)f->l->bytes_data + sizeof text + 1;
+        mx_addr lost = fake_bytes(f, text, sizeof text);
+        mx_addr memory = fake_block(f, MIMALLOC_MEM, nbytes);
+        memcpy(fake_at(f, memory, nbytes), fake_at(f, lost, nbytes), nbytes);
+        struct mx_heap *heap = fake_process_heap(&process, &f->memory);
+        const struct blocks *blocks;
+        assert_int_equal(heap_build(heap, NULL), MX_OK);
+        assert_int_equal(heap_blocks(heap, &blocks, NULL), MX_OK);
+        assert_true(is_unreached(blocks, lost));
+        assert_false(is_unreached(blocks, memory));
+        mx_heap_free(heap);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -197,6 +227,8 @@ int main(void)
         cmocka_unit_test(test_a_queue_for_merging_owns_what_is_in_it),
         cmocka_unit_test(test_what_waits_to_be_freed_is_free_or_still_owned),
         cmocka_unit_test(test_only_a_reference_that_counts_is_owned_by_the_c_stack),
+        cmocka_unit_test(
+            test_what_looks_like_an_object_in_a_heap_for_other_memory_is_not_unreached),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
