@@ -297,6 +297,7 @@ MODULE_STATES: dict[str, str] = {
 BORROWED_IN_MODULE_STATES: dict[str, Version] = {
     # Modules/binascii.c, PyInit_binascii: PyModule_AddObject took the reference
     r"binascii_state\..*": (3, 9),
+    r"asyncio_state\.fi_freelist": (4, 0),  # dead objects
     r"asyncio_state\.cached_running_\w+": (4, 0),  # Modules/_asynciomodule.c: "Borrowed reference"
 }
 
@@ -306,6 +307,11 @@ BEHIND_STATES: dict[str, list[tuple[str, ...] | tuple[str, str, tuple[str, ...]]
     "zoneinfo_state": [
         (" cached key", "ZONEINFO_STRONG_CACHE->key", ("chain", "next")),
         (" cached zone", "ZONEINFO_STRONG_CACHE->zone", ("chain", "next")),
+    ],
+    # Modules/_asynciomodule.c, FutureIter_dealloc, 3.12 and 3.13: what is on the free list is dead,
+    # and has not given back its type, which nobody counts when it is used again.
+    "asyncio_state": [
+        (" free list .__class__", "fi_freelist->ob_base.ob_type", ("chain", "future")),
     ],
 }
 

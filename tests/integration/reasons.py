@@ -63,6 +63,8 @@ UNTOLD = [
     Reason(group(INLINE_DICT), r"\[value\]", VALUES_OF_THE_DICT, (3, 14), (3, 14, 4)),
     Reason(group(CLASS), r"\.__(name|qualname|slots|subclasses)__", "type_traverse leaves out str,"
            " the tuple of str, weak references"),
+    Reason(group(CLASS), "shared attribute name", "type_traverse does not look into ht_cached_keys,"
+           " the names of instances' attributes, which are str"),
     Reason(group(CLASS), r"\.__class__ \(_cython_\w+\._common_types_metatype\)",
            "type_traverse leaves out the metaclass, which Cython makes on the heap"),
     Reason(group(STATIC_CLASS), r"\.__\w+__|\.type|word \+0x\w+|its memory \+0x\w+",

@@ -12,11 +12,8 @@ static const struct {
     int tag;
     uint32_t first, slices, block_nbytes;
 } PAGES[] = {
-    {MIMALLOC_GC, 1, 6, 1024},
-    {MIMALLOC_GC_PRE, 7, 1, 1024},
-    {MIMALLOC_OBJECT, 8, 4, 512},
-    {MIMALLOC_MEM, 12, 1, 512},
-    {0, 13, SLICE_COUNT - 13, 0},
+    {MIMALLOC_GC, 1, 6, 1024},  {MIMALLOC_GC_PRE, 7, 1, 1024}, {MIMALLOC_OBJECT, 8, 4, 512},
+    {MIMALLOC_MEM, 12, 1, 512}, {0, 13, SLICE_COUNT - 13, 0},
 };
 #define PAGE_COUNT (sizeof PAGES / sizeof PAGES[0])
 
