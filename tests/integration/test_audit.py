@@ -170,10 +170,16 @@ def test_a_reference_in_a_struct_that_nothing_points_to_was_lost_with_it(leaking
     assert finding["block"]["offset"] == 32
 
 
-def test_a_reference_in_a_lost_struct_of_pymalloc_is_lost_for_sure(leaking: Leaking) -> None:
-    """The interpreter's caches may still point to the block: then the way to it is not told."""
+def test_a_reference_in_a_lost_struct_of_pymalloc_is_found(leaking: Leaking) -> None:
+    """The interpreter's caches may still point to the block: then the way to it is not told.
+
+    So may a word that was left behind in some other memory: then this is named, and not for sure.
+    """
     finding = leaking.finding("LostSmall")
-    assert kind(finding) in [("lost block", 1, 1), ("unknown", 1, 1)]
+    assert kind(finding)[1:] == (1, 1)
+    if finding["holder"] not in ("lost block", "unknown"):
+        assert finding["block"]["bytes"] >= 24
+        assert finding["confidence"] != "sure"
 
 
 def test_a_word_in_freed_memory_holds_nothing(leaking: Leaking) -> None:
