@@ -336,6 +336,15 @@ static void subtract_counted(struct columns *columns)
         }
 }
 
+// Words that nothing has written yet, behind the items of a list or between the entries of a dict, may
+// still point to memory that was somebody's: where the decoder knows all that a container keeps, no
+// block that only its blocks point to is its own.
+static bool is_its_own(const struct mx_heap *heap, const struct block *block, uint32_t owner)
+{
+    return !block->steps || !block->counted ||
+           heap->decoder.types[heap->types[owner]]->behind != NULL;
+}
+
 mx_status columns_add_blocks(struct columns *columns, struct mx_error *err)
 {
     struct mx_heap *heap = columns->heap;
@@ -347,9 +356,10 @@ mx_status columns_add_blocks(struct columns *columns, struct mx_error *err)
     if (!columns->extras)
         return fail_no_memory(err);
     for (size_t i = 0; i < blocks->items.count; i++) {
+        const struct block *block = &blocks->items.items[i];
         uint32_t owner = columns_block_owner(blocks, i);
-        if (owner != MX_NO_OBJECT)
-            columns->extras[owner] += blocks->items.items[i].nbytes;
+        if (owner != MX_NO_OBJECT && is_its_own(heap, block, owner))
+            columns->extras[owner] += block->nbytes;
     }
     subtract_counted(columns);
     columns->snapshot.block_count = blocks->items.count;

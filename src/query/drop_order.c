@@ -119,8 +119,9 @@ static void find_slots(struct mx_drop *drop, uint32_t type)
 static bool slot_depth(const struct mx_drop *drop, uint32_t type, const char *label, uint32_t *ret)
 {
     const uint64_t *known = map_find(&drop->slotted, (uint64_t)type + 1);
-    const struct drop_slot *slots = known ? drop->slots.items + (uint32_t)*known - 1 : NULL;
-    for (uint64_t i = 0; known && i < *known >> 32; i++)
+    uint64_t count = known ? *known >> 32 : 0;
+    const struct drop_slot *slots = count ? drop->slots.items + (uint32_t)*known - 1 : NULL;
+    for (uint64_t i = 0; i < count; i++)
         if (strcmp(slots[i].name, label) == 0) {
             *ret = slots[i].depth;
             return true;

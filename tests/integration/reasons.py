@@ -79,6 +79,8 @@ UNTOLD = [
            "_random_traverse visits the type alone", since=(3, 9)),
     Reason(r"builtins\.module", r"its memory \+0x\w+", "words of the blocks that hold atexit's"
            " callbacks, behind the last one", until=(3, 10)),
+    Reason(r"builtins\.module", r"free list \.__class__", "_asyncio's module_traverse does not"
+           " visit the types of what is dead, on its free list", since=(3, 12), until=(3, 14)),
     Reason(r"builtins\.module", r"module state \.epoch \(datetime\.datetime\)",
            "_datetime's traverse_state: datetime has no tp_traverse", (3, 13)),
     Reason(r"builtins\.frame", r"stack \d+", "frame_traverse does not visit the value stack of a"

@@ -30,7 +30,7 @@ from processes import (
 
 WAYS = ("--freeze", "--fork")
 KILLS = 60
-TORN_LOOKS = 50
+TORN_LOOKS = 20
 PROGRESS_SECONDS = 30  # for one step of a program that counts: a loaded machine is slow
 
 DONTFORK = """
