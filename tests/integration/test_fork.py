@@ -104,6 +104,7 @@ def test_a_busy_process_is_seen_at_one_moment(interpreter: Interpreter):
         assert target.process.poll() is None
 
 
+@pytest.mark.one_of_a_kind
 def test_a_busy_process_is_read_as_it_runs_many_times(interpreter: Interpreter):
     with service(interpreter) as target:
         for _ in range(TORN_LOOKS):
