@@ -7,11 +7,11 @@
 //   before     reserve local blocks, and populate them where the process has pages
 //   then       look at maps and pagemap again, adapt the blocks, copy
 //   after      read absent pages of files that cannot be written to, make segments
-#include <errno.h>
 #include <stdlib.h>
 
 #include "base/cleanup.h"
 #include "base/error.h"
+#include "base/read_at.h"
 #include "memory/copy.h"
 #include "memory/core.h"
 #include "memory/fork.h"
@@ -39,12 +39,10 @@ static size_t live_fetch(void *data, mx_addr addr, void *buffer, size_t nbytes)
         size_t wanted = mapping->end - (addr + done);
         if (wanted > nbytes - done)
             wanted = nbytes - done;
-        ssize_t got = pread(live->mem, (uint8_t *)buffer + done, wanted, (off_t)(addr + done));
-        if (got < 0 && errno == EINTR)
-            continue;
-        if (got <= 0)
+        size_t got = read_at(live->mem, addr + done, (uint8_t *)buffer + done, wanted);
+        done += got;
+        if (got < wanted)
             break;
-        done += (size_t)got;
     }
     return done;
 }
