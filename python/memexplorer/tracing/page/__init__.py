@@ -1,7 +1,7 @@
 """The page of a traced program: one file of HTML, with all that it needs inside.
 
-Knows the story that page.js tells, and not how it came about. What draws graph and chart (Cytoscape.js
-and uPlot, both under the MIT license) is bundled when the package is built.
+Knows the story that page.js tells, and not how it came about. What draws graph and chart
+(Cytoscape.js and uPlot, both under the MIT license) is bundled when the package is built.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ import html
 import json
 import re
 from pathlib import Path
-from typing import Any, Dict, List, Optional, Tuple, TypedDict
+from typing import Any, TypedDict
 
 _HERE = Path(__file__).resolve().parent
 _LIBRARIES = ("cytoscape.min.js", "uPlot.iife.min.js")
@@ -19,7 +19,7 @@ _STYLES = ("uPlot.min.css",)
 
 class File(TypedDict):
     name: str
-    lines: List[str]
+    lines: list[str]
 
 
 class Object(TypedDict):
@@ -34,20 +34,20 @@ class Step(TypedDict):
 
     file: int
     line: int
-    texts: List[Tuple[str, str]]  # kind (born, died, collected, bound, ...) and what a person reads
-    names: List[Tuple[str, str, Optional[int]]]  # scope, name, object; None: the name is gone
-    references: List[Tuple[int, str, Optional[int]]]  # from, label, to; None: it is gone
-    counts: List[Tuple[int, int]]
-    born: List[int]
-    died: List[int]
+    texts: list[tuple[str, str]]  # kind (born, died, collected, bound, ...) and what a person reads
+    names: list[tuple[str, str, int | None]]  # scope, name, object; None: the name is gone
+    references: list[tuple[int, str, int | None]]  # from, label, to; None: it is gone
+    counts: list[tuple[int, int]]
+    born: list[int]
+    died: list[int]
 
 
 class Story(TypedDict):
     title: str
     about: str
-    files: List[File]
-    objects: List[Object]
-    steps: List[Step]
+    files: list[File]
+    objects: list[Object]
+    steps: list[Step]
 
 
 class PageError(Exception):
@@ -79,7 +79,7 @@ def _data(story: Story) -> str:
 
 def render(story: Story) -> str:
     """The page. Raises PageError when the package was built without what draws it."""
-    parts: Dict[str, Any] = {
+    parts: dict[str, Any] = {
         "TITLE": html.escape(story["title"]),
         "STYLE": "\n".join([*map(_bundled, _STYLES), _own("page.css")]),
         "STORY": _data(story),

@@ -40,7 +40,7 @@ function stateAt(story, place) {
 // For the chart: the steps, and for each object its count after each of them; null where it is not.
 function countsOverTime(story) {
   const state = emptyState();
-  const steps = story.steps.map((_, i) => i);
+  const steps = story.steps.map((_, i) => i + 1);
   const rows = story.objects.map(() => new Array(story.steps.length).fill(null));
   story.steps.forEach((step, i) => {
     applyStep(state, step);
@@ -88,6 +88,7 @@ function graphOf(story, state) {
 // ---- drawing ----------------------------------------------------------------------------------
 
 const COLOURS = ['#1f77b4', '#d62728', '#2ca02c', '#9467bd', '#ff7f0e', '#17becf', '#8c564b', '#e377c2'];
+const WHOLE = [1, 2, 5].flatMap(n => [0, 1, 2, 3, 4, 5, 6].map(e => n * 10 ** e)).sort((a, b) => a - b); // ticks
 const LIMIT_SERIES = 40; // lines that can be told apart, and more
 
 function element(name, text, attributes) {
@@ -122,12 +123,12 @@ function drawGraph() {
       {selector: 'node', style: {label: 'data(label)', 'font-size': 10, 'text-wrap': 'wrap', 'text-valign': 'center', color: '#888'}},
       {selector: '.object', style: {shape: 'ellipse', 'background-color': '#9ecae1', color: '#123', width: 'label', height: 'label', padding: 8}},
       {selector: '.scope', style: {shape: 'round-rectangle', 'background-color': '#c7e9c0', color: '#123', width: 'label', height: 'label', padding: 8}},
-      {selector: 'edge', style: {label: 'data(label)', 'font-size': 9, color: '#888', width: 1.5, 'curve-style': 'bezier', 'target-arrow-shape': 'triangle'}},
+      {selector: 'edge', style: {label: 'data(label)', 'font-size': 11, color: '#c60', 'text-background-color': '#fff', 'text-background-opacity': 0.8, 'min-zoomed-font-size': 4, width: 1.5, 'curve-style': 'bezier', 'target-arrow-shape': 'triangle'}},
     ],
   });
 }
 
-function drawChart(story) {
+function drawChart(story, ready) {
   const shown = story.objects.slice(0, LIMIT_SERIES);
   const data = countsOverTime(story).slice(0, LIMIT_SERIES + 1);
   const series = shown.map((object, i) => ({
@@ -137,7 +138,8 @@ function drawChart(story) {
   const options = {
     width: Math.max(chart.clientWidth, 300), height: 220, scales: {x: {time: false}},
     series: [{label: 'step'}, ...series],
-    axes: [{}, {incrs: [1, 2, 5, 10, 20, 50, 100, 1000, 10000]}],
+    hooks: {ready: [ready]},
+    axes: [{incrs: WHOLE}, {incrs: WHOLE}],
   };
   return new uPlot(options, data, chart);
 }
@@ -163,8 +165,8 @@ function start() {
   document.getElementById('about').textContent = story.about;
   scrubber.max = Math.max(story.steps.length - 1, 0);
   const graph = drawGraph();
-  const chart = drawChart(story);
-  let here = null;
+  let here = null, chart = null;
+  const pointAt = place => chart?.setCursor({left: chart.valToPos(place + 1, 'x'), top: 0});
 
   function go(place) {
     place = Math.min(Math.max(place, 0), story.steps.length - 1);
@@ -182,7 +184,7 @@ function start() {
     drawObjects(story, state);
     graph.json({elements: graphOf(story, state)});
     graph.layout({name: 'breadthfirst', directed: true, roots: graph.nodes('.scope'), spacingFactor: 1.1, animate: false}).run();
-    chart.setCursor({left: chart.valToPos(place, 'x'), top: 0});
+    pointAt(place);
   }
 
   drawSource(story, (file, line) => go(stepOnLine(story, file, line, +scrubber.value)));
@@ -196,6 +198,10 @@ function start() {
     go(+scrubber.value + by);
   });
   go(0);
+  drawChart(story, drawn => {
+    chart = drawn;
+    pointAt(+scrubber.value);
+  });
 }
 
 if (typeof document !== 'undefined') start();
