@@ -1,4 +1,4 @@
-"""The page of a traced program tells its story, step by step; nothing in a story can break out of it."""
+"""The page of a traced program tells its story, step by step, and nothing breaks out of it."""
 
 import json
 import subprocess
@@ -24,12 +24,12 @@ def story() -> page.Story:
             {"label": "<Thing>" + NASTY, "born": "app.py:1", "died": "app.py:4", "cause": "count"}
         ],
         "steps": [
-            {**base, "line": 1, "texts": [("born", "Thing is born")], "names": [("<module>", "a", 0)],
+            {**base, "line": 1, "texts": [("born", "Thing is born")], "names": [("main", "a", 0)],
              "counts": [(0, 1)], "born": [0]},
-            {**base, "line": 2, "texts": [("bound", "b: 1 -> 2")], "names": [("<module>", "b", 0)],
+            {**base, "line": 2, "texts": [("bound", "b: 1 -> 2")], "names": [("main", "b", 0)],
              "counts": [(0, 2)]},
-            {**base, "line": 3, "texts": [], "names": [("<module>", "a", None)], "counts": [(0, 1)]},
-            {**base, "line": 4, "texts": [("died", "Thing died")], "names": [("<module>", "b", None)],
+            {**base, "line": 3, "texts": [], "names": [("main", "a", None)], "counts": [(0, 1)]},
+            {**base, "line": 4, "texts": [("died", "Thing died")], "names": [("main", "b", None)],
              "died": [0]},
         ],
     }  # fmt: skip
