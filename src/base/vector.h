@@ -9,6 +9,8 @@
 #include <stdint.h>
 #include <stdlib.h>
 
+#include "base/large.h"
+
 #define VECTOR(type)                                                                               \
     struct {                                                                                       \
         type *items;                                                                               \
@@ -23,7 +25,7 @@ static inline bool vector_grow_(void **items, size_t *capacity, size_t wanted, s
     size_t nbytes;
     if (__builtin_mul_overflow(grown, item_nbytes, &nbytes))
         return false;
-    void *moved = realloc(*items, nbytes);
+    void *moved = large_hint(realloc(*items, nbytes), nbytes);
     if (!moved)
         return false;
     *items = moved;

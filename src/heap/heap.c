@@ -6,6 +6,7 @@
 
 #include "base/clock.h"
 #include "base/error.h"
+#include "base/large.h"
 #include "heap/blocks.h"
 #include "heap/columns.h"
 #include "heap/target.h"
@@ -52,9 +53,13 @@ static void judge(struct mx_heap *heap)
                                 .refcount = heap->recorder.refcounts[i],
                                 .immortal = heap->recorder.flags[i] & OBJECT_IMMORTAL};
         int64_t missing;
+        bool is_static = heap->recorder.flags[i] & OBJECT_STATIC;
         if (header.immortal)
             summary->refcounts.immortal++;
-        else if (refcount_is_explained(heap, i, &header, &missing)) {
+        else if (!is_static && header.refcount == (int64_t)heap->found[i]) {
+            summary->refcounts.explained++;
+            summary->refcounts.certain++;
+        } else if (refcount_is_explained(heap, i, &header, &missing)) {
             summary->refcounts.explained++;
             summary->refcounts.certain +=
                 header.refcount - refcount_unowned(heap, &header) == (int64_t)heap->found[i];
@@ -90,10 +95,10 @@ static mx_status make_columns(struct mx_heap *heap, struct mx_error *err)
     if (status)
         return status;
     size_t count = (size_t)heap->count + 1;
-    heap->addresses = malloc(count * sizeof *heap->addresses);
-    heap->types = calloc(count, sizeof *heap->types);
-    heap->found = calloc(count, sizeof *heap->found);
-    heap->generations = malloc(count);
+    heap->addresses = large_malloc(count, sizeof *heap->addresses);
+    heap->types = large_calloc(count, sizeof *heap->types);
+    heap->found = large_calloc(count, sizeof *heap->found);
+    heap->generations = large_malloc(count, 1);
     if (!heap->addresses || !heap->types || !heap->found || !heap->generations)
         return fail_no_memory(err);
     regions_addresses(&heap->regions, heap->addresses);
