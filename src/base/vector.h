@@ -9,8 +9,6 @@
 #include <stdint.h>
 #include <stdlib.h>
 
-#include "base/large.h"
-
 #define VECTOR(type)                                                                               \
     struct {                                                                                       \
         type *items;                                                                               \
@@ -25,7 +23,7 @@ static inline bool vector_grow_(void **items, size_t *capacity, size_t wanted, s
     size_t nbytes;
     if (__builtin_mul_overflow(grown, item_nbytes, &nbytes))
         return false;
-    void *moved = large_hint(realloc(*items, nbytes), nbytes);
+    void *moved = realloc(*items, nbytes);
     if (!moved)
         return false;
     *items = moved;

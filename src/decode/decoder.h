@@ -296,6 +296,8 @@ bool object_visit(struct decoder *decoder, mx_addr addr, uint32_t type, struct v
 // The same for what tp_traverse of the object reports: all that the cycle collector knows of. Owned
 // references, words that may be some, and borrowed ones of frames, which keep alive and do not count.
 bool object_traverse(struct decoder *decoder, mx_addr addr, uint32_t type, struct visitor *visitor);
+// Of every instance of the type it tells what object_visit tells as owned, in the same order, and no more.
+bool type_reports_owned(const struct decoder *decoder, const struct type_info *type);
 
 // ---- families: each false when the bytes made no sense --------------------------------------
 

@@ -5,12 +5,11 @@
 #include <string.h>
 
 #include "base/error.h"
-#include "base/large.h"
 
 mx_status graph_init(struct graph *graph, uint32_t node_count, struct mx_error *err)
 {
     *graph = (struct graph){.node_count = node_count};
-    graph->offsets = large_calloc((size_t)node_count + 1, sizeof *graph->offsets);
+    graph->offsets = calloc((size_t)node_count + 1, sizeof *graph->offsets);
     return graph->offsets ? MX_OK : fail_no_memory(err);
 }
 
@@ -30,8 +29,8 @@ mx_status graph_allocate(struct graph *graph, struct mx_error *err)
         graph->offsets[node + 1] = total;
     }
     graph->edge_count = total;
-    graph->targets = large_calloc(total + 1, sizeof *graph->targets);
-    graph->next = large_malloc((size_t)graph->node_count + 1, sizeof *graph->next);
+    graph->targets = calloc(total + 1, sizeof *graph->targets);
+    graph->next = malloc(((size_t)graph->node_count + 1) * sizeof *graph->next);
     if (!graph->targets || !graph->next)
         return fail_no_memory(err);
     memcpy(graph->next, graph->offsets, graph->node_count * sizeof *graph->next);

@@ -5,7 +5,6 @@
 #include <string.h>
 
 #include "base/error.h"
-#include "base/large.h"
 
 // ---- children ---------------------------------------------------------------------------------
 
@@ -28,8 +27,8 @@ mx_status dominator_children_find(const struct dominators *dominators,
     uint32_t count = dominators->node_count;
     struct dominator_children found = {
         .node_count = count,
-        .first = large_calloc((size_t)count + 2, sizeof *found.first),
-        .nodes = large_malloc((size_t)dominators->reached + 1, sizeof *found.nodes)};
+        .first = calloc((size_t)count + 2, sizeof *found.first),
+        .nodes = malloc(((size_t)dominators->reached + 1) * sizeof *found.nodes)};
     if (!found.first || !found.nodes) {
         dominator_children_free(&found);
         return fail_no_memory(err);

@@ -16,7 +16,6 @@
 
 #include "base/cleanup.h"
 #include "base/error.h"
-#include "base/large.h"
 
 #define AHEAD 16 // edges: they are asked for from behind, node by node
 
@@ -102,7 +101,7 @@ mx_status dominators_find(const struct flow *flow, struct dominators *ret, struc
     mx_status status = numbering_find(flow, &numbering, err);
     if (status)
         return status;
-    union link *links = large_malloc((size_t)numbering.reached + 1, sizeof *links);
+    union link *links = malloc(((size_t)numbering.reached + 1) * sizeof *links);
     if (!links) {
         numbering_free(&numbering);
         return fail_no_memory(err);

@@ -4,7 +4,6 @@
 #include <stdlib.h>
 
 #include "base/error.h"
-#include "base/large.h"
 #include "base/vector.h"
 
 #define AHEAD 6 // edges: their ends are asked for before they are needed
@@ -114,7 +113,7 @@ static bool keep_later(const struct flow *flow, struct numbering *to)
     for (uint32_t number = 0; number <= to->reached; number++)
         to->first[number] = total += to->first[number];
     to->first[to->reached + 1] = total;
-    if (!(to->later = large_malloc(total + 1, sizeof *to->later)))
+    if (!(to->later = malloc((total + 1) * sizeof *to->later)))
         return false;
     const struct graph *graph = flow->graph;
     for (uint32_t node = 0; node < graph->node_count; node++) {
@@ -144,11 +143,11 @@ void numbering_free(struct numbering *numbering)
 mx_status numbering_find(const struct flow *flow, struct numbering *ret, struct mx_error *err)
 {
     size_t count = (size_t)flow->graph->node_count + 1;
-    struct numbering found = {.number = large_calloc(count, sizeof *found.number),
-                              .order = large_malloc(count, sizeof *found.order),
-                              .parent = large_malloc(count, sizeof *found.parent),
-                              .highest = large_malloc(count, sizeof *found.highest),
-                              .first = large_calloc(count + 1, sizeof *found.first)};
+    struct numbering found = {.number = calloc(count, sizeof *found.number),
+                              .order = malloc(count * sizeof *found.order),
+                              .parent = malloc(count * sizeof *found.parent),
+                              .highest = malloc(count * sizeof *found.highest),
+                              .first = calloc(count + 1, sizeof *found.first)};
     struct search search = {.flow = flow, .to = &found};
     mx_status status = MX_OK;
     if (!found.number || !found.order || !found.parent || !found.highest || !found.first) {

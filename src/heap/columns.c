@@ -8,7 +8,6 @@
 #include <stdlib.h>
 
 #include "base/error.h"
-#include "base/large.h"
 #include "snapshot/file.h"
 
 // ---- which references are real ------------------------------------------------------------------
@@ -60,9 +59,9 @@ static mx_status reverse(struct columns *columns, struct mx_error *err)
 {
     const struct recorder *recorder = &columns->heap->recorder;
     uint32_t count = columns->heap->count;
-    uint64_t *first = columns->referrer_first = large_calloc((size_t)count + 2, sizeof *first);
-    columns->referrers = large_malloc(recorder->edge_count + 1, sizeof *columns->referrers);
-    columns->referrer_holds = large_malloc(recorder->edge_count + 1, 1);
+    uint64_t *first = columns->referrer_first = calloc((size_t)count + 2, sizeof *first);
+    columns->referrers = malloc((recorder->edge_count + 1) * sizeof *columns->referrers);
+    columns->referrer_holds = malloc(recorder->edge_count + 1);
     if (!first || !columns->referrers || !columns->referrer_holds)
         return fail_no_memory(err);
     for (uint64_t at = 0; at < recorder->edge_count; at++)
@@ -102,9 +101,9 @@ static mx_status number_types(struct columns *columns, struct mx_error *err)
     bool small = heap->type_stats.count <= UINT16_MAX;
     size_t room = (size_t)heap->count + 1;
     if (small)
-        columns->small_types = large_malloc(room, sizeof *columns->small_types);
+        columns->small_types = malloc(room * sizeof *columns->small_types);
     else
-        columns->types = large_malloc(room, sizeof *columns->types);
+        columns->types = malloc(room * sizeof *columns->types);
     if (!columns->small_types && !columns->types)
         return fail_no_memory(err);
     for (uint32_t i = 0; i < heap->count; i++) {
@@ -120,10 +119,10 @@ static mx_status number_types(struct columns *columns, struct mx_error *err)
 static mx_status allocate(struct columns *columns, struct mx_error *err)
 {
     size_t room = (size_t)columns->heap->count + 1;
-    columns->unexplained = large_malloc(room, sizeof *columns->unexplained);
+    columns->unexplained = malloc(room * sizeof *columns->unexplained);
     columns->possible = calloc(room, sizeof *columns->possible);
-    columns->generations = large_malloc(room, 1);
-    columns->addresses = large_malloc(room, sizeof *columns->addresses);
+    columns->generations = malloc(room);
+    columns->addresses = malloc(room * sizeof *columns->addresses);
     columns->dropped =
         calloc(columns->heap->recorder.edge_count / 64 + 1, sizeof *columns->dropped);
     if (!columns->unexplained || !columns->possible || !columns->generations ||

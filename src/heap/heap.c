@@ -6,7 +6,6 @@
 
 #include "base/clock.h"
 #include "base/error.h"
-#include "base/large.h"
 #include "heap/blocks.h"
 #include "heap/columns.h"
 #include "heap/target.h"
@@ -95,10 +94,10 @@ static mx_status make_columns(struct mx_heap *heap, struct mx_error *err)
     if (status)
         return status;
     size_t count = (size_t)heap->count + 1;
-    heap->addresses = large_malloc(count, sizeof *heap->addresses);
-    heap->types = large_calloc(count, sizeof *heap->types);
-    heap->found = large_calloc(count, sizeof *heap->found);
-    heap->generations = large_malloc(count, 1);
+    heap->addresses = malloc(count * sizeof *heap->addresses);
+    heap->types = calloc(count, sizeof *heap->types);
+    heap->found = calloc(count, sizeof *heap->found);
+    heap->generations = malloc(count);
     if (!heap->addresses || !heap->types || !heap->found || !heap->generations)
         return fail_no_memory(err);
     regions_addresses(&heap->regions, heap->addresses);

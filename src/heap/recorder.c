@@ -3,18 +3,16 @@
 
 #include <stdlib.h>
 
-#include "base/large.h"
-
 #define FIRST_EDGES (1u << 16)
 
 bool recorder_init(struct recorder *recorder, uint32_t count)
 {
     size_t room = (size_t)count + 1;
     *recorder = (struct recorder){
-        .first = large_calloc(room, sizeof *recorder->first),
-        .sizes = large_calloc(room, sizeof *recorder->sizes),
-        .refcounts = large_calloc(room, sizeof *recorder->refcounts),
-        .flags = large_calloc(room, 1),
+        .first = calloc(room, sizeof *recorder->first),
+        .sizes = calloc(room, sizeof *recorder->sizes),
+        .refcounts = calloc(room, sizeof *recorder->refcounts),
+        .flags = calloc(room, 1),
     };
     if (recorder->first && recorder->sizes && recorder->refcounts && recorder->flags)
         return true;
@@ -39,10 +37,10 @@ bool recorder_grow(struct recorder *recorder)
     uint64_t capacity = recorder->edge_capacity
                             ? recorder->edge_capacity + recorder->edge_capacity / 2
                             : FIRST_EDGES;
-    uint32_t *targets = large_realloc(recorder->targets, capacity, sizeof *targets);
+    uint32_t *targets = realloc(recorder->targets, capacity * sizeof *targets);
     if (targets)
         recorder->targets = targets;
-    uint8_t *holds = targets ? large_realloc(recorder->holds, capacity, 1) : NULL;
+    uint8_t *holds = targets ? realloc(recorder->holds, capacity) : NULL;
     if (holds)
         recorder->holds = holds;
     if (holds)

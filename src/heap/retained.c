@@ -6,7 +6,6 @@
 #include <stdlib.h>
 
 #include "base/error.h"
-#include "base/large.h"
 #include "graph/dominators.h"
 #include "heap/columns.h"
 #include "snapshot/flow.h"
@@ -33,8 +32,8 @@ static mx_status retain(struct columns *columns, const struct dominators *domina
 {
     const struct snapshot *s = &columns->snapshot;
     size_t room = (size_t)s->object_count + 1;
-    columns->dominators = large_malloc(room, sizeof *columns->dominators);
-    columns->retained = large_malloc(room, sizeof *columns->retained);
+    columns->dominators = malloc(room * sizeof *columns->dominators);
+    columns->retained = malloc(room * sizeof *columns->retained);
     if (!columns->dominators || !columns->retained)
         return fail_no_memory(err);
     for (uint32_t i = 0; i < s->object_count; i++) {

@@ -2,7 +2,6 @@
 #include <stdlib.h>
 
 #include "base/error.h"
-#include "base/large.h"
 #include "base/vector.h"
 #include "query/tree.h"
 #include "snapshot/flow.h"
@@ -230,7 +229,7 @@ mx_status mx_tree_types(const mx_tree *tree, struct mx_holding **ret, size_t *re
     const struct snapshot *s = tree->snapshot;
     struct sums sums;
     uint32_t *unused;
-    uint32_t *classes = large_malloc((size_t)s->object_count + 1, sizeof *classes);
+    uint32_t *classes = malloc(((size_t)s->object_count + 1) * sizeof *classes);
     uint64_t *together = calloc(s->type_count + 1, sizeof *together);
     mx_status status = sums_init(tree, &sums, err);
     if (!classes || !together)

@@ -4,7 +4,6 @@
 #include <stdlib.h>
 
 #include "base/error.h"
-#include "base/large.h"
 
 static void read_columns(const struct snapshot *s, struct tree *tree)
 {
@@ -59,9 +58,9 @@ mx_status tree_make(const struct snapshot *s, struct tree *ret, struct mx_error 
 {
     size_t room = (size_t)s->object_count + 1;
     *ret = (struct tree){.dominators = {.node_count = s->object_count, .reached = s->object_count}};
-    ret->dominators.parent = large_malloc(room, sizeof *ret->dominators.parent);
-    ret->dominators.order = large_malloc(room, sizeof *ret->dominators.order);
-    ret->retained = large_malloc(room, sizeof *ret->retained);
+    ret->dominators.parent = malloc(room * sizeof *ret->dominators.parent);
+    ret->dominators.order = malloc(room * sizeof *ret->dominators.order);
+    ret->retained = malloc(room * sizeof *ret->retained);
     if (!ret->dominators.parent || !ret->dominators.order || !ret->retained)
         return fail_no_memory(err);
     read_columns(s, ret);
