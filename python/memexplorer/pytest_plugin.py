@@ -17,7 +17,6 @@ import pytest
 
 if TYPE_CHECKING:
     from .testing.protocol import Plan
-    from .testing.report import Reports
 
 MARKERS = (
     "no_new(types=Type): the test leaves no more instances than there were before it",
@@ -28,8 +27,7 @@ MARKERS = (
 OURS = frozenset(text.partition("(")[0] for text in MARKERS)
 FIXTURES = frozenset(("no_cycles", "no_leaks"))  # that ask for something by being there
 
-_running: Optional["Plan"] = None  # of the test that runs now, if it has one
-_reports: Optional["Reports"] = None
+_running: Optional["Plan"] = None  # of the test that runs now; a test may run pytest, too
 
 
 # ---- the assertions -----------------------------------------------------------------------------
@@ -85,15 +83,13 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    global _reports
     for text in MARKERS:
         config.addinivalue_line("markers", text)
     folder = config.getoption("memexplorer_report")
-    _reports = None
     if folder:
         from .testing.report import Reports
 
-        _reports = Reports(config.invocation_params.dir / folder)
+        config.pluginmanager.register(Reports(config.invocation_params.dir / folder))
 
 
 def pytest_pycollect_makeitem(collector: Any, name: str, obj: object) -> None:
@@ -121,31 +117,25 @@ def pytest_runtest_protocol(item: pytest.Item, nextitem: Optional[pytest.Item]) 
         return None
     from .testing.protocol import Plan, run
 
-    _running = Plan(item)
+    outer, _running = _running, Plan(item)
     try:
         run(item, nextitem, _running)
     finally:
-        _running = None
+        _running = outer
     return True
 
 
 @pytest.hookimpl(tryfirst=True)
-def pytest_fixture_setup(fixturedef: Any) -> None:
-    if _running is not None and fixturedef.scope == "function":
+def pytest_fixture_setup(fixturedef: Any, request: Any) -> None:
+    if _running is not None and fixturedef.scope == "function" and request.node is _running.item:
         _running.begin()
 
 
 @pytest.hookimpl(hookwrapper=True, trylast=True)  # nothing but the test inside
 def pytest_runtest_call(item: pytest.Item) -> Iterator[None]:
-    if _running is None:
+    if _running is None or _running.item is not item:
         yield
         return
     with _running.call(item):
         yield
 
-
-@pytest.hookimpl(hookwrapper=True)
-def pytest_runtest_makereport(item: pytest.Item, call: Any) -> Iterator[None]:
-    outcome: Any = yield
-    if _reports is not None:
-        _reports.made(item, call, outcome.get_result())

@@ -100,10 +100,12 @@ class Leaks:
         self._clear = clear
         self._caches = Caches()
         self._uncollected = _uncollected()
-        self._last: Optional[_Moment] = None
+        self._last = _Moment(self._uncollected)  # what measuring itself takes is there from now on
+        self._ready = False
         self._types: Optional[Dict[type, int]] = None
         self._counts: Optional[Dict[int, int]] = None
-        self._shared: Optional[List[int]] = None  # the least growth of each
+        self._least: Optional["array[int]"] = None  # growth of each that everybody shares
+        self._most = array("q")
         self._blocks: Optional[int] = None
         self._born: Dict[type, List[int]] = {}
 
@@ -122,13 +124,18 @@ class Leaks:
         self.settle()
         now = _Moment(self._uncollected)
         last, self._last = self._last, now
-        if last is None:
+        ready, self._ready = self._ready, True
+        if not ready:
             return
         before = last.counts
         self._types = _grown(self._types, last.types, now.types)
         self._counts = _grown_counts(self._counts, before, now.counts)
-        shared = [b - a for a, b in zip(last.shared, now.shared)]
-        self._shared = shared if self._shared is None else list(map(min, self._shared, shared))
+        shared = array("q", (b - a for a, b in zip(last.shared, now.shared)))
+        if self._least is None:
+            self._least = self._most = shared
+        else:
+            self._least = array("q", map(min, self._least, shared))
+            self._most = array("q", map(max, self._most, shared))
         blocks = now.blocks - last.blocks
         self._blocks = blocks if self._blocks is None else min(self._blocks, blocks)
         self._born = _born(self._types, before)
@@ -138,8 +145,9 @@ class Leaks:
         found.types = dict(self._types or {})
         found.examples = self._born
         found.blocks = max(0, self._blocks or 0)
-        for (name, one), by in zip(self._uncollected, self._shared or ()):
-            if by > 0:
+        for (name, one), by, most in zip(self._uncollected, self._least or (), self._most):
+            # Small ints come and go everywhere: one that is leaked grows by the same each time.
+            if by > 0 and (by == most or type(one) is not int):
                 found.references.append((name, id(one), by))
         self._name_references(found)
         return found

@@ -7,6 +7,7 @@ and what it keeps of each run; what is counted is others' business.
 
 import copy
 import gc
+import sys
 import warnings
 from contextlib import contextmanager, nullcontext
 from types import CodeType
@@ -24,6 +25,8 @@ from .retained import max_retained
 
 __all__ = ["Plan", "run"]
 
+LAST_ERROR = ("last_type", "last_value", "last_traceback", "last_exc")
+LEAST_RUNS = 3  # in two of two a cache may fill
 MOST_WRAPPERS = 100  # decorators of a test; __wrapped__ may lead in a circle
 
 
@@ -31,6 +34,7 @@ class Plan:
     """What the markers and fixtures of a test ask for."""
 
     def __init__(self, item: pytest.Item) -> None:
+        self.item = item
         fixtures = getattr(item, "fixturenames", ())
         self.leaks: Optional[Tuple[int, int, Optional[Callable[[], Any]]]] = None
         self.cycles: Optional[no_cycles] = None
@@ -87,8 +91,10 @@ def _code_of(item: pytest.Item) -> List[CodeType]:
 def _leak_options(
     runs: int = RUNS, warmups: int = WARM_UPS, clear: Optional[Callable[[], Any]] = None
 ) -> Tuple[int, int, Optional[Callable[[], Any]]]:
-    if runs < 2 or warmups < 0:
-        raise pytest.UsageError(f"no_leaks: runs={runs}, warmups={warmups}: 2 and 0 are the least")
+    if runs < LEAST_RUNS or warmups < 0:
+        raise pytest.UsageError(
+            f"no_leaks: runs={runs}, warmups={warmups}: {LEAST_RUNS} and 0 are the least"
+        )
     return warmups, runs, clear
 
 
@@ -112,6 +118,9 @@ def run(item: pytest.Item, nextitem: Optional[pytest.Item], plan: Plan) -> None:
     """The protocol of one test, in the place of pytest's."""
     hook = item.ihook
     hook.pytest_runtest_logstart(nodeid=item.nodeid, location=item.location)
+    for name in LAST_ERROR:  # of a test that failed before: it holds what that test had
+        if hasattr(sys, name):
+            delattr(sys, name)
     kept = _Kept(item)
     reports: List[pytest.TestReport] = []  # of a run that did not pass
     problem = ""
@@ -119,10 +128,12 @@ def run(item: pytest.Item, nextitem: Optional[pytest.Item], plan: Plan) -> None:
         warmups, runs, clear = plan.leaks
 
         def again() -> bool:
-            found = _run_once(item, plan, kept)
+            with _muted(item.config.hook) as unsaid:
+                found = _run_once(item, plan, kept)
             passed = all(report.passed for report in found)
             if not passed:
-                reports.extend(found)
+                reports.extend([*unsaid, *found])
+            del unsaid[:]
             kept.restore()
             return passed
 
@@ -155,6 +166,31 @@ def _run_once(item: pytest.Item, plan: Plan, kept: "_Kept") -> List[pytest.TestR
     _forget_instance(item)
     kept.forget_finalizers()
     return reports
+
+
+class _Mute:
+    """Stands in for a hook: keeps the reports instead of telling them."""
+
+    def __init__(self, caller: Any) -> None:
+        self.caller = caller
+        self.unsaid: List[Any] = []
+
+    def __call__(self, *, report: Any) -> None:
+        self.unsaid.append(report)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.caller, name)
+
+
+@contextmanager
+def _muted(hook: Any) -> Iterator[List[Any]]:
+    """Subtests say what became of them while a test runs: once for all runs is enough."""
+    mute = _Mute(hook.pytest_runtest_logreport)
+    hook.pytest_runtest_logreport = mute
+    try:
+        yield mute.unsaid
+    finally:
+        hook.pytest_runtest_logreport = mute.caller
 
 
 def _forget_instance(item: pytest.Item) -> None:
