@@ -199,6 +199,8 @@ const char *mx_capture_mode_name(mx_capture_mode mode)
         return "fork";
     case MX_CAPTURE_NO_PAUSE:
         return "no pause";
+    case MX_CAPTURE_SELF:
+        return "self";
     }
     return "";
 }
@@ -206,6 +208,9 @@ const char *mx_capture_mode_name(mx_capture_mode mode)
 static mx_status copy_target(struct mx_heap *heap, const mx_target *target,
                              const struct mx_capture_options *options, struct mx_error *err)
 {
+    if (options->mode == MX_CAPTURE_SELF)
+        return fail(err, MX_BAD_ARGUMENT,
+                    "a process that captures itself has nobody to ask: mx_capture_self");
     if (!target->core)
         return image_capture(target->pid, options, &heap->image, err);
     if (options->mode != MX_CAPTURE_FREEZE)

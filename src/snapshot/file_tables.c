@@ -85,7 +85,7 @@ static void take_summary(struct wire_in *in, struct mx_heap_summary *summary)
     summary->gc_collecting = take_number(in);
     for (size_t i = 0; i < sizeof summary->generations / sizeof *summary->generations; i++)
         take_generation(in, &summary->generations[i]);
-    summary->mode = (mx_capture_mode)take_below(in, MX_CAPTURE_NO_PAUSE + 1);
+    summary->mode = (mx_capture_mode)take_below(in, MX_CAPTURE_MODES);
     summary->pause_ns = take_number(in);
     summary->copied_bytes = take_number(in);
     summary->skipped_bytes = take_number(in);
@@ -124,8 +124,9 @@ static mx_status read_types(struct snapshot_file *file, struct mx_error *err)
     file->types = calloc(count + 1, sizeof *file->types);
     file->type_stats = calloc(count + 1, sizeof *file->type_stats);
     file->forms = calloc(count + 1, 1);
+    file->are_values = calloc(count + 1, 1);
     file->kinds = calloc(count + 1, sizeof *file->kinds);
-    if (!file->types || !file->type_stats || !file->forms || !file->kinds)
+    if (!file->types || !file->type_stats || !file->forms || !file->are_values || !file->kinds)
         return fail_no_memory(err);
     for (size_t i = 0; i < count && !in.bad; i++) {
         struct snapshot_type *type = &file->types[i];
@@ -290,6 +291,7 @@ void file_free_tables(struct snapshot_file *file)
     free(file->types);
     free(file->type_stats);
     free(file->forms);
+    free(file->are_values);
     free(file->kinds);
     free(file->roots);
     free(file->root_references);
