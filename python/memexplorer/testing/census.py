@@ -74,7 +74,9 @@ class no_new:  # noqa: N801 - reads as the assertion that it is
             was, now = self._before.addresses[kind], after.addresses[kind]
             more = len(now) - len(was)
             if more > 0:
-                lines.append(f"{more:,} {type_name(kind)} more than before ({len(was):,}, now {len(now):,})")
+                lines.append(
+                    f"{more:,} {type_name(kind)} more than before ({len(was):,}, now {len(now):,})"
+                )
                 # Of those that came, some may stand where others were: not all are seen, but enough.
                 for address in sorted(now - was)[:MOST_EXAMPLES]:
                     lines += why(address)

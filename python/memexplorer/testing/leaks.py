@@ -19,7 +19,9 @@ from .explain import holders, indented, type_counts, why
 __all__ = ["RUNS", "WARM_UPS", "Growth", "Leaks", "assert_no_leaks", "examine"]
 
 HEAP_TYPE = 1 << 9  # Py_TPFLAGS_HEAPTYPE, a part of the stable ABI
-IMMORTAL = 1 << 29  # counts from here on are marks: PEP 683, and 32-bit counts of free-threaded builds
+IMMORTAL = (
+    1 << 29
+)  # counts from here on are marks: PEP 683, and 32-bit counts of free-threaded builds
 REFERS_TO_ITS_TYPE = sys.version_info >= (3, 9)  # an instance tells the collector of it (bpo-40217)
 
 _internedsize = getattr(sys, "getunicodeinternedsize", None)
@@ -104,7 +106,7 @@ class Leaks:
         self._ready = False
         self._types: Optional[Dict[type, int]] = None
         self._counts: Optional[Dict[int, int]] = None
-        self._least: Optional["array[int]"] = None  # growth of each that everybody shares
+        self._least: Optional[array[int]] = None  # growth of each that everybody shares
         self._most = array("q")
         self._blocks: Optional[int] = None
         self._born: Dict[type, List[int]] = {}
@@ -161,7 +163,9 @@ class Leaks:
         for one in gc.get_objects():
             address = id(one)
             if address in grown and grown[address] > by_new.get(address, 0):
-                found.references.append((_describe(one), address, grown[address] - by_new.get(address, 0)))
+                found.references.append(
+                    (_describe(one), address, grown[address] - by_new.get(address, 0))
+                )
 
 
 def _grown(
@@ -239,7 +243,9 @@ def examine(
         lines = _untracked(run, leaks)
     if not lines:
         return ""
-    return indented([f"something more is left each time it runs ({warmups} + {runs} runs):", *lines])
+    return indented(
+        [f"something more is left each time it runs ({warmups} + {runs} runs):", *lines]
+    )
 
 
 def _in_words(growth: Growth) -> List[str]:

@@ -2,6 +2,7 @@
 
 __all__ = ["max_retained"]
 
+
 class max_retained:
     def __init__(self, size):
         self.size = size
