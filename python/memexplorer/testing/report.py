@@ -1,0 +1,3 @@
+class Reports:
+    def __init__(self, d): pass
+    def made(self, *a): pass
