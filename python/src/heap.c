@@ -139,8 +139,7 @@ static void heap_dealloc(PyObject *op)
     if (self->lock)
         pthread_mutex_destroy(self->lock);
     free(self->lock);
-    freefunc release = (freefunc)PyType_GetSlot(type, Py_tp_free);
-    release(op);
+    compat_free(op);
     Py_DECREF(type);
 }
 
