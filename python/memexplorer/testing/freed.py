@@ -5,7 +5,7 @@ from typing import Callable, Optional, Set
 
 from .. import memutil
 from .collector import collector_off, find_garbage, new_inside, type_name, young_ids
-from .explain import cycles_of, indented, why
+from .explain import cycles_of, explained, holders, indented
 
 __all__ = ["assert_freed_at_once"]
 
@@ -67,13 +67,12 @@ def _problem(remains: _Remains, alive: bool) -> str:
         f"{count} reference{'' if count == 1 else 's'} to it {'is' if count == 1 else 'are'} left"
     )
     if remains.address in find_garbage():
-        lines = [
-            f"{who} was not freed when its last reference went: it is on a cycle, or hangs on one,"
-        ]
-        lines[0] += " and only the cycle collector frees it"
+        kept = "it is on a cycle, or hangs on one, and only the cycle collector frees it"
+        lines = [f"{who} was not freed when its last reference went: {kept}"]
         lines += cycles_of({remains.address, *remains.inside})
     else:
-        lines = [f"{who} was not freed when its last reference went: {left}", *why(remains.address)]
+        lines = [f"{who} was not freed when its last reference went: {left}"]
+        lines += explained(lambda heap: holders(heap, remains.address))
     return indented(lines)
 
 
