@@ -382,8 +382,7 @@ static void table_dealloc(PyObject *op)
     free_columns(self->columns, self->column_count);
     free(self->name);
     shared_release(self->shared);
-    freefunc release = (freefunc)PyType_GetSlot(type, Py_tp_free);
-    release(op);
+    compat_free(op);
     Py_DECREF(type);
 }
 

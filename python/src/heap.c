@@ -13,6 +13,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "answers.h"
 #include "docstrings.h"
 
 struct shared_heap {
@@ -146,6 +147,17 @@ struct shared_heap *heap_shared(PyObject *op)
     return NULL;
 }
 
+const mx_heap *heap_lease(PyObject *op)
+{
+    struct shared_heap *shared = heap_shared(op);
+    return shared ? shared_lease(shared) : NULL;
+}
+
+void heap_return(PyObject *op)
+{
+    shared_unlock(((struct heap *)op)->shared);
+}
+
 static PyObject *heap_close(PyObject *op, PyObject *Py_UNUSED(unused))
 {
     struct shared_heap *shared = heap_shared(op);
@@ -196,8 +208,7 @@ static void heap_dealloc(PyObject *op)
 {
     PyTypeObject *type = Py_TYPE(op);
     shared_release(((struct heap *)op)->shared);
-    freefunc release = (freefunc)PyType_GetSlot(type, Py_tp_free);
-    release(op);
+    compat_free(op);
     Py_DECREF(type);
 }
 
@@ -282,6 +293,13 @@ static PyObject *heap_capture_process(PyObject *Py_UNUSED(module), PyObject *arg
 
 static PyMethodDef heap_methods[] = {
     {"close", heap_close, METH_NOARGS, DOC_Heap_close},
+    {"ways", answer_ways, METH_VARARGS, DOC_Heap_ways},
+    {"garbage_rows", answer_garbage, METH_NOARGS, DOC_Heap_garbage_rows},
+    {"object_rows", answer_facts, METH_O, DOC_Heap_object_rows},
+    {"instance_rows", answer_instances, METH_O, DOC_Heap_instance_rows},
+    {"type_rows", answer_types, METH_NOARGS, DOC_Heap_type_rows},
+    {"suspect_rows", answer_suspects, METH_NOARGS, DOC_Heap_suspect_rows},
+    {"growth", answer_growth, METH_O, DOC_Heap_growth},
     {NULL, NULL, 0, NULL},
 };
 

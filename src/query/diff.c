@@ -100,10 +100,9 @@ static void release(struct mx_diff *diff)
     for (size_t i = 0; i < MX_DIFF_SNAPSHOTS; i++) {
         free(diff->next[i]);
         free(diff->since[i]);
-        free(diff->place_of[i]);
         diff->next[i] = NULL;
         diff->since[i] = NULL;
-        diff->place_of[i] = NULL;
+        fold_free(&diff->folds[i]);
         hang_free(&diff->hangs[i]);
         plain_free(&diff->plain[i]);
     }
@@ -112,10 +111,8 @@ static void release(struct mx_diff *diff)
 mx_status diff_make(struct mx_diff *diff, struct mx_error *err)
 {
     mx_status status = check(diff, err);
-    for (size_t i = 0; !status && i < diff->count; i++) {
-        status = plain_make(diff->of[i], &diff->plain[i], err);
-        diff->of[i] = &diff->plain[i].snapshot;
-    }
+    if (!status)
+        status = diff_make_sides(diff, err);
     for (size_t i = 0; !status && i < diff->count; i++) {
         diff->since[i] = calloc((size_t)diff->of[i]->object_count + 1, 1);
         if (!diff->since[i])

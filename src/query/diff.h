@@ -1,8 +1,8 @@
 // diff.h - what changed between snapshots of one process: the parts of the answer.
 //
-//   diff_same.c  -> diff_match.c -> diff.c -> diff_rows.c (types)
-//   (contents)      (two at once)          -> diff_places.c (folds of all, laid on each other)
-//                                          -> diff_objects.c
+//   diff_sides.c -> diff_match.c -> diff.c -> diff_rows.c (types)
+//   (one at once)   diff_same.c            -> diff_places.c (folds of all, laid on each other)
+//                   (two at once)          -> diff_objects.c
 //
 // An object is followed from each snapshot to the next: it is in all between the first and the last
 // where it is found.
@@ -39,10 +39,10 @@ struct mx_diff {
     struct plain plain[MX_DIFF_SNAPSHOTS]; // what `of` is of, while it is made
     uint32_t *next[MX_DIFF_SNAPSHOTS];     // of each but the last
     uint8_t *since[MX_DIFF_SNAPSHOTS];     // [objects] the first snapshot that has it
-    uint32_t *place_of[MX_DIFF_SNAPSHOTS];
     struct hang hangs[MX_DIFF_SNAPSHOTS];
-    const char *type; // NULL for all
-    size_t most;      // rows
+    struct fold folds[MX_DIFF_SNAPSHOTS]; // until places are known
+    const char *type;                     // NULL for all
+    size_t most;                          // rows
     struct mx_diff_totals totals;
     VECTOR(struct mx_diff_row) types;
     VECTOR(struct mx_diff_row) places;
@@ -51,6 +51,10 @@ struct mx_diff {
     VECTOR(struct mx_diff_sum) place_sums; // the same of places
     VECTOR(char *) strings;
 };
+
+// Fills hangs and folds, each snapshot on its own: where there are processors for it at once. What is
+// left unpacked are types, sizes, dominators and what is retained. O(objects + references).
+mx_status diff_make_sides(struct mx_diff *diff, struct mx_error *err);
 
 mx_status diff_add_types(struct mx_diff *diff, struct mx_error *err);
 mx_status diff_add_places(struct mx_diff *diff, struct mx_error *err);

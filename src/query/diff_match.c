@@ -5,28 +5,9 @@
 #include "base/error.h"
 #include "base/map.h"
 #include "query/diff.h"
+#include "snapshot/cursor.h"
 
-#define BLOCK 1024      // numbers of a column, read at once
 #define LIMIT_ROUNDS 16 // what an object is told by is what holds it: so deep, one of them a round
-
-// A column read from its beginning to its end.
-struct cursor {
-    const struct column *column;
-    uint64_t begin, end;
-    uint64_t numbers[BLOCK];
-};
-
-static uint64_t cursor_at(struct cursor *cursor, uint64_t index)
-{
-    if (index >= cursor->end || index < cursor->begin) {
-        uint64_t left = cursor->column->count - index;
-        uint64_t count = left < BLOCK ? left : BLOCK;
-        column_read(cursor->column, index, count, cursor->numbers);
-        cursor->begin = index;
-        cursor->end = index + count;
-    }
-    return cursor->numbers[index - cursor->begin];
-}
 
 // Which type of `after` has the address and the name of each of `before`.
 static mx_status match_types(const struct snapshot *before, const struct snapshot *after,
@@ -58,23 +39,56 @@ static mx_status match_types(const struct snapshot *before, const struct snapsho
     return status;
 }
 
-// Returns how many addresses of one type have another object now.
-static uint64_t merge(const struct pair *pair)
+// One of two snapshots, read object by object.
+struct reading {
+    struct snapshot_stored stored;
+    struct cursor addresses, types, sizes, values;
+};
+
+static void begin(struct reading *reading, const struct snapshot *s)
 {
-    const struct snapshot *before = pair->before, *after = pair->after;
-    struct cursor addresses = {.column = &before->address}, others = {.column = &after->address};
-    struct cursor types = {.column = &before->type}, other_types = {.column = &after->type};
+    *reading = (struct reading){.stored = s->stored,
+                                .addresses.column = &s->address,
+                                .types.column = &s->type,
+                                .sizes.column = &s->size,
+                                .values.column = s->stored.first};
+}
+
+// The object's value as the file has it; NULL where it has none that stands for itself.
+static const uint8_t *value_at(struct reading *reading, uint32_t object, uint64_t *ret_nbytes)
+{
+    if (!reading->stored.bytes || !reading->stored.by_type[cursor_at(&reading->types, object)])
+        return NULL;
+    uint64_t first = cursor_at(&reading->values, object);
+    uint64_t end = cursor_at(&reading->values, (uint64_t)object + 1);
+    *ret_nbytes = end - first;
+    return first < end ? reading->stored.bytes + first : NULL;
+}
+
+// Is it an immutable value, and of both the same bytes of a file? No answer when it says no.
+static bool is_same_stored(struct reading *reading, struct reading *other, uint32_t a, uint32_t b)
+{
+    uint64_t nbytes = 0, other_nbytes = 0;
+    const uint8_t *bytes = value_at(reading, a, &nbytes);
+    const uint8_t *others = bytes ? value_at(other, b, &other_nbytes) : NULL;
+    return others && nbytes == other_nbytes && memcmp(bytes, others, nbytes) == 0 &&
+           cursor_at(&reading->sizes, a) == cursor_at(&other->sizes, b);
+}
+
+// Returns how many addresses of one type have another object now.
+static uint64_t merge(const struct pair *pair, struct reading *reading, struct reading *other)
+{
+    uint32_t count = pair->after->object_count, b = 0;
     uint64_t reused = 0;
-    uint32_t b = 0;
-    for (uint32_t a = 0; a < before->object_count; a++) {
-        uint64_t address = cursor_at(&addresses, a);
+    for (uint32_t a = 0; a < pair->before->object_count; a++) {
+        uint64_t address = cursor_at(&reading->addresses, a);
         pair->next[a] = MX_NO_OBJECT;
-        while (b < after->object_count && cursor_at(&others, b) < address)
+        while (b < count && cursor_at(&other->addresses, b) < address)
             b++;
-        if (b == after->object_count || cursor_at(&others, b) != address ||
-            pair->type_after[cursor_at(&types, a)] != cursor_at(&other_types, b))
+        if (b == count || cursor_at(&other->addresses, b) != address ||
+            pair->type_after[cursor_at(&reading->types, a)] != cursor_at(&other->types, b))
             continue;
-        if (diff_is_same(pair, a, b))
+        if (is_same_stored(reading, other, a, b) || diff_is_same(pair, a, b))
             pair->next[a] = b;
         else
             reused++;
@@ -91,7 +105,15 @@ mx_status diff_match(const struct snapshot *before, const struct snapshot *after
     if (status)
         return status;
     struct pair pair = {before, after, type_after, next};
-    *ret_reused = merge(&pair);
+    struct reading *readings = malloc(2 * sizeof *readings);
+    if (!readings) {
+        free(type_after);
+        return fail_no_memory(err);
+    }
+    begin(&readings[0], before);
+    begin(&readings[1], after);
+    *ret_reused = merge(&pair, &readings[0], &readings[1]);
+    free(readings);
     uint64_t apart = 1;
     for (int round = 0; apart && round < LIMIT_ROUNDS; round++) {
         apart = diff_tell_apart(&pair);

@@ -72,7 +72,8 @@ static int most_first(const void *a, const void *b)
 struct finder {
     struct mx_diff *diff;
     const struct snapshot *first, *last;
-    uint32_t *after; // [objects of the first] their number in the last
+    uint32_t *made;        // `after` of more than two
+    const uint32_t *after; // [objects of the first] their number in the last
     uint64_t *below; // [objects of the first] the most that one it dominates retains more, less
     struct best best[MX_CHANGES];
 };
@@ -223,12 +224,14 @@ static mx_status add_row(struct mx_diff *diff, mx_change change, const struct fo
 static mx_status find(struct finder *finder, struct mx_error *err)
 {
     size_t room = (size_t)finder->first->object_count + 1;
-    finder->after = malloc(room * sizeof *finder->after);
+    finder->after = finder->diff->next[0];
     finder->below = calloc(room, sizeof *finder->below);
+    if (finder->diff->count > 2)
+        finder->after = finder->made = malloc(room * sizeof *finder->made);
     if (!finder->after || !finder->below)
         return fail_no_memory(err);
-    for (uint32_t object = 0; object < finder->first->object_count; object++)
-        finder->after[object] = diff_follow(finder->diff, 0, object, finder->diff->count - 1);
+    for (uint32_t object = 0; finder->made && object < finder->first->object_count; object++)
+        finder->made[object] = diff_follow(finder->diff, 0, object, finder->diff->count - 1);
     find_below(finder);
     bool ok = find_born(finder) && find_died(finder) && find_changed(finder);
     return ok ? MX_OK : fail_no_memory(err);
@@ -248,7 +251,7 @@ mx_status diff_add_objects(struct mx_diff *diff, struct mx_error *err)
             status = add_row(diff, (mx_change)change, &best->items[i], err);
         free(best->items);
     }
-    free(finder.after);
+    free(finder.made);
     free(finder.below);
     return status;
 }

@@ -156,33 +156,29 @@ static mx_status lay_nodes(struct placing *placing, const struct fold *fold, uin
 
 static mx_status lay(struct placing *placing, uint32_t i, struct mx_error *err)
 {
-    struct mx_diff *diff = placing->diff;
-    const struct snapshot *s = diff->of[i];
-    struct fold fold = {0};
-    uint32_t *place_of_node = NULL;
-    mx_status status = hang_make(s, &diff->hangs[i], err);
-    if (!status)
-        status = fold_make(&diff->hangs[i], &fold, err);
+    const struct snapshot *s = placing->diff->of[i];
+    struct fold *fold = &placing->diff->folds[i];
+    uint32_t *place_of_node = calloc((size_t)fold->node_count + 1, sizeof *place_of_node);
+    mx_status status = MX_OK;
     placing->names = calloc(s->type_count + 1, sizeof *placing->names);
-    if (!status && !(place_of_node = calloc(fold.node_count + 1, sizeof *place_of_node)))
-        status = fail_no_memory(err);
-    if (!status && !placing->names)
+    if (!place_of_node || !placing->names)
         status = fail_no_memory(err);
     for (size_t type = 0; !status && type < s->type_count; type++)
         placing->names[type] = hash_text(s->types[type].name, true);
     if (!status)
-        status = lay_nodes(placing, &fold, i, place_of_node, err);
+        status = lay_nodes(placing, fold, i, place_of_node, err);
     for (uint32_t object = 0; !status && object < s->object_count; object++)
-        fold.node_of[object] = place_of_node[fold.node_of[object]];
-    if (!status) {
-        diff->place_of[i] = fold.node_of;
-        fold.node_of = NULL;
-    }
-    fold_free(&fold);
+        fold->node_of[object] = place_of_node[fold->node_of[object]];
     free(place_of_node);
     free(placing->names);
     placing->names = NULL;
     return status;
+}
+
+// Of an object, when its fold was laid.
+static uint32_t place_of(const struct mx_diff *diff, size_t i, uint32_t object)
+{
+    return diff->folds[i].node_of[object];
 }
 
 // ---- sums ---------------------------------------------------------------------------------------
@@ -193,13 +189,13 @@ static void add_born_and_died(struct placing *placing)
     size_t last = diff->count - 1;
     const struct snapshot *s = diff->of[last];
     for (uint32_t object = 0; object < s->object_count; object++) {
-        struct mx_diff_sum *sum = &sums_of(placing, diff->place_of[last][object])[diff->count];
+        struct mx_diff_sum *sum = &sums_of(placing, place_of(diff, last, object))[diff->count];
         sum->objects += diff_is_born(diff, object);
         sum->bytes += diff_is_born(diff, object) ? snapshot_nbytes(s, object) : 0;
     }
     s = diff->of[0];
     for (uint32_t object = 0; object < s->object_count; object++) {
-        struct mx_diff_sum *sum = &sums_of(placing, diff->place_of[0][object])[diff->count + 1];
+        struct mx_diff_sum *sum = &sums_of(placing, place_of(diff, 0, object))[diff->count + 1];
         bool died = diff_follow(diff, 0, object, last) == MX_NO_OBJECT;
         sum->objects += died;
         sum->bytes += died ? snapshot_nbytes(s, object) : 0;
@@ -359,9 +355,7 @@ mx_status diff_add_places(struct mx_diff *diff, struct mx_error *err)
     map_free(&placing.by_key);
     vector_free(&placing.places);
     vector_free(&placing.sums);
-    for (size_t i = 0; i < diff->count; i++) { // what objects are told by is hangs alone
-        free(diff->place_of[i]);
-        diff->place_of[i] = NULL;
-    }
+    for (size_t i = 0; i < diff->count; i++) // what objects are told by is hangs alone
+        fold_free(&diff->folds[i]);
     return status;
 }

@@ -28,8 +28,9 @@ struct snapshot_file {
     struct column block_address, block_nbytes, block_owner, block_words;
     struct snapshot_type *types;
     struct mx_type *type_stats;
-    uint8_t *forms;     // [types], enum text_form
-    const char **kinds; // [types]
+    uint8_t *forms;      // [types], enum text_form
+    uint8_t *are_values; // [types], of struct snapshot_stored
+    const char **kinds;  // [types]
     struct snapshot_root *roots;
     struct snapshot_root_reference *root_references;
     const char **root_labels;

@@ -124,8 +124,9 @@ static mx_status read_types(struct snapshot_file *file, struct mx_error *err)
     file->types = calloc(count + 1, sizeof *file->types);
     file->type_stats = calloc(count + 1, sizeof *file->type_stats);
     file->forms = calloc(count + 1, 1);
+    file->are_values = calloc(count + 1, 1);
     file->kinds = calloc(count + 1, sizeof *file->kinds);
-    if (!file->types || !file->type_stats || !file->forms || !file->kinds)
+    if (!file->types || !file->type_stats || !file->forms || !file->are_values || !file->kinds)
         return fail_no_memory(err);
     for (size_t i = 0; i < count && !in.bad; i++) {
         struct snapshot_type *type = &file->types[i];
@@ -290,6 +291,7 @@ void file_free_tables(struct snapshot_file *file)
     free(file->types);
     free(file->type_stats);
     free(file->forms);
+    free(file->are_values);
     free(file->kinds);
     free(file->roots);
     free(file->root_references);

@@ -126,6 +126,23 @@ static void block(void *data, size_t number, struct snapshot_block *ret)
     };
 }
 
+static bool is_value(enum text_form form)
+{
+    return form == FORM_INT || form == FORM_FLOAT || form == FORM_COMPLEX || form == FORM_STR ||
+           form == FORM_BYTES;
+}
+
+static struct snapshot_stored stored(const struct snapshot_file *file)
+{
+    for (size_t i = 0; i < file->snapshot.type_count; i++)
+        file->are_values[i] = is_value((enum text_form)file->forms[i]);
+    return (struct snapshot_stored){
+        .bytes = file->flags & FORMAT_REDACTED ? NULL : file->sections[SECTION_texts].bytes,
+        .first = &file->text_first,
+        .by_type = file->are_values,
+    };
+}
+
 void file_add_texts(struct snapshot_file *file)
 {
     file->snapshot.texts = (struct snapshot_texts){
@@ -137,5 +154,6 @@ void file_add_texts(struct snapshot_file *file)
         .block = block,
         .data = file,
     };
+    file->snapshot.stored = stored(file);
     file->snapshot.labels_at_hand = true;
 }

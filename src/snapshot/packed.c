@@ -112,6 +112,51 @@ uint64_t packed_at(const struct column *column, uint64_t index)
     return number_in(&block, (uint32_t)(index & ((1u << column->log2_block) - 1)));
 }
 
+// Are the places of exceptions as they are written, each behind the one before it?
+static bool places_ascend(const struct block *block)
+{
+    for (uint32_t e = 1; e < block->facts.exceptions; e++)
+        if (place_at(block, e - 1) >= place_at(block, e))
+            return false;
+    return true;
+}
+
+// Numbers that are exceptions, in place of what their codes would stand for otherwise.
+static void put_exceptions(const struct block *block, uint32_t from, uint32_t count, uint64_t *ret)
+{
+    uint32_t width = block->facts.width;
+    uint64_t highest = (1ull << width) - 1;
+    for (uint32_t e = 0; e < block->facts.exceptions; e++) {
+        uint32_t k = place_at(block, e);
+        uint64_t bit = (uint64_t)k * width;
+        if (k < from || k - from >= count)
+            continue;
+        if (!width || (bytes_u64(block->codes + (bit >> 3)) >> (bit & 7) & highest) == highest)
+            ret[k - from] = value_at(block->exceptions, block->facts.value_nbytes, e);
+    }
+}
+
+// The same numbers as number_in has, without asking of each what the block is like.
+static void read_block(const struct block *block, uint32_t from, uint32_t count, uint64_t *ret)
+{
+    uint32_t width = block->facts.width, common = block->facts.common, shift = block->facts.shift;
+    if (width == PACKED_RAW || !places_ascend(block)) {
+        for (uint32_t i = 0; i < count; i++)
+            ret[i] = number_in(block, from + i);
+        return;
+    }
+    uint64_t known[PACKED_COMMON + 1], highest = (1ull << width) - 1, bit = (uint64_t)from * width;
+    for (uint32_t i = 0; i < common; i++)
+        known[i] = value_at(block->common, block->facts.value_nbytes, i);
+    for (uint32_t i = 0; i < count; i++, bit += width) {
+        uint64_t code = width ? bytes_u64(block->codes + (bit >> 3)) >> (bit & 7) & highest : 0;
+        ret[i] = code < common ? known[code] : block->base + ((code - common) << shift);
+    }
+    for (uint32_t i = 0; block->slope && i < count; i++)
+        ret[i] += block->slope * (from + i) >> SLOPE_BITS;
+    put_exceptions(block, from, count, ret);
+}
+
 static void read_packed(const struct column *column, uint64_t from, uint64_t count, uint64_t *ret)
 {
     while (count) {
@@ -119,8 +164,10 @@ static void read_packed(const struct column *column, uint64_t from, uint64_t cou
         uint32_t k = (uint32_t)(from & ((1u << column->log2_block) - 1));
         bool ok = block_open(column, from >> column->log2_block, &block);
         uint64_t here = block.count - k < count ? block.count - k : count;
-        for (uint64_t i = 0; i < here; i++)
-            ret[i] = ok ? number_in(&block, k + (uint32_t)i) : 0;
+        if (ok)
+            read_block(&block, k, (uint32_t)here, ret);
+        else
+            memset(ret, 0, here * sizeof *ret);
         ret += here;
         from += here;
         count -= here;

@@ -1,6 +1,7 @@
 // plain.c - unpacking columns.
 #include "snapshot/plain.h"
 
+#include <stddef.h>
 #include <stdlib.h>
 
 #include "base/error.h"
@@ -22,21 +23,39 @@ static uint64_t largest(const struct column *column)
     return most;
 }
 
-static void unpack(const struct column *column, enum column_encoding encoding, void *ret)
+static void narrow(const uint64_t *numbers, uint64_t count, enum column_encoding encoding,
+                   uint8_t *ret)
+{
+    switch (encoding) {
+    case COLUMN_U8:
+        for (uint64_t i = 0; i < count; i++)
+            ret[i] = (uint8_t)numbers[i];
+        return;
+    case COLUMN_U16:
+        for (uint64_t i = 0; i < count; i++)
+            ((uint16_t *)(void *)ret)[i] = (uint16_t)numbers[i];
+        return;
+    case COLUMN_U32:
+        for (uint64_t i = 0; i < count; i++)
+            ((uint32_t *)(void *)ret)[i] = (uint32_t)numbers[i];
+        return;
+    case COLUMN_U64:
+        memcpy(ret, numbers, count * sizeof *numbers);
+        return;
+    case COLUMN_EMPTY:
+    case COLUMN_PACKED:
+        return;
+    }
+}
+
+static void unpack(const struct column *column, enum column_encoding encoding, size_t width,
+                   uint8_t *ret)
 {
     uint64_t numbers[BLOCK];
     for (uint64_t at = 0; at < column->count; at += BLOCK) {
         uint64_t left = column->count - at, count = left < BLOCK ? left : BLOCK;
         column_read(column, at, count, numbers);
-        for (uint64_t i = 0; i < count; i++)
-            if (encoding == COLUMN_U8)
-                ((uint8_t *)ret)[at + i] = (uint8_t)numbers[i];
-            else if (encoding == COLUMN_U16)
-                ((uint16_t *)ret)[at + i] = (uint16_t)numbers[i];
-            else if (encoding == COLUMN_U32)
-                ((uint32_t *)ret)[at + i] = (uint32_t)numbers[i];
-            else
-                ((uint64_t *)ret)[at + i] = numbers[i];
+        narrow(numbers, count, encoding, ret + at * width);
     }
 }
 
@@ -53,30 +72,49 @@ static bool make_plain(struct column *column, void **ret_numbers)
                    : encoding == COLUMN_U16 ? 2
                    : encoding == COLUMN_U32 ? 4
                                             : 8;
-    if (!(*ret_numbers = calloc(column->count + 1, width)))
+    if (!(*ret_numbers = malloc((column->count + 1) * width)))
         return false;
-    unpack(column, encoding, *ret_numbers);
+    unpack(column, encoding, width, *ret_numbers);
     *column = column_plain(*ret_numbers, column->count, encoding);
     return true;
 }
 
-mx_status plain_make(const struct snapshot *s, struct plain *ret, struct mx_error *err)
+static const size_t OFFSETS[PLAIN_COUNT] = {
+#define X(name) [PLAIN_NUMBER_##name] = offsetof(struct snapshot, name),
+    PLAIN_COLUMNS(X)
+#undef X
+};
+
+static struct column *column_of(const struct snapshot *s, int number)
 {
-    *ret = (struct plain){.snapshot = *s};
-    struct snapshot *made = &ret->snapshot;
-    struct column *columns[PLAIN_COLUMNS] = {&made->type,  &made->size,      &made->extra,
-                                             &made->flags, &made->first,     &made->target,
-                                             &made->hold,  &made->dominator, &made->retained};
-    for (size_t i = 0; i < PLAIN_COLUMNS; i++)
-        if (!make_plain(columns[i], &ret->numbers[i]))
+    return (struct column *)(void *)((char *)(uintptr_t)s + OFFSETS[number]);
+}
+
+void plain_init(struct plain *plain, const struct snapshot *s)
+{
+    *plain = (struct plain){.of = s, .snapshot = *s};
+}
+
+mx_status plain_add(struct plain *plain, unsigned columns, struct mx_error *err)
+{
+    for (int i = 0; i < PLAIN_COUNT; i++)
+        if (columns & 1u << i && !plain->numbers[i] &&
+            !make_plain(column_of(&plain->snapshot, i), &plain->numbers[i]))
             return fail_no_memory(err);
     return MX_OK;
 }
 
+void plain_drop(struct plain *plain, unsigned columns)
+{
+    for (int i = 0; i < PLAIN_COUNT; i++)
+        if (columns & 1u << i && plain->numbers[i]) {
+            free(plain->numbers[i]);
+            plain->numbers[i] = NULL;
+            *column_of(&plain->snapshot, i) = *column_of(plain->of, i);
+        }
+}
+
 void plain_free(struct plain *plain)
 {
-    for (size_t i = 0; i < PLAIN_COLUMNS; i++) {
-        free(plain->numbers[i]);
-        plain->numbers[i] = NULL;
-    }
+    plain_drop(plain, (1u << PLAIN_COUNT) - 1);
 }

@@ -1,23 +1,55 @@
-// plain.h - a snapshot whose columns are in memory, one number next to the other.
+// plain.h - a snapshot some of whose columns are in memory, one number next to the other.
 //
-// Reading one number of a packed column costs some 20 ns. Who reads all of several columns, in any
-// order and more than once, unpacks them first.
+// Reading one number of a packed column costs some 20 ns. Who reads columns in any order unpacks them
+// first, and lets them go when they have been read.
 #ifndef MX_SNAPSHOT_PLAIN_H
 #define MX_SNAPSHOT_PLAIN_H
 
 #include "snapshot/snapshot.h"
 
-#define PLAIN_COLUMNS 9
+#define PLAIN_COLUMNS(X)                                                                           \
+    X(type)                                                                                        \
+    X(size)                                                                                        \
+    X(extra)                                                                                       \
+    X(flags)                                                                                       \
+    X(first)                                                                                       \
+    X(target)                                                                                      \
+    X(hold)                                                                                        \
+    X(dominator)                                                                                   \
+    X(retained)
 
-struct plain {
-    struct snapshot snapshot; // as the one it was made of, but for the columns
-    void *numbers[PLAIN_COLUMNS];
+enum plain_number {
+#define X(name) PLAIN_NUMBER_##name,
+    PLAIN_COLUMNS(X)
+#undef X
+        PLAIN_COUNT
 };
 
-// Unpacks type, size, extra, flags, first, target, hold, dominator and retained where they are packed, each as
-// narrow as its numbers are: some 25 bytes an object, 5 a reference. `s` has to outlive it. plain_free
-// also after a failure. O(objects + references). MX_NO_MEMORY.
-mx_status plain_make(const struct snapshot *s, struct plain *ret, struct mx_error *err);
-void plain_free(struct plain *plain);
+// Sets of them.
+enum plain_columns {
+#define X(name) PLAIN_##name = 1u << PLAIN_NUMBER_##name,
+    PLAIN_COLUMNS(X)
+#undef X
+        PLAIN_REFERENCES =
+            PLAIN_first | PLAIN_target | PLAIN_hold,         // 4 bytes an object, 4 to 5 each
+    PLAIN_BYTES = PLAIN_size | PLAIN_extra | PLAIN_retained, // as narrow as they are
+};
+
+struct plain {
+    const struct snapshot *of;
+    struct snapshot snapshot; // as the one it was made of, but for the columns
+    void *numbers[PLAIN_COUNT];
+};
+
+// Nothing is unpacked yet. `s` has to outlive it.
+void plain_init(struct plain *plain, const struct snapshot *s);
+
+// Unpacks those of the columns that are packed, each as narrow as its numbers are. plain_free also
+// after a failure. O(objects + references). MX_NO_MEMORY.
+mx_status plain_add(struct plain *plain, unsigned columns, struct mx_error *err);
+
+// These are packed again: their memory is given back.
+void plain_drop(struct plain *plain, unsigned columns);
+void plain_free(struct plain *plain); // plain_drop of all
 
 #endif

@@ -150,6 +150,15 @@ enum label_kind {
 
 #define SNAPSHOT_NO_VALUE SIZE_MAX
 
+// Values as a file keeps them, for those who compare them with another file's: where the bytes are the
+// same, the objects' previews and values are.
+struct snapshot_stored {
+    const uint8_t *bytes; // NULL: of a live heap, or left out on request
+    const struct column
+        *first;             // [objects + 1] within bytes; nothing is kept where the next is no more
+    const uint8_t *by_type; // [types] 1: what is kept of its instances stands for itself
+};
+
 // What is made only when it is asked for.
 struct snapshot_texts {
     // Each writes at most nbytes, ended by NUL; UTF-8 without control characters.
@@ -185,6 +194,7 @@ struct snapshot {
     struct mx_target_info info;
     struct mx_heap_summary summary;
     struct snapshot_texts texts;
+    struct snapshot_stored stored;
 };
 
 // The snapshot behind a heap, live or from a file; it belongs to the heap. A live one makes it when
