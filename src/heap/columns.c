@@ -53,30 +53,6 @@ static void settle(struct columns *columns, int64_t *missing)
     recorder->first[columns->heap->count] = recorder->edge_count = kept;
 }
 
-// ---- referrers ----------------------------------------------------------------------------------
-
-static mx_status reverse(struct columns *columns, struct mx_error *err)
-{
-    const struct recorder *recorder = &columns->heap->recorder;
-    uint32_t count = columns->heap->count;
-    uint64_t *first = columns->referrer_first = calloc((size_t)count + 2, sizeof *first);
-    columns->referrers = malloc((recorder->edge_count + 1) * sizeof *columns->referrers);
-    columns->referrer_holds = malloc(recorder->edge_count + 1);
-    if (!first || !columns->referrers || !columns->referrer_holds)
-        return fail_no_memory(err);
-    for (uint64_t at = 0; at < recorder->edge_count; at++)
-        first[recorder->targets[at] + 2]++;
-    for (uint32_t i = 0; i < count; i++)
-        first[i + 2] += first[i + 1];
-    for (uint32_t i = 0; i < count; i++) // first[n + 1] goes from n's beginning to its end
-        for (uint64_t at = recorder->first[i]; at < recorder->first[i + 1]; at++) {
-            uint64_t place = first[recorder->targets[at] + 1]++;
-            columns->referrers[place] = i;
-            columns->referrer_holds[place] = recorder->holds[at];
-        }
-    return MX_OK;
-}
-
 // ---- objects ------------------------------------------------------------------------------------
 
 static mx_status widen_sizes(struct columns *columns, struct mx_error *err)
@@ -157,7 +133,6 @@ static void publish(struct columns *columns)
                                    : column_plain(columns->types, objects, COLUMN_U32);
     s->size = columns->sizes ? column_plain(columns->sizes, objects, COLUMN_U64)
                              : column_plain(recorder->sizes, objects, COLUMN_U32);
-    s->extra = column_plain(columns->extras, objects, COLUMN_U64);
     s->refcount = column_plain(recorder->refcounts, objects, COLUMN_U32);
     s->unexplained = column_plain(columns->unexplained, objects, COLUMN_U64);
     s->possible = column_plain(columns->possible, objects, COLUMN_U32);
@@ -166,9 +141,6 @@ static void publish(struct columns *columns)
     s->first = column_plain(recorder->first, objects + 1, COLUMN_U64);
     s->target = column_plain(recorder->targets, references, COLUMN_U32);
     s->hold = column_plain(recorder->holds, references, COLUMN_U8);
-    s->referrer_first = column_plain(columns->referrer_first, objects + 1, COLUMN_U64);
-    s->referrer = column_plain(columns->referrers, references, COLUMN_U32);
-    s->referrer_hold = column_plain(columns->referrer_holds, references, COLUMN_U8);
     s->types = columns->type_rows;
     s->type_count = heap->type_stats.count;
     s->threads = heap->threads.items;
@@ -189,10 +161,6 @@ static mx_status build(struct columns *columns, struct mx_error *err)
         status = columns_add_roots(columns, missing, err);
     if (!status)
         status = widen_sizes(columns, err);
-    if (!status)
-        status = reverse(columns, err);
-    if (!status)
-        status = columns_add_blocks(columns, err);
     if (status)
         return status;
     finish_objects(columns, missing);
