@@ -97,12 +97,10 @@ static mx_status allocate(struct columns *columns, struct mx_error *err)
     size_t room = (size_t)columns->heap->count + 1;
     columns->unexplained = malloc(room * sizeof *columns->unexplained);
     columns->possible = calloc(room, sizeof *columns->possible);
-    columns->generations = malloc(room);
     columns->addresses = malloc(room * sizeof *columns->addresses);
     columns->dropped =
         calloc(columns->heap->recorder.edge_count / 64 + 1, sizeof *columns->dropped);
-    if (!columns->unexplained || !columns->possible || !columns->generations ||
-        !columns->addresses || !columns->dropped)
+    if (!columns->unexplained || !columns->possible || !columns->addresses || !columns->dropped)
         return fail_no_memory(err);
     return MX_OK;
 }
@@ -113,11 +111,29 @@ static void finish_objects(struct columns *columns, const int64_t *missing)
     for (uint32_t i = 0; i < heap->count; i++) {
         if (missing[i] > 0)
             heap->recorder.flags[i] |= OBJECT_NATIVE;
-        columns->generations[i] =
-            heap->generations[i] == NO_GENERATION ? SNAPSHOT_NO_GENERATION : heap->generations[i];
         columns->unexplained[i] = zigzag(missing[i]); // in its place
         columns->addresses[i] = heap->addresses[i] >> 3;
     }
+}
+
+struct column columns_narrow(uint64_t **numbers, uint64_t count)
+{
+    uint64_t all = 0;
+    for (uint64_t i = 0; i < count; i++)
+        all |= (*numbers)[i];
+    if (all > UINT32_MAX)
+        return column_plain(*numbers, count, COLUMN_U64);
+    size_t width = all > UINT16_MAX ? 4 : all > UINT8_MAX ? 2 : 1;
+    for (uint64_t i = 0; i < count; i++) {
+        uint64_t number = (*numbers)[i]; // little-endian, as all that is read here
+        memcpy((uint8_t *)*numbers + i * width, &number, width);
+    }
+    void *shrunk = realloc(*numbers, (count + 1) * width);
+    *numbers = shrunk ? shrunk : *numbers;
+    return column_plain(*numbers, count,
+                        width == 4   ? COLUMN_U32
+                        : width == 2 ? COLUMN_U16
+                                     : COLUMN_U8);
 }
 
 static void publish(struct columns *columns)
@@ -134,10 +150,10 @@ static void publish(struct columns *columns)
     s->size = columns->sizes ? column_plain(columns->sizes, objects, COLUMN_U64)
                              : column_plain(recorder->sizes, objects, COLUMN_U32);
     s->refcount = column_plain(recorder->refcounts, objects, COLUMN_U32);
-    s->unexplained = column_plain(columns->unexplained, objects, COLUMN_U64);
+    s->unexplained = columns_narrow(&columns->unexplained, objects);
     s->possible = column_plain(columns->possible, objects, COLUMN_U32);
     s->flags = column_plain(recorder->flags, objects, COLUMN_U8);
-    s->generation = column_plain(columns->generations, objects, COLUMN_U8);
+    s->generation = column_plain(heap->generations, objects, COLUMN_U8);
     s->first = column_plain(recorder->first, objects + 1, COLUMN_U64);
     s->target = column_plain(recorder->targets, references, COLUMN_U32);
     s->hold = column_plain(recorder->holds, references, COLUMN_U8);
@@ -222,7 +238,6 @@ void columns_free(struct columns *columns)
     free(columns->extras);
     free(columns->unexplained);
     free(columns->possible);
-    free(columns->generations);
     free(columns->addresses);
     free(columns->dropped);
     free(columns->referrer_first);

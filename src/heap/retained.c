@@ -41,8 +41,7 @@ static mx_status reverse(struct columns *columns, struct mx_error *err)
 static void publish_referrers(struct columns *columns)
 {
     struct snapshot *s = &columns->snapshot;
-    s->referrer_first =
-        column_plain(columns->referrer_first, (uint64_t)s->object_count + 1, COLUMN_U64);
+    s->referrer_first = columns_narrow(&columns->referrer_first, (uint64_t)s->object_count + 1);
     s->referrer = column_plain(columns->referrers, s->reference_count, COLUMN_U32);
     s->referrer_hold = column_plain(columns->referrer_holds, s->reference_count, COLUMN_U8);
 }
@@ -117,9 +116,9 @@ static mx_status find_dominators(struct graph_work *work)
 static void *work_on_graph(void *data)
 {
     struct graph_work *work = data;
-    work->status = reverse(work->columns, &work->err);
+    work->status = find_dominators(work); // first: it takes more memory, for a while
     if (!work->status)
-        work->status = find_dominators(work);
+        work->status = reverse(work->columns, &work->err);
     return NULL;
 }
 
