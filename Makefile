@@ -4,7 +4,7 @@ RUNNERS ?=
 VENV := .venv/bin/python
 SANITIZE := -Db_sanitize=address,undefined -Db_lundef=false -Dc_args=-fno-sanitize-recover=all
 
-.PHONY: help setup build build-san package demo test lint fmt bench clean
+.PHONY: help setup build build-san package demo test lint fmt bench docs clean
 
 help: ## say what can be made
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1 | /p' Makefile | column -t -s '|'
@@ -51,6 +51,10 @@ fmt: setup ## format all C and Python files
 
 bench: setup build ## measure; writes docs/benchmarks.md
 	@$(VENV) bench/run.py
+
+docs: setup ## make the documentation a site: build/docs/index.html
+	@$(VENV) -m mkdocs build --quiet
+	@echo build/docs/index.html
 
 clean: ## remove what was built, keep .venv
 	rm -rf build build-san .cache/package.stamp

@@ -171,8 +171,12 @@ typedef enum mx_capture_mode {
     // It is never stopped: every page is of another moment. Objects may be missing or half made, counts
     // may not fit (a deficit says nothing), and C stacks and registers are not looked at.
     MX_CAPTURE_NO_PAUSE,
+    // It has explored itself: mx_capture_self. All of one moment, but the registers and C stacks of other
+    // threads than the one that asked, which are not looked at.
+    MX_CAPTURE_SELF,
 } mx_capture_mode;
-// "freeze", "fork", "no pause"; stable, as in JSON.
+#define MX_CAPTURE_MODES (MX_CAPTURE_SELF + 1)
+// "freeze", "fork", "no pause", "self"; stable, as in JSON.
 MX_EXPORT const char *mx_capture_mode_name(mx_capture_mode mode);
 
 // {0} is MX_CAPTURE_FREEZE without progress.
@@ -809,6 +813,29 @@ MX_EXPORT mx_status mx_heap_save(const mx_heap *heap, const char *path,
 // snapshot. MX_CORRUPT: cut short or damaged. MX_UNSUPPORTED: of a newer format. MX_LIMIT: would not
 // fit unpacked.
 MX_EXPORT mx_status mx_heap_open(const char *path, mx_heap **ret, struct mx_error *err);
+
+#define MX_SELF_TIMEOUT_NS 600000000000 // ten minutes: ten million objects take one
+
+// {0} is right, but where an interpreter must not be held up.
+struct mx_self_options {
+    struct mx_save_options save;
+    uint64_t timeout_ns; // for all of it; 0 is MX_SELF_TIMEOUT_NS
+    // Called once, when the copy is made: a lock that kept objects from changing may go. May be NULL.
+    void (*forked)(void *data);
+    // Called ten times a second until it is done; false ends it. May be NULL.
+    bool (*go_on)(void *data);
+    void *data; // for both
+};
+
+// Writes the heap of this very process to `path`, without a debugger's rights: a child that is forked for
+// it explores its own memory, which is that of this process at the moment of the fork, and ends. No
+// other thread may change objects while it forks: the caller holds the interpreter's lock, and may let go
+// of it when `forked` is called. `options` and `ret` may be NULL. Errors as mx_heap_save has them, and
+// MX_TIMEOUT: too long, or ended by `go_on`. MX_NO_MEMORY, MX_LIMIT: no child, or no room for a copy.
+// This process gets SIGCHLD for the child, unless it has that signal ignored; signals and open files
+// are left alone. O(bytes copied + references), of which the fork is 10 ms a GB.
+MX_EXPORT mx_status mx_capture_self(const char *path, const struct mx_self_options *options,
+                                    struct mx_saved *ret, struct mx_error *err);
 
 // Does the file begin like a snapshot? Says nothing of the rest of it.
 MX_EXPORT bool mx_file_is_snapshot(const char *path);

@@ -2,11 +2,13 @@
 
 memutil   reference counts by address: memutil.refs(id(v1))
 Doomed    an object that says when it is finalized, and why
+capture   a Snapshot of this process, or of another one; open() reads a file of one
 lesson    walks through lessons on reference counting: python -m memexplorer.lesson refcounting
 """
 
 from . import memutil
 from ._memexplorer import Doomed
+from .snapshot import Snapshot, capture, open
 
-__all__ = ["Doomed", "memutil"]
+__all__ = ["Doomed", "Snapshot", "capture", "memutil", "open"]
 __version__ = "0.1.0"

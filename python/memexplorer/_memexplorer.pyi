@@ -1,4 +1,4 @@
-"""The part of memexplorer that is written in C: Doomed, and looking at addresses."""
+"""The part of memexplorer that is written in C: Doomed, addresses, and open snapshots."""
 
 from typing import Callable, Protocol
 
@@ -53,3 +53,26 @@ def refcount(address: int, /) -> int:
 
 def look(address: int, /) -> tuple[bool, bool, int, str, int, bool, str]:
     """Alive, immortal, reference count, type, size, tracked, preview of what is at address."""
+
+class Heap:
+    """A snapshot file that is open: what memexplorer.Snapshot asks.
+
+    It may be used from several threads, which wait for each other without the interpreter's lock.
+    """
+
+    def __init__(self, path: str | bytes) -> None: ...
+    def close(self) -> None:
+        """Close it; questions that are being answered come to their end first."""
+    @property
+    def closed(self) -> bool:
+        """Whether it was closed."""
+
+def capture_self(
+    path: str | bytes, redact: bool = False, compress: bool = False, seconds: float = 0, /
+) -> None:
+    """Write a snapshot of this process to path."""
+
+def capture_process(
+    pid: int, path: str | bytes, redact: bool = False, compress: bool = False, mode: int = 0, /
+) -> None:
+    """Write a snapshot of another process to path; mode is the mx_capture_mode."""

@@ -3,17 +3,25 @@
 // Knows nothing of either; see doomed.c and memutil.c. The docstrings come from _memexplorer.pyi.
 #include "docstrings.h"
 #include "extension.h"
+#include "heap.h"
 
-static int module_exec(PyObject *module)
+static int add_type(PyObject *module, const char *name, PyObject *type)
 {
-    PyObject *type = doomed_type_new(module);
     if (!type)
         return -1;
-    if (PyModule_AddObject(module, "Doomed", type) < 0) { // steals the reference on success only
+    if (PyModule_AddObject(module, name, type) < 0) { // steals the reference on success only
         Py_DECREF(type);
         return -1;
     }
     return 0;
+}
+
+static int module_exec(PyObject *module)
+{
+    if (compat_init() < 0 || add_type(module, "Doomed", doomed_type_new(module)) < 0 ||
+        add_type(module, "Heap", heap_type_new(module)) < 0)
+        return -1;
+    return PyModule_AddFunctions(module, heap_functions);
 }
 
 static PyModuleDef_Slot module_slots[] = {

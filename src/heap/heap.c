@@ -52,9 +52,13 @@ static void judge(struct mx_heap *heap)
                                 .refcount = heap->recorder.refcounts[i],
                                 .immortal = heap->recorder.flags[i] & OBJECT_IMMORTAL};
         int64_t missing;
+        bool is_static = heap->recorder.flags[i] & OBJECT_STATIC;
         if (header.immortal)
             summary->refcounts.immortal++;
-        else if (refcount_is_explained(heap, i, &header, &missing)) {
+        else if (!is_static && header.refcount == (int64_t)heap->found[i]) {
+            summary->refcounts.explained++;
+            summary->refcounts.certain++;
+        } else if (refcount_is_explained(heap, i, &header, &missing)) {
             summary->refcounts.explained++;
             summary->refcounts.certain +=
                 header.refcount - refcount_unowned(heap, &header) == (int64_t)heap->found[i];
@@ -199,6 +203,8 @@ const char *mx_capture_mode_name(mx_capture_mode mode)
         return "fork";
     case MX_CAPTURE_NO_PAUSE:
         return "no pause";
+    case MX_CAPTURE_SELF:
+        return "self";
     }
     return "";
 }
@@ -206,6 +212,9 @@ const char *mx_capture_mode_name(mx_capture_mode mode)
 static mx_status copy_target(struct mx_heap *heap, const mx_target *target,
                              const struct mx_capture_options *options, struct mx_error *err)
 {
+    if (options->mode == MX_CAPTURE_SELF)
+        return fail(err, MX_BAD_ARGUMENT,
+                    "a process that captures itself has nobody to ask: mx_capture_self");
     if (!target->core)
         return image_capture(target->pid, options, &heap->image, err);
     if (options->mode != MX_CAPTURE_FREEZE)

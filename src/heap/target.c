@@ -33,6 +33,20 @@ static mx_status target_describe(struct mx_target *target, struct mx_error *err)
     return status || target->self ? status : process_check_access(target->pid, err);
 }
 
+void target_tell(const struct runtime *runtime, struct mx_target_info *info)
+{
+    snprintf(info->process.python, sizeof info->process.python, "%s", runtime->python);
+    snprintf(info->implementation, sizeof info->implementation, "cpython");
+    info->version_hex = runtime->version_hex;
+    info->free_threaded = runtime->layout->free_threaded;
+    info->debug = runtime->debug;
+    info->other_pythons = runtime->others;
+    struct text library;
+    text_init(&library, info->library, sizeof info->library);
+    text_add_escaped(&library, runtime->file);
+    info->layout_verified = runtime->verified;
+}
+
 static mx_status target_identify(struct mx_target *target, struct mx_error *err)
 {
     struct mx_target_info *info = &target->info;
@@ -46,16 +60,7 @@ static mx_status target_identify(struct mx_target *target, struct mx_error *err)
     memory_forget(&target->memory);
     if (status)
         return status;
-    snprintf(info->process.python, sizeof info->process.python, "%s", target->runtime.python);
-    snprintf(info->implementation, sizeof info->implementation, "cpython");
-    info->version_hex = target->runtime.version_hex;
-    info->free_threaded = target->runtime.layout->free_threaded;
-    info->debug = target->runtime.debug;
-    info->other_pythons = target->runtime.others;
-    struct text library;
-    text_init(&library, info->library, sizeof info->library);
-    text_add_escaped(&library, target->runtime.file);
-    info->layout_verified = target->runtime.verified;
+    target_tell(&target->runtime, info);
     info->from_core = target->core != NULL;
     return MX_OK;
 }

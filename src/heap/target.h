@@ -19,4 +19,7 @@ struct mx_target {
     struct runtime runtime;
 };
 
+// What the public interface says of it, but for the process and where it was read from.
+void target_tell(const struct runtime *runtime, struct mx_target_info *info);
+
 #endif

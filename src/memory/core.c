@@ -9,6 +9,7 @@
 
 #include "base/cleanup.h"
 #include "base/error.h"
+#include "base/read_at.h"
 #include "base/sorted.h"
 #include "memory/core_parts.h"
 #include "memory/procfs.h"
@@ -17,24 +18,10 @@
 
 // ---- files ------------------------------------------------------------------------------------
 
-size_t core_pread(int fd, uint64_t offset, void *buffer, size_t nbytes)
-{
-    size_t done = 0;
-    while (done < nbytes && offset + done <= INT64_MAX) {
-        ssize_t got = pread(fd, (uint8_t *)buffer + done, nbytes - done, (off_t)(offset + done));
-        if (got < 0 && errno == EINTR)
-            continue;
-        if (got <= 0)
-            break;
-        done += (size_t)got;
-    }
-    return done;
-}
-
 Elf *core_elf_open(int fd)
 {
     Elf64_Ehdr header;
-    if (core_pread(fd, 0, &header, sizeof header) != sizeof header)
+    if (!read_all_at(fd, 0, &header, sizeof header))
         return NULL;
     // Then the number of sections stands in the first section, up to 2^64, and libelf makes room
     // for all of them.
@@ -68,7 +55,7 @@ static mx_status fail_not_core(const char *name, const uint8_t *magic, struct mx
 static mx_status check_header(const struct core *core, struct mx_error *err)
 {
     Elf64_Ehdr header = {0};
-    size_t got = core_pread(core->fd, 0, &header, sizeof header);
+    size_t got = read_at(core->fd, 0, &header, sizeof header);
     if (got < EI_NIDENT || memcmp(header.e_ident, ELFMAG, SELFMAG) != 0)
         return fail_not_core(core->name, header.e_ident, err);
     if (header.e_ident[EI_CLASS] == ELFCLASS32)
@@ -229,12 +216,12 @@ size_t core_fetch(void *data, mx_addr addr, void *buffer, size_t nbytes)
             wanted = nbytes - done;
         if (origin == CORE_DUMPED) {
             const struct core_piece *piece = core_piece_find(core, at);
-            got = core_pread(core->fd, piece->offset + (at - piece->start),
-                             (uint8_t *)buffer + done, wanted);
+            got = read_at(core->fd, piece->offset + (at - piece->start), (uint8_t *)buffer + done,
+                          wanted);
         } else if (origin == CORE_IN_FILE) {
-            got = core_pread(core->files.items[core->map_files[index]].fd,
-                             mapping->file_offset + (at - mapping->start), (uint8_t *)buffer + done,
-                             wanted);
+            got = read_at(core->files.items[core->map_files[index]].fd,
+                          mapping->file_offset + (at - mapping->start), (uint8_t *)buffer + done,
+                          wanted);
         }
         done += got;
         if (!got || got < wanted)

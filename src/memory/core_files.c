@@ -11,6 +11,7 @@
 
 #include "base/cleanup.h"
 #include "base/error.h"
+#include "base/read_at.h"
 #include "memory/core_parts.h"
 #include "memory/procfs.h"
 
@@ -78,8 +79,7 @@ static bool identity_in_core(const struct core *core, mx_addr start, struct iden
         nbytes = LIMIT_PREFIX;
     cleanup(free_pointer) char *prefix = malloc(LIMIT_PREFIX);
     Elf64_Ehdr *header = (Elf64_Ehdr *)prefix;
-    if (!prefix ||
-        core_pread(core->fd, piece->offset + (start - piece->start), prefix, nbytes) != nbytes ||
+    if (!prefix || !read_all_at(core->fd, piece->offset + (start - piece->start), prefix, nbytes) ||
         nbytes < sizeof *header || memcmp(prefix, ELFMAG, SELFMAG) != 0)
         return false;
     ret->page_nbytes = nbytes < PAGE_NBYTES ? nbytes : PAGE_NBYTES;
@@ -97,8 +97,7 @@ static bool same_headers(const struct identity *wanted, int fd)
 {
     Elf64_Ehdr header;
     uint8_t page[PAGE_NBYTES];
-    if (wanted->page_nbytes < sizeof header ||
-        core_pread(fd, 0, page, wanted->page_nbytes) != wanted->page_nbytes)
+    if (wanted->page_nbytes < sizeof header || !read_all_at(fd, 0, page, wanted->page_nbytes))
         return false;
     memcpy(&header, page, sizeof header);
     uint64_t nbytes = sizeof header + (uint64_t)header.e_phnum * sizeof(Elf64_Phdr);
@@ -115,7 +114,7 @@ static bool identity_fits(const struct identity *wanted, Elf *elf, int fd)
                memcmp(wanted->build_id, found.build_id, found.nbytes) == 0;
     if (found.nbytes)
         return same_headers(wanted, fd);
-    found.page_nbytes = core_pread(fd, 0, found.first_page, wanted->page_nbytes);
+    found.page_nbytes = read_at(fd, 0, found.first_page, wanted->page_nbytes);
     return found.page_nbytes == wanted->page_nbytes &&
            memcmp(wanted->first_page, found.first_page, found.page_nbytes) == 0;
 }

@@ -9,6 +9,7 @@
 
 #include "base/cleanup.h"
 #include "base/error.h"
+#include "base/read_at.h"
 #include "memory/block.h"
 #include "memory/core_parts.h"
 #include "memory/ranges.h"
@@ -60,7 +61,7 @@ static uint64_t read_dumped(struct filling *filling, uint64_t offset, uint8_t *l
         off_t hole = lseek(filling->core->fd, (off_t)(offset + done), SEEK_HOLE);
         if (hole > (off_t)(offset + done) && (uint64_t)hole - (offset + done) < wanted)
             wanted = (uint64_t)hole - (offset + done);
-        size_t got = core_pread(filling->core->fd, offset + done, local + done, wanted);
+        size_t got = read_at(filling->core->fd, offset + done, local + done, wanted);
         done += got;
         filling->image->copied_bytes += got;
         if (filling->progress)
@@ -99,8 +100,8 @@ static void fill_part(struct filling *filling, size_t index, mx_addr addr, uint6
     case CORE_IN_FILE:
         if (mapping->end - mapping->start > LIMIT_WHOLE_FILE)
             return; // left to core_fetch
-        *ret_done = core_pread(core->files.items[core->map_files[index]].fd,
-                               mapping->file_offset + (addr - mapping->start), local, nbytes);
+        *ret_done = read_at(core->files.items[core->map_files[index]].fd,
+                            mapping->file_offset + (addr - mapping->start), local, nbytes);
         return;
     case CORE_LOST:
         filling->image->skipped_bytes += nbytes;

@@ -61,8 +61,6 @@ struct core {
 
 // An ELF file through libelf, which reads it with pread; NULL when it is none or makes no sense.
 Elf *core_elf_open(int fd);
-// nbytes at offset, less at the end of the file or where reading fails.
-size_t core_pread(int fd, uint64_t offset, void *buffer, size_t nbytes);
 // The piece that holds addr, or NULL.
 const struct core_piece *core_piece_find(const struct core *core, mx_addr addr);
 

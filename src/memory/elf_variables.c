@@ -2,32 +2,17 @@
 #include "memory/elf_variables.h"
 
 #include <elf.h>
-#include <errno.h>
 #include <stdlib.h>
 #include <unistd.h>
 
 #include "base/cleanup.h"
+#include "base/read_at.h"
 #include "base/sorted.h"
 
 #define LIMIT_TABLE                                                                                \
     ((uint64_t)1 << 30) // bytes of .symtab or .strtab: the largest libraries have 0.5 GB
 #define SYMBOLS_AT_ONCE 512
 #define LIMIT_NESTED 64 // variables that begin before addr and may still hold it: C has none
-
-static bool read_at(int fd, uint64_t offset, void *buffer, uint64_t nbytes)
-{
-    for (uint64_t done = 0; done < nbytes;) {
-        if (offset + done > INT64_MAX)
-            return false;
-        ssize_t got = pread(fd, (char *)buffer + done, nbytes - done, (off_t)(offset + done));
-        if (got < 0 && errno == EINTR)
-            continue;
-        if (got <= 0)
-            return false;
-        done += (uint64_t)got;
-    }
-    return true;
-}
 
 struct elf_headers {
     Elf64_Shdr *items;
@@ -39,13 +24,14 @@ static bool headers_read(int fd, struct elf_headers *ret)
 {
     Elf64_Ehdr header;
     *ret = (struct elf_headers){0};
-    if (!read_at(fd, 0, &header, sizeof header) || memcmp(header.e_ident, ELFMAG, SELFMAG) != 0 ||
-        header.e_ident[EI_CLASS] != ELFCLASS64 || header.e_ident[EI_DATA] != ELFDATA2LSB)
+    if (!read_all_at(fd, 0, &header, sizeof header) ||
+        memcmp(header.e_ident, ELFMAG, SELFMAG) != 0 || header.e_ident[EI_CLASS] != ELFCLASS64 ||
+        header.e_ident[EI_DATA] != ELFDATA2LSB)
         return false;
     if (!header.e_shnum || header.e_shentsize != sizeof(Elf64_Shdr))
         return true; // a file without sections
     Elf64_Shdr *items = calloc(header.e_shnum, sizeof *items);
-    if (!items || !read_at(fd, header.e_shoff, items, header.e_shnum * sizeof *items)) {
+    if (!items || !read_all_at(fd, header.e_shoff, items, header.e_shnum * sizeof *items)) {
         free(items);
         return false;
     }
@@ -65,7 +51,7 @@ static char *section_read(int fd, const struct elf_headers *headers, uint32_t in
         section->sh_size > (uint64_t)end)
         return NULL;
     char *bytes = malloc(section->sh_size + 1);
-    if (!bytes || !read_at(fd, section->sh_offset, bytes, section->sh_size)) {
+    if (!bytes || !read_all_at(fd, section->sh_offset, bytes, section->sh_size)) {
         free(bytes);
         return NULL;
     }
@@ -99,7 +85,7 @@ static bool symbols_keep(int fd, const Elf64_Shdr *table, struct elf_variables *
         uint64_t count = sizeof symbols / sizeof *symbols;
         if (count > left)
             count = left;
-        if (!read_at(fd, offset, symbols, count * sizeof *symbols))
+        if (!read_all_at(fd, offset, symbols, count * sizeof *symbols))
             return false;
         for (uint64_t i = 0; i < count; i++) {
             const Elf64_Sym *symbol = &symbols[i];

@@ -50,6 +50,7 @@ mx_status fork_end(struct fork_copy *copy, struct mx_error *err)
 #include <time.h>
 
 #include "base/cleanup.h"
+#include "memory/filter.h"
 #include "memory/keeper.h"
 #include "memory/procfs.h"
 
@@ -107,7 +108,7 @@ static mx_status keeper_start(struct fork_copy *copy, struct mx_error *err)
 // ---- what can be seen without stopping it -----------------------------------------------------
 
 // A thread that sleeps and cannot be woken would keep all others standing still until it is; and with
-// a system call filter in every thread none may fork.
+// a system call filter in every thread, and nobody who could read one, none may fork.
 static mx_status look_at_threads(int pid, int *ret_asleep, bool *ret_filtered, struct mx_error *err)
 {
     char path[64];
@@ -148,10 +149,10 @@ static mx_status check_threads(int pid, struct mx_error *err)
             "pid %d: thread %d cannot be stopped: it waits for a disk, or is inside a vfork; "
             "try again",
             pid, asleep);
-    if (filtered)
+    if (filtered && !filters_can_be_read())
         return fail(err, MX_UNSUPPORTED,
-                    "pid %d: --fork is not safe: a system call filter (seccomp) is active; use "
-                    "--freeze",
+                    "pid %d: --fork is not safe: a system call filter (seccomp) is active, which "
+                    "only root outside of its container can read (CAP_SYS_ADMIN); use --freeze",
                     pid);
     return MX_OK;
 }

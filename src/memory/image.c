@@ -7,16 +7,17 @@
 //   before     reserve local blocks, and populate them where the process has pages
 //   then       look at maps and pagemap again, adapt the blocks, copy
 //   after      read absent pages of files that cannot be written to, make segments
-#include <errno.h>
 #include <stdlib.h>
 
 #include "base/cleanup.h"
 #include "base/error.h"
+#include "base/read_at.h"
 #include "memory/copy.h"
 #include "memory/core.h"
 #include "memory/fork.h"
 #include "memory/plan.h"
 #include "memory/procfs.h"
+#include "memory/self.h"
 #include "memory/unforked.h"
 
 // The file is bound to the address space that it was opened for: it never reads another process
@@ -39,12 +40,10 @@ static size_t live_fetch(void *data, mx_addr addr, void *buffer, size_t nbytes)
         size_t wanted = mapping->end - (addr + done);
         if (wanted > nbytes - done)
             wanted = nbytes - done;
-        ssize_t got = pread(live->mem, (uint8_t *)buffer + done, wanted, (off_t)(addr + done));
-        if (got < 0 && errno == EINTR)
-            continue;
-        if (got <= 0)
+        size_t got = read_at(live->mem, addr + done, (uint8_t *)buffer + done, wanted);
+        done += got;
+        if (got < wanted)
             break;
-        done += (size_t)got;
     }
     return done;
 }
@@ -73,6 +72,18 @@ mx_status image_keep_registers(struct image *image, const struct thread_register
     return MX_OK;
 }
 
+static mx_status copy_plan(struct image *image, const struct plan *plan, struct copy *copy,
+                           struct mx_error *err)
+{
+    copy->blocks = plan->blocks.items;
+    copy->block_count = plan->blocks.count;
+    mx_status status = copy_ranges(copy, &plan->ranges, RANGE_COPY, err);
+    image->copied_bytes = copy->copied_bytes;
+    image->skipped_bytes =
+        ranges_nbytes(&plan->ranges, RANGE_COPY) - copy->copied_bytes - copy->guard_bytes;
+    return status;
+}
+
 // Copies what `pid` has now: the process, which stands still or does not, or a child of it.
 static mx_status copy_now(struct image *image, int pid, struct blocks *old, struct plan *plan,
                           struct copy *copy, struct mx_error *err)
@@ -83,13 +94,7 @@ static mx_status copy_now(struct image *image, int pid, struct blocks *old, stru
     if (pid != image->pid)
         plan_populate(plan);
     copy->pid = pid;
-    copy->blocks = plan->blocks.items;
-    copy->block_count = plan->blocks.count;
-    status = copy_ranges(copy, &plan->ranges, RANGE_COPY, err);
-    image->copied_bytes = copy->copied_bytes;
-    image->skipped_bytes =
-        ranges_nbytes(&plan->ranges, RANGE_COPY) - copy->copied_bytes - copy->guard_bytes;
-    return status;
+    return copy_plan(image, plan, copy, err);
 }
 
 // Stops the process, copies it, lets it go on.
@@ -152,6 +157,8 @@ static mx_status capture(struct image *image, mx_capture_mode mode, struct block
         return capture_forked(image, old, plan, copy, err);
     case MX_CAPTURE_NO_PAUSE:
         return capture_running(image, old, plan, copy, err);
+    case MX_CAPTURE_SELF:
+        break;
     }
     return fail(err, MX_BAD_ARGUMENT, "%d is no way to capture a process", (int)mode);
 }
@@ -169,6 +176,30 @@ static mx_status prepare(int pid, mx_capture_mode mode, struct plan *before, str
     return status;
 }
 
+// What the files have, then segments of it all. The image takes over maps and blocks of the plan.
+static mx_status finish(struct image *image, struct plan *plan, const struct copy *copy,
+                        struct mx_error *err)
+{
+    plan_read_files(plan, image->pid);
+    image->behind_bytes = plan_behind_files(plan, &copy->holes, image->pid);
+    if (image->behind_bytes > image->skipped_bytes)
+        image->behind_bytes = image->skipped_bytes;
+    image->skipped_bytes -= image->behind_bytes;
+    mx_status status = plan_segments(plan, &copy->holes, &image->memory, err);
+    if (status)
+        return status;
+    image->maps = plan->maps;
+    image->live->maps = plan->maps;
+    image->blocks = plan->blocks.items;
+    image->block_count = plan->blocks.count;
+    image->block_capacity = plan->blocks.capacity;
+    image->memory.fetch = live_fetch;
+    image->memory.fetch_data = image->live;
+    plan->maps = (struct maps){0};
+    plan->blocks = (struct blocks){0};
+    return MX_OK;
+}
+
 mx_status image_capture(int pid, const struct mx_capture_options *options, struct image *ret,
                         struct mx_error *err)
 {
@@ -181,25 +212,58 @@ mx_status image_capture(int pid, const struct mx_capture_options *options, struc
         status = capture(&image, how.mode, &before.blocks, &plan, &copy, err);
     if (!status) {
         plan_free(&before);
-        plan_read_files(&plan, pid);
-        image.behind_bytes = plan_behind_files(&plan, &copy.holes, pid);
-        if (image.behind_bytes > image.skipped_bytes)
-            image.behind_bytes = image.skipped_bytes;
-        image.skipped_bytes -= image.behind_bytes;
-        status = plan_segments(&plan, &copy.holes, &image.memory, err);
+        status = finish(&image, &plan, &copy, err);
     }
     vector_free(&copy.holes);
     if (status)
         return proc_explain(pid, status, err);
-    image.maps = plan.maps;
-    image.live->maps = plan.maps;
-    image.blocks = plan.blocks.items;
-    image.block_count = plan.blocks.count;
-    image.block_capacity = plan.blocks.capacity;
-    image.memory.fetch = live_fetch;
-    image.memory.fetch_data = image.live;
-    plan.maps = (struct maps){0};
-    plan.blocks = (struct blocks){0};
+    *ret = image;
+    image = (struct image){0};
+    return MX_OK;
+}
+
+// The stack of the child is no part of the process.
+static void leave_out_stack(struct maps *maps, const struct self_child *child)
+{
+    size_t kept = 0;
+    for (size_t i = 0; i < maps->count; i++) {
+        struct mapping *mapping = &maps->items[i];
+        if (mapping->start >= child->stack && mapping->end <= child->stack_end)
+            free(mapping->path);
+        else
+            maps->items[kept++] = *mapping;
+    }
+    maps->count = kept;
+}
+
+// What was mapped was read before there was a block to copy to: these are no part of it.
+mx_status image_capture_self(const struct self_child *child, struct image *ret,
+                             struct mx_error *err)
+{
+    cleanup(plan_free) struct plan plan = {0};
+    cleanup(image_free) struct image image = {.pid = child->pid};
+    struct copy copy = {.pid = child->pid};
+    image.pause_ns = child->ended_ns - child->began_ns;
+    mx_status status = live_open(&image, err);
+    if (!status)
+        status = plan_read(child->pid, child->parent, &(struct blocks){0}, &plan, err);
+    if (!status)
+        status = plan_check_room(child->pid, &plan, err);
+    if (!status) {
+        plan_populate(&plan);
+        status = copy_plan(&image, &plan, &copy, err);
+    }
+    leave_out_stack(&plan.maps, child);
+    if (!status)
+        status = image_keep_registers(&image, &child->registers, child->registers.count > 0, err);
+    if (!status)
+        status =
+            unforked_own_nbytes(child->parent, child->pid, &plan.maps, &image.unforked_bytes, err);
+    if (!status)
+        status = finish(&image, &plan, &copy, err);
+    vector_free(&copy.holes);
+    if (status)
+        return status;
     *ret = image;
     image = (struct image){0};
     return MX_OK;

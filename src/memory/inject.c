@@ -31,6 +31,7 @@
 #include "base/cleanup.h"
 #include "base/clock.h"
 #include "base/error.h"
+#include "memory/filter.h"
 #include "memory/process.h"
 #include "memory/procfs.h"
 #include "memory/tracer.h"
@@ -136,26 +137,25 @@ static bool is_in_rseq(int tid)
            section;
 }
 
-const char *thread_forbids(int tid, bool *ret_waits)
+const char *thread_forbids(const struct caller *caller, const struct call *calls, size_t count,
+                           bool *ret_waits)
 {
+    int tid = caller->tid;
     siginfo_t info;
     struct user_regs_struct registers;
     struct iovec words = {&registers, sizeof registers};
     struct dispatch dispatch = {0};
-    uint64_t filter = 0;
     if (ptrace(PTRACE_GETSIGINFO, tid, NULL, &info) != 0 || info.si_code >> 8 != PTRACE_EVENT_STOP)
         return "a signal is on its way to it";
     if (ptrace(PTRACE_GETREGSET, tid, (void *)(uintptr_t)NT_PRSTATUS, &words) != 0 || // NOLINT
         words.iov_len != sizeof registers || registers.cs != CODE_64_BIT)
         return "it runs 32-bit code";
-    if (!proc_status_number(tid, "Seccomp", 10, &filter) || filter)
-        return "a system call filter (seccomp) is active";
     if (ptrace(GET_DISPATCH, tid, sizeof dispatch, &dispatch) == 0 && dispatch.mode) // NOLINT
         return "its system calls are redirected (syscall user dispatch)";
     *ret_waits = (int64_t)registers.orig_rax >= 0;
     if (!*ret_waits && is_in_rseq(tid))
         return "it is in a restartable sequence";
-    return NULL;
+    return filters_forbid(tid, caller->instruction, calls, count);
 }
 
 // ---- the call ---------------------------------------------------------------------------------

@@ -6,6 +6,7 @@
 
 struct call {
     uint64_t number, arguments[5]; // of the kernel's interface, not libc's
+    unsigned unknown;              // bits: arguments that are filled in later
 };
 
 struct called {
@@ -22,15 +23,17 @@ mx_status syscall_find(int pid, const struct maps *maps, mx_addr *ret, struct mx
 // Is the instruction still there? A process that calls execve gives its memory up.
 bool syscall_is_at(int tid, mx_addr instruction);
 
-// May the thread, which stands in a stop of PTRACE_INTERRUPT, be made to call? What forbids it, or
-// NULL. *ret_waits: it was blocked in a system call, which is the best moment.
-const char *thread_forbids(int tid, bool *ret_waits);
-
 struct caller {
     int pid, tid;
     mx_addr instruction; // of a system call
     uint64_t limit_ns;   // 0: none
 };
+
+// May the thread, which stands in a stop of PTRACE_INTERRUPT, be made to call these, and what it makes
+// with them likewise? What forbids it, or NULL. *ret_waits: it was blocked in a system call, which is
+// the best moment.
+const char *thread_forbids(const struct caller *caller, const struct call *calls, size_t count,
+                           bool *ret_waits);
 
 // Makes a thread that thread_forbids allows execute one system call with all signals blocked, and
 // gives it back every register, its signal mask and its place in a system call that it was blocked in.

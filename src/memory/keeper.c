@@ -32,9 +32,14 @@
 
 #define LIMIT_CLONE_NS 30000000000u // 30 ms a GB: a terabyte
 #define TRIES_SETTLE 10             // signals on their way to one thread
-#define BAD_STACK 8                 // no page is there: who runs on ends at the first use
-#define NR_CLOSE_RANGE 436          // Linux 5.9; with 2, CLOSE_RANGE_UNSHARE
 #define NR_PIDFD_OPEN 434
+
+const struct call keeper_calls[KEEPER_CALLS] = {
+    [MAKE_HELPER] = {SYS_clone, {CLONE_VM | CLONE_FS | CLONE_FILES, BAD_STACK}, 0},
+    [CLOSE_FILES] = {NR_CLOSE_RANGE, {0, UINT32_MAX, 2}, 0},
+    [MAKE_CHILD] = {SYS_clone, {CLONE_PARENT | CLONE_FILES, BAD_STACK}, 0},
+    [REAP] = {SYS_wait4, {0, 0, __WALL | WNOHANG}, 1 << 0}, // whom
+};
 
 // ---- the thread that calls --------------------------------------------------------------------
 
@@ -46,7 +51,9 @@ static const char *find_thread(struct keeper *keeper)
     for (size_t i = 0; i < keeper->tracer->threads.count; i++) {
         const struct frozen_thread *thread = &keeper->tracer->threads.items[i];
         bool waits = false;
-        const char *reason = thread->gone ? forbids : thread_forbids(thread->tid, &waits);
+        struct caller caller = {.tid = thread->tid, .instruction = keeper->caller.instruction};
+        const char *reason =
+            thread->gone ? forbids : thread_forbids(&caller, keeper_calls, KEEPER_CALLS, &waits);
         forbids = reason ? reason : forbids;
         if (!reason && (waits || !keeper->caller.tid))
             keeper->caller.tid = thread->tid;
@@ -116,12 +123,10 @@ static bool adopt(int tid, long options)
 static mx_status helper_fork(struct keeper *keeper, int helper, struct mx_error *err)
 {
     struct caller caller = {helper, helper, keeper->caller.instruction, LIMIT_CLONE_NS};
-    struct call close_files = {NR_CLOSE_RANGE, {0, UINT32_MAX, 2}};
-    struct call make_child = {SYS_clone, {CLONE_PARENT | CLONE_FILES, BAD_STACK}};
     struct called called = {0};
-    mx_status status = inject_call(&caller, &close_files, &called, err);
+    mx_status status = inject_call(&caller, &keeper_calls[CLOSE_FILES], &called, err);
     if (!status)
-        status = inject_call(&caller, &make_child, &called, err);
+        status = inject_call(&caller, &keeper_calls[MAKE_CHILD], &called, err);
     keeper->child = called.child;
     keeper->child_there = (int)called.value;
     if (status == MX_NO_PROCESS)
@@ -134,9 +139,8 @@ static mx_status helper_fork(struct keeper *keeper, int helper, struct mx_error 
 
 static mx_status make_child(struct keeper *keeper, struct mx_error *err)
 {
-    struct call make_helper = {SYS_clone, {CLONE_VM | CLONE_FS | CLONE_FILES, BAD_STACK}};
     struct called helper = {0};
-    mx_status status = keeper_call(keeper, make_helper, &helper, err);
+    mx_status status = keeper_call(keeper, keeper_calls[MAKE_HELPER], &helper, err);
     if (status)
         return status;
     if (!helper.child)

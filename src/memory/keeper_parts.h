@@ -7,7 +7,13 @@
 #include "memory/tracer.h"
 
 #define LIMIT_STOP_NS 100000000u // for one of them to stop
+#define BAD_STACK 8              // no page is there: who runs on ends at the first use
+#define NR_CLOSE_RANGE 436       // Linux 5.9; with 2, CLOSE_RANGE_UNSHARE
 #define TRACE_CALLS (PTRACE_O_TRACESYSGOOD | PTRACE_O_TRACECLONE)
+
+// All calls that the target, and what is made of it, are ever made to do.
+enum keeper_call { MAKE_HELPER, CLOSE_FILES, MAKE_CHILD, REAP, KEEPER_CALLS };
+extern const struct call keeper_calls[KEEPER_CALLS];
 
 struct keeper {
     struct tracer *tracer;

@@ -11,7 +11,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/ptrace.h>
-#include <sys/syscall.h>
 #include <sys/wait.h>
 
 #include "base/cleanup.h"
@@ -43,7 +42,8 @@ void keeper_kill(int pid)
 
 mx_status keeper_reap(struct keeper *keeper, int pid_there, struct mx_error *err)
 {
-    struct call wait = {SYS_wait4, {(uint64_t)pid_there, 0, __WALL | WNOHANG}};
+    struct call wait = keeper_calls[REAP];
+    wait.arguments[0] = (uint64_t)pid_there;
     struct called called = {0};
     for (int tries = 0; tries < TRIES_REAP; tries++) {
         mx_status status = keeper_call(keeper, wait, &called, err);
@@ -77,7 +77,7 @@ static void *reap_with(void *data)
         return NULL;
     thread_has_stopped(&thread);
     keeper->caller.tid = thread.tid;
-    if (!thread_forbids(thread.tid, &waits) &&
+    if (!thread_forbids(&keeper->caller, &keeper_calls[REAP], 1, &waits) &&
         syscall_is_at(thread.tid, keeper->caller.instruction) &&
         ptrace(PTRACE_SETOPTIONS, thread.tid, NULL, (void *)(uintptr_t)TRACE_CALLS) == 0)
         attempt->done = keeper_reap(keeper, keeper->child_there, NULL) == MX_OK;

@@ -15,6 +15,7 @@
 
 #include "base/cleanup.h"
 #include "base/error.h"
+#include "base/read_at.h"
 #include "memory/procfs.h"
 
 // ---- text -------------------------------------------------------------------------------------
@@ -133,19 +134,8 @@ mx_status process_describe(int pid, struct mx_process *ret, struct mx_error *err
 // pread at addr of /proc/PID/mem, which also reads what the process itself may not.
 static size_t fetch_from_file(int pid, mx_addr addr, uint8_t *buffer, size_t nbytes)
 {
-    if (addr > INT64_MAX)
-        return 0;
     cleanup(close_fd) int fd = proc_open(pid, "mem");
-    size_t done = 0;
-    while (fd >= 0 && done < nbytes) {
-        ssize_t got = pread(fd, buffer + done, nbytes - done, (off_t)(addr + done));
-        if (got < 0 && errno == EINTR)
-            continue;
-        if (got <= 0)
-            break;
-        done += (size_t)got;
-    }
-    return done;
+    return fd < 0 ? 0 : read_at(fd, addr, buffer, nbytes);
 }
 
 size_t process_fetch(void *data, mx_addr addr, void *buffer, size_t nbytes)

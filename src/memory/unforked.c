@@ -26,20 +26,20 @@ static uint64_t uncovered(const struct mapping *mapping, const struct maps *maps
     return nbytes;
 }
 
-// The mappings that /proc/PID/smaps marks, of those that would be copied:
+// The mappings that /proc/PID/smaps marks with `flag`, of those that would be copied:
 //
 //   7f0c1a000000-7f0c1a021000 rw-p 00000000 00:00 0
 //   Size:                132 kB
 //   ...
 //   VmFlags: rd wr mr mw me ac wf
-static mx_status wiped_nbytes(int child, const struct maps *maps, uint64_t *nbytes,
-                              struct mx_error *err)
+static mx_status marked_nbytes(int pid, const char *flag, const struct maps *maps, uint64_t *nbytes,
+                               struct mx_error *err)
 {
     char path[64];
-    snprintf(path, sizeof path, "/proc/%d/smaps", child);
+    snprintf(path, sizeof path, "/proc/%d/smaps", pid);
     cleanup(close_file) FILE *file = fopen(path, "re");
     if (!file)
-        return proc_fail(child, "smaps", errno, err);
+        return proc_fail(pid, "smaps", errno, err);
     cleanup(free_pointer) char *line = NULL;
     size_t size = 0;
     const struct mapping *mapping = NULL;
@@ -47,7 +47,7 @@ static mx_status wiped_nbytes(int child, const struct maps *maps, uint64_t *nbyt
         mx_addr start, end;
         if (sscanf(line, "%" SCNx64 "-%" SCNx64 " ", &start, &end) == 2)
             mapping = maps_find(maps, start);
-        else if (strncmp(line, "VmFlags:", 8) == 0 && strstr(line, " wf") && mapping &&
+        else if (strncmp(line, "VmFlags:", 8) == 0 && strstr(line, flag) && mapping &&
                  mapping_is_copied(mapping))
             *nbytes += mapping->end - mapping->start;
     }
@@ -61,7 +61,21 @@ mx_status unforked_nbytes(int child, const struct maps *parents, const struct ma
     for (size_t i = 0; i < parents->count; i++)
         if (mapping_is_copied(&parents->items[i]))
             nbytes += uncovered(&parents->items[i], childs);
-    mx_status status = wiped_nbytes(child, childs, &nbytes, err);
+    mx_status status = marked_nbytes(child, " wf", childs, &nbytes, err);
+    if (!status)
+        *ret = nbytes;
+    return status;
+}
+
+// The process goes on meanwhile: what it maps now is no loss, what it has marked is.
+mx_status unforked_own_nbytes(int parent, int child, const struct maps *childs, uint64_t *ret,
+                              struct mx_error *err)
+{
+    cleanup(maps_free) struct maps parents = {0};
+    uint64_t nbytes = 0;
+    mx_status status = marked_nbytes(child, " wf", childs, &nbytes, err);
+    if (!status && !maps_read(parent, &parents, NULL))
+        marked_nbytes(parent, " dc", &parents, &nbytes, NULL);
     if (!status)
         *ret = nbytes;
     return status;

@@ -9,4 +9,8 @@
 mx_status unforked_nbytes(int child, const struct maps *parents, const struct maps *childs,
                           uint64_t *ret, struct mx_error *err);
 
+// The same, asked by the child itself of a parent that does not stand still.
+mx_status unforked_own_nbytes(int parent, int child, const struct maps *childs, uint64_t *ret,
+                              struct mx_error *err);
+
 #endif

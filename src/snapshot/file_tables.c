@@ -85,7 +85,7 @@ static void take_summary(struct wire_in *in, struct mx_heap_summary *summary)
     summary->gc_collecting = take_number(in);
     for (size_t i = 0; i < sizeof summary->generations / sizeof *summary->generations; i++)
         take_generation(in, &summary->generations[i]);
-    summary->mode = (mx_capture_mode)take_below(in, MX_CAPTURE_NO_PAUSE + 1);
+    summary->mode = (mx_capture_mode)take_below(in, MX_CAPTURE_MODES);
     summary->pause_ns = take_number(in);
     summary->copied_bytes = take_number(in);
     summary->skipped_bytes = take_number(in);

@@ -9,6 +9,7 @@ import signal
 import struct
 import subprocess
 import time
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Iterator, List, Optional, Tuple
 
@@ -38,14 +39,12 @@ def allow_core() -> None:
     )
 
 
-@pytest.fixture(params=["everything.py", "threads.py", "deep.py"])
-def stopped(
-    interpreter: Interpreter, tmp_path: Path, request: pytest.FixtureRequest
-) -> Iterator[Target]:
+@contextmanager
+def standing(interpreter: Interpreter, program: str, tmp_path: Path) -> Iterator[Target]:
     """A process that stands still, may write cores, and does so into tmp_path."""
     with running(
         interpreter.path,
-        TARGETS / request.param,
+        TARGETS / program,
         tmp_path / "facts",
         cwd=tmp_path,
         env={"MALLOC_ARENA_MAX": "1"},
@@ -132,11 +131,26 @@ def kernel_core(target: Target, directory: Path) -> Optional[Path]:
     return next(directory.glob("core*"), None)
 
 
-# Both in one test: the target takes a while to say "ready".
 @needs_gdb
 def test_cores_of_gcore_and_of_the_kernel_give_the_answers_of_the_process(
-    stopped: Target, tmp_path: Path
+    interpreter: Interpreter, tmp_path: Path
 ) -> None:
+    with standing(interpreter, "everything.py", tmp_path) as stopped:
+        assert_cores_answer(stopped, tmp_path)
+
+
+@needs_gdb
+@pytest.mark.one_of_a_kind
+@pytest.mark.parametrize("program", ["threads.py", "deep.py"])
+def test_cores_have_the_threads_and_the_depth_of_the_process(
+    interpreter: Interpreter, program: str, tmp_path: Path
+) -> None:
+    with standing(interpreter, program, tmp_path) as stopped:
+        assert_cores_answer(stopped, tmp_path)
+
+
+# Both in one test: the target takes a while to say "ready".
+def assert_cores_answer(stopped: Target, tmp_path: Path) -> None:
     live = answers(stopped.pid)
     core, whole = gcore(stopped.pid, tmp_path)
     try:

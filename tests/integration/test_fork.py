@@ -8,11 +8,12 @@ import json
 import mmap
 import os
 import random
+import struct
 import subprocess
 import sys
 import time
 from pathlib import Path
-from typing import Any, Dict, Iterator, List
+from typing import Any, Dict, Iterator, List, Tuple
 
 import pytest
 from processes import (
@@ -104,6 +105,7 @@ def test_a_busy_process_is_seen_at_one_moment(interpreter: Interpreter):
         assert target.process.poll() is None
 
 
+@pytest.mark.one_of_a_kind
 def test_a_busy_process_is_read_as_it_runs_many_times(interpreter: Interpreter):
     with service(interpreter) as target:
         for _ in range(TORN_LOOKS):
@@ -146,26 +148,50 @@ def test_the_first_process_of_a_container_is_forked():
             assert children_of(pid) == []
 
 
-def test_a_system_call_filter_is_a_reason_not_to_fork():
-    code = (
-        "import ctypes, sys\n"
-        "libc = ctypes.CDLL(None, use_errno=True)\n"
-        "class Filter(ctypes.Structure):\n"
-        "    _fields_ = [('count', ctypes.c_ushort), ('code', ctypes.c_void_p)]\n"
-        "allow = ctypes.create_string_buffer(bytes([6, 0, 0, 0, 0, 0, 255, 127]))\n"
-        "assert libc.prctl(38, 1, 0, 0, 0) == 0\n"
-        "program = Filter(1, ctypes.addressof(allow))\n"
-        "assert libc.prctl(22, 2, ctypes.byref(program)) == 0\n"
-        "print('ready', flush=True)\n"
-        "sys.stdin.read()\n"
-    )
-    with running(sys.executable, "-c", code) as target:
+FILTERED = """
+import ctypes, sys
+libc = ctypes.CDLL(None, use_errno=True)
+class Filter(ctypes.Structure):
+    _fields_ = [('count', ctypes.c_ushort), ('code', ctypes.c_void_p)]
+code = ctypes.create_string_buffer(bytes.fromhex(sys.argv[1]))
+program = Filter(len(code) // 8, ctypes.addressof(code))
+assert libc.prctl(38, 1, 0, 0, 0) == 0
+assert libc.prctl(22, 2, ctypes.byref(program)) == 0
+print('ready', flush=True)
+sys.stdin.read()
+"""
+
+
+def bpf(*instructions: Tuple[int, int, int, int]) -> str:
+    """struct sock_filter: code, jump when true, when false, value."""
+    return b"".join(struct.pack("<HBBI", *each) for each in instructions).hex()
+
+
+LOAD_NUMBER, IF_CLONE = (0x20, 0, 0, 0), (0x15, 0, 1, 56)
+ALLOW, KILL = (6, 0, 0, 0x7FFF0000), (6, 0, 0, 0x80000000)
+
+
+def test_a_system_call_filter_that_kills_who_forks_is_a_reason_not_to():
+    code = bpf(LOAD_NUMBER, IF_CLONE, KILL, ALLOW)
+    with running(sys.executable, "-c", FILTERED, code) as target:
         result = memexplorer("report", target.pid, "--fork")
         assert result.returncode == 6
         assert "seccomp" in result.stderr
         assert "--freeze" in result.stderr
         assert result.stderr.count("\n") == 1
         assert memexplorer("report", target.pid).returncode == 0
+
+
+def test_a_system_call_filter_that_lets_it_fork_is_none():
+    """As a container has: who may read the filter knows what it says before anything is done."""
+    code = bpf(LOAD_NUMBER, IF_CLONE, ALLOW, ALLOW)
+    with running(sys.executable, "-c", FILTERED, code) as target:
+        result = memexplorer("report", target.pid, "--fork", "--json")
+        if result.returncode != 0:
+            assert "CAP_SYS_ADMIN" in result.stderr
+            pytest.skip("filters cannot be read here")
+        assert json.loads(result.stdout)["refcounts"]["deficit"] == 0
+        assert children_of(target.pid) == []
 
 
 # ---- an explorer that is killed -----------------------------------------------------------------

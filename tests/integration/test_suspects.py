@@ -94,6 +94,7 @@ def ask(interpreter: Interpreter, leak: Leak) -> Answer:
         return Answer(leak, None)
 
 
+@pytest.mark.one_of_a_kind  # programs, of which the version decides little
 def test_planted_leaks_are_among_the_first_suspects(interpreter: Interpreter) -> None:
     with concurrent.futures.ThreadPoolExecutor(AT_ONCE) as pool:
         answers = list(pool.map(functools.partial(ask, interpreter), leaks_for(interpreter)))

@@ -1,4 +1,6 @@
 // test_fork_ends.c - forks that come to a bad end: somebody is killed, or it is refused.
+#include <linux/audit.h>
+#include <linux/capability.h>
 #include <linux/filter.h>
 #include <linux/seccomp.h>
 #include <pthread.h>
@@ -6,16 +8,19 @@
 #include <setjmp.h>
 #include <signal.h>
 #include <stdarg.h>
+#include <stddef.h>
 #include <stdint.h>
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/ptrace.h>
 #include <sys/resource.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include <cmocka.h>
 
+#include "memory/filter.h"
 #include "targets.h"
 
 // ---- somebody dies --------------------------------------------------------------------------------
@@ -130,21 +135,88 @@ static void refusal(pid_t pid, mx_status status, const char *part)
     assert_int_equal(children_of(pid), 0);
 }
 
-static void body_filtered(int ready)
+static void filter_and_wait(int ready, struct sock_filter *code, unsigned short length)
 {
-    struct sock_filter code[] = {{BPF_RET | BPF_K, 0, 0, SECCOMP_RET_ALLOW}};
-    struct sock_fprog program = {1, code};
+    struct sock_fprog program = {length, code};
     prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
     if (prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program) != 0)
         _exit(1);
     body_pages(ready);
 }
 
-static void test_filtered_process_is_refused(void **state)
+// As containers have it: a list of what is let through, clone with a look at its flags.
+static void body_filtered(int ready)
+{
+    struct sock_filter code[] = {
+        BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, arch)),
+        BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, AUDIT_ARCH_X86_64, 1, 0),
+        BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_KILL_PROCESS),
+        BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
+        BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_clone, 1, 0),
+        BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
+        BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, args)),
+        BPF_JUMP(BPF_JMP | BPF_JSET | BPF_K, CLONE_NEWUSER | CLONE_NEWPID, 0, 1),
+        BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_KILL_PROCESS),
+        BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
+    };
+    filter_and_wait(ready, code, sizeof code / sizeof code[0]);
+}
+
+static void body_forbidden(int ready)
+{
+    struct sock_filter code[] = {
+        BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
+        BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_clone, 0, 1),
+        BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_KILL_PROCESS),
+        BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
+    };
+    filter_and_wait(ready, code, sizeof code / sizeof code[0]);
+}
+
+static void test_filter_that_lets_it_fork_is_no_reason(void **state)
+{
+    (void)state;
+    if (!filters_can_be_read())
+        skip();
+    pid_t pid = target_start(body_filtered);
+    struct fork_copy copy;
+    for (unsigned i = 0; i < 5; i++) {
+        begin(pid, &copy);
+        end(&copy);
+    }
+    assert_true(has_no_children(pid));
+    target_kill(pid);
+}
+
+static void test_filter_that_would_kill_it_is_a_reason(void **state)
+{
+    (void)state;
+    pid_t pid = target_start(body_forbidden);
+    refusal(pid, MX_UNSUPPORTED, "seccomp");
+    target_kill(pid);
+}
+
+// Gives CAP_SYS_ADMIN up: then nobody can say what the filter does.
+static void test_filter_that_cannot_be_read_is_a_reason(void **state)
 {
     (void)state;
     pid_t pid = target_start(body_filtered);
-    refusal(pid, MX_UNSUPPORTED, "seccomp");
+    pid_t reader = fork();
+    if (reader == 0) {
+        struct __user_cap_header_struct header = {_LINUX_CAPABILITY_VERSION_3, 0};
+        struct __user_cap_data_struct caps[2];
+        struct fork_copy copy;
+        struct mx_error err = {.message = ""};
+        syscall(SYS_capget, &header, caps);
+        caps[0].effective &= ~(1u << CAP_SYS_ADMIN);
+        if (syscall(SYS_capset, &header, caps) != 0 || filters_can_be_read())
+            _exit(1);
+        _exit(fork_begin(pid, &copy, &err) != MX_UNSUPPORTED ||
+              !strstr(err.message, "CAP_SYS_ADMIN"));
+    }
+    int status;
+    assert_int_equal(waitpid(reader, &status, 0), reader);
+    assert_int_equal(status, 0);
     target_kill(pid);
 }
 
@@ -265,7 +337,9 @@ int main(int argc, char **argv)
         cmocka_unit_test(test_target_that_replaces_itself),
         cmocka_unit_test(test_child_that_is_killed_is_not_trusted),
         cmocka_unit_test(test_target_goes_on_when_the_explorer_is_killed_at_any_moment),
-        cmocka_unit_test(test_filtered_process_is_refused),
+        cmocka_unit_test(test_filter_that_lets_it_fork_is_no_reason),
+        cmocka_unit_test(test_filter_that_would_kill_it_is_a_reason),
+        cmocka_unit_test(test_filter_that_cannot_be_read_is_a_reason),
         cmocka_unit_test(test_process_that_may_have_no_children_is_refused),
         cmocka_unit_test(test_process_inside_a_vfork_is_refused),
         cmocka_unit_test(test_process_without_a_main_thread_is_not_said_to_have_ended),

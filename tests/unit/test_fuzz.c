@@ -2,7 +2,7 @@
 //
 //   a fake process --copy--> changed bytes --> heap_build --> every public question
 //
-// Deterministic: the seed is the iteration's number. MX_FUZZ_FACTOR multiplies the iterations.
+// Deterministic: the seed is the iteration's number. MX_FUZZ_PERCENT: how many of the iterations.
 #include "fake_process.h"
 #include "questions.h"
 
@@ -18,9 +18,9 @@ static uint8_t *copy;
 
 static unsigned iterations(void)
 {
-    const char *factor = getenv("MX_FUZZ_FACTOR");
+    const char *percent = getenv("MX_FUZZ_PERCENT");
     return ITERATIONS / (unsigned)layout_count() *
-           (factor ? (unsigned)strtoul(factor, NULL, 10) : 1);
+           (percent ? (unsigned)strtoul(percent, NULL, 10) : 100) / 100;
 }
 
 // Where something is: the objects mostly, the used starts of the states, the thread.

@@ -216,8 +216,8 @@ static void test_a_changed_interpreter_is_survived(void **state)
 {
     (void)state;
     struct child child;
-    const char *factor = getenv("MX_FUZZ_FACTOR");
-    unsigned iterations = ITERATIONS * (factor ? (unsigned)strtoul(factor, NULL, 10) : 1);
+    const char *percent = getenv("MX_FUZZ_PERCENT");
+    unsigned iterations = ITERATIONS * (percent ? (unsigned)strtoul(percent, NULL, 10) : 100) / 100;
     uint64_t found = 0;
     bool ready = child_start(&child);
     if (ready)

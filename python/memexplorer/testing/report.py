@@ -1,0 +1,6 @@
+class Reports:
+    def __init__(self, d):
+        pass
+
+    def made(self, *a):
+        pass
