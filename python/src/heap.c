@@ -11,6 +11,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "answers.h"
 #include "docstrings.h"
 
 struct heap {
@@ -139,8 +140,7 @@ static void heap_dealloc(PyObject *op)
     if (self->lock)
         pthread_mutex_destroy(self->lock);
     free(self->lock);
-    freefunc release = (freefunc)PyType_GetSlot(type, Py_tp_free);
-    release(op);
+    compat_free(op);
     Py_DECREF(type);
 }
 
@@ -225,6 +225,13 @@ static PyObject *heap_capture_process(PyObject *Py_UNUSED(module), PyObject *arg
 
 static PyMethodDef heap_methods[] = {
     {"close", heap_close, METH_NOARGS, DOC_Heap_close},
+    {"ways", answer_ways, METH_VARARGS, DOC_Heap_ways},
+    {"garbage_rows", answer_garbage, METH_NOARGS, DOC_Heap_garbage_rows},
+    {"object_rows", answer_facts, METH_O, DOC_Heap_object_rows},
+    {"instance_rows", answer_instances, METH_O, DOC_Heap_instance_rows},
+    {"type_rows", answer_types, METH_NOARGS, DOC_Heap_type_rows},
+    {"suspect_rows", answer_suspects, METH_NOARGS, DOC_Heap_suspect_rows},
+    {"growth", answer_growth, METH_O, DOC_Heap_growth},
     {NULL, NULL, 0, NULL},
 };
 

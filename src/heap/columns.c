@@ -16,12 +16,12 @@ static void find_missing(const struct columns *columns, int64_t *missing)
 {
     struct mx_heap *heap = columns->heap;
     for (uint32_t i = 0; i < heap->count; i++) {
+        uint8_t flags = heap->recorder.flags[i];
         struct header header = {.addr = heap->addresses[i],
                                 .refcount = heap->recorder.refcounts[i]};
-        bool counts = !(heap->recorder.flags[i] & OBJECT_IMMORTAL);
+        int64_t unowned = flags & OBJECT_STATIC ? refcount_unowned(heap, &header) : 0;
         missing[i] =
-            counts ? header.refcount - refcount_unowned(heap, &header) - (int64_t)heap->found[i]
-                   : 0;
+            flags & OBJECT_IMMORTAL ? 0 : header.refcount - unowned - (int64_t)heap->found[i];
     }
 }
 
@@ -118,7 +118,7 @@ static mx_status number_types(struct columns *columns, struct mx_error *err)
 static mx_status allocate(struct columns *columns, struct mx_error *err)
 {
     size_t room = (size_t)columns->heap->count + 1;
-    columns->unexplained = calloc(room, sizeof *columns->unexplained);
+    columns->unexplained = malloc(room * sizeof *columns->unexplained);
     columns->possible = calloc(room, sizeof *columns->possible);
     columns->generations = malloc(room);
     columns->addresses = malloc(room * sizeof *columns->addresses);
@@ -134,11 +134,11 @@ static void finish_objects(struct columns *columns, const int64_t *missing)
 {
     struct mx_heap *heap = columns->heap;
     for (uint32_t i = 0; i < heap->count; i++) {
-        columns->unexplained[i] = zigzag(missing[i]);
         if (missing[i] > 0)
             heap->recorder.flags[i] |= OBJECT_NATIVE;
         columns->generations[i] =
             heap->generations[i] == NO_GENERATION ? SNAPSHOT_NO_GENERATION : heap->generations[i];
+        columns->unexplained[i] = zigzag(missing[i]); // in its place
         columns->addresses[i] = heap->addresses[i] >> 3;
     }
 }
@@ -176,8 +176,9 @@ static void publish(struct columns *columns)
     s->summary = heap->summary;
 }
 
-static mx_status build(struct columns *columns, int64_t *missing, struct mx_error *err)
+static mx_status build(struct columns *columns, struct mx_error *err)
 {
+    int64_t *missing = (int64_t *)columns->unexplained; // which it becomes at the end
     find_missing(columns, missing);
     settle(columns, missing);
     mx_status status = number_types(columns, err);
@@ -202,15 +203,13 @@ static mx_status build(struct columns *columns, int64_t *missing, struct mx_erro
 static mx_status columns_make(struct mx_heap *heap, struct mx_error *err)
 {
     struct columns *columns = calloc(1, sizeof *columns);
-    int64_t *missing = malloc(((size_t)heap->count + 1) * sizeof *missing);
-    mx_status status = columns && missing ? MX_OK : fail_no_memory(err);
+    mx_status status = columns ? MX_OK : fail_no_memory(err);
     if (!status) {
         columns->heap = heap;
         status = allocate(columns, err);
     }
     if (!status)
-        status = build(columns, missing, err);
-    free(missing);
+        status = build(columns, err);
     if (status) {
         columns_free(columns);
         return status;
