@@ -171,10 +171,15 @@ static mx_status find_sections(struct snapshot_file *file, const struct format_h
             nbytes > table - offset || le32toh(entry.encoding) >= COLUMN_ENCODINGS ||
             (!(file->flags & FORMAT_COMPRESSED) && le64toh(entry.raw_nbytes) != nbytes))
             return fail_damaged(file, format_name((enum format_number)number), err);
-        *section = (struct file_section){file->mapped + offset,  le64toh(entry.raw_nbytes),
-                                         le64toh(entry.count),   le32toh(entry.encoding),
-                                         file->mapped + offset,  nbytes,
-                                         le32toh(entry.checksum), {0}, false};
+        *section = (struct file_section){file->mapped + offset,
+                                         le64toh(entry.raw_nbytes),
+                                         le64toh(entry.count),
+                                         le32toh(entry.encoding),
+                                         file->mapped + offset,
+                                         nbytes,
+                                         le32toh(entry.checksum),
+                                         {0},
+                                         false};
         section->pieces.section = format_name((enum format_number)number);
         if (!find_checksums(file, section, file->mapped + table))
             return fail_damaged(file, format_name((enum format_number)number), err);
