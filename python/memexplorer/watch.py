@@ -2,7 +2,8 @@
 
     object with weak references   a weak callback; the count at that moment says who lets it go
     other objects, CPython 3.13+  PyRefTracer's events
-    other objects, before         what lies at the address, which may be another object by now
+    other objects, before         what lies at the address, which may be another object by now;
+                                  also in the first 3.13, whose tracer is not told of all
 
 The second costs: every object of the process that comes and goes is told to the tracer.
 """
@@ -57,11 +58,28 @@ class _Weak:
         return self.by
 
 
+def _hears_everything() -> bool:
+    """Whether the tracer is told what the interpreter's loop lets go of: not by the first 3.13.
+
+    Those release objects there without Py_DECREF's events (Python/ceval.c).
+    """
+    thing: Any = []
+    token = _memexplorer.watch_begin(thing)
+    thing = None
+    heard = token is not None and _memexplorer.watch_fate(token) == 2
+    if token is not None:
+        _memexplorer.watch_end(token)
+    return heard
+
+
 class _Traced:
     __slots__ = ("token",)
+    hears_everything: Optional[bool] = None
 
     def __init__(self, token: int) -> None:
         self.token = token
+        if _Traced.hears_everything is None:
+            _Traced.hears_everything = _hears_everything()
         if _memexplorer.watch_collection not in gc.callbacks:
             gc.callbacks.append(_memexplorer.watch_collection)
 
@@ -110,7 +128,7 @@ class Watch:
             self._by = self._how.died_by()
         elif isinstance(self._how, _Traced):
             fate = self._how.fate()
-            if fate not in _FATES:
+            if fate not in _FATES or (fate == 1 and not _Traced.hears_everything):
                 return self._look()
             self._by = _FATES[fate]
         else:

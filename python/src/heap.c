@@ -164,7 +164,7 @@ static PyObject *heap_close(PyObject *op, PyObject *Py_UNUSED(unused))
     Py_BEGIN_ALLOW_THREADS pthread_mutex_lock(&shared->lock);
     shared->closing = true;
     unlock(shared);
-    Py_END_ALLOW_THREADS Py_RETURN_NONE;
+    Py_END_ALLOW_THREADS return compat_new_ref(Py_None);
 }
 
 static PyObject *heap_is_closed(PyObject *op, void *Py_UNUSED(closure))
@@ -270,7 +270,7 @@ static PyObject *heap_capture_self(PyObject *Py_UNUSED(module), PyObject *argume
         return NULL;
     if (status)
         return status_raise(status, &err);
-    Py_RETURN_NONE;
+    return compat_new_ref(Py_None);
 }
 
 static PyObject *heap_capture_process(PyObject *Py_UNUSED(module), PyObject *arguments)
@@ -296,7 +296,7 @@ static PyObject *heap_capture_process(PyObject *Py_UNUSED(module), PyObject *arg
     Py_END_ALLOW_THREADS Py_DECREF(path);
     if (status)
         return status_raise(status, &err);
-    Py_RETURN_NONE;
+    return compat_new_ref(Py_None);
 }
 
 // ---- the type ---------------------------------------------------------------------------------
