@@ -3,7 +3,9 @@
 Takes addresses and no objects, so that the asking holds nothing. Ways read as `memexplorer why` writes them.
 """
 
+import re
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Callable, Collection, Iterator, List, Optional, Sequence, Set
 
 from .._memexplorer import Heap
@@ -22,6 +24,9 @@ __all__ = [
 MOST_WAYS = 3  # to one object, in a message
 MOST_SHAPES = 5  # of cycles
 INDENT = "    "
+# The way begins at a frame of this package, which asks; or at a word on a C stack, which says nothing.
+OWN_FILES = "|".join(sorted(one.stem for one in Path(__file__).parent.glob("*.py")))
+ASKING = re.compile(rf"thread \d+ (frame \S+ at ({OWN_FILES}|pytest_plugin)\.py:\d+|C stack 0x)")
 
 
 def indented(lines: Sequence[str]) -> str:
@@ -73,8 +78,8 @@ def holders(heap: Optional[Heap], address: int) -> List[str]:
 
 
 def _ways(heap: Heap, address: int) -> List[str]:
-    ways = heap.ways(address, MOST_WAYS)
-    return [INDENT + way for _, way in ways[:MOST_WAYS]]
+    ways = [way for _, way in heap.ways(address, 2 * MOST_WAYS) if not ASKING.search(way)]
+    return [INDENT + way for way in ways[:MOST_WAYS]]
 
 
 def cycles_of(addresses: Collection[int]) -> List[str]:
