@@ -115,6 +115,8 @@ struct object {
     uint64_t born_step;  // 0: its birth was not seen
     struct class *class; // NULL: no class that is followed to the end
     long long refs;      // when last looked at; -1: never
+    long long before;    // refs as they were before the step `looked`
+    uint64_t looked;
     unsigned names;      // that refer to it in what is followed
     bool told;           // a birth, a death, a finalizer are events; its end is seen
     bool finalized;      // the collector called its finalizer in this collection

@@ -59,6 +59,16 @@ static struct name *name_new(PyObject *key)
     return name;
 }
 
+// Two names of one object tell the same: the count before the step.
+static void look(struct object *object, PyObject *op, uint64_t step)
+{
+    if (object->looked != step) {
+        object->before = object->names || object->born_step != step ? object->refs : 0;
+        object->looked = step;
+    }
+    object->refs = api_refs(op);
+}
+
 static void name_set(struct name *name, PyObject *value)
 {
     if (name->address)
@@ -68,7 +78,8 @@ static void name_set(struct name *name, PyObject *value)
     if (!object)
         return;
     object->names++;
-    object->refs = api_refs(value);
+    if (!object->looked)
+        object->refs = api_refs(value);
     name->address = (uintptr_t)value;
     name->id = object->id;
     name->refs = object->refs;
@@ -145,13 +156,6 @@ static long long old_count(const struct change *change, const struct name *name)
     return -1;
 }
 
-static long long count_before(const struct change *change, const struct object *object)
-{
-    if (object->refs >= 0 && object->names)
-        return object->refs;
-    return object->told && object->born_step == change->place.step ? 0 : -1;
-}
-
 static bool budget(const struct change *change)
 {
     if (!change->line)
@@ -187,9 +191,9 @@ static void changed_out(const struct change *change, const struct name *name, Py
         struct object *object = object_named(value);
         if (object) {
             object_out("object", (uintptr_t)value, object);
-            long long after = api_refs(value);
-            counts_out("refs", count_before(change, object), after);
-            out_bool("immortal", after < 0);
+            look(object, value, change->place.step);
+            counts_out("refs", object->before, object->refs);
+            out_bool("immortal", object->refs < 0);
             holders_out(change->thread, value, name);
         }
     }
@@ -219,16 +223,15 @@ static void recount(const struct change *change, struct name *name, PyObject *va
     long long refs = api_refs(value);
     if (refs == name->refs)
         return;
-    long long before = name->refs;
     name->refs = refs;
     if (object->refs == refs || !is_counted(object, value)) // told under another name
         return;
-    object->refs = refs;
+    look(object, value, change->place.step);
     if (!budget(change))
         return;
     begin(change, "count", name);
     object_out("object", (uintptr_t)value, object);
-    counts_out("refs", before, refs);
+    counts_out("refs", object->before, refs);
     holders_out(change->thread, value, name);
     out_end();
 }
