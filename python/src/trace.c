@@ -105,6 +105,7 @@ static void start_out(void)
 
 static void stop(void)
 {
+    frames_settle();
     watch_end();
     gc_end();
     classes_unhook();
@@ -140,6 +141,10 @@ static PyObject *trace_start(PyObject *module, PyObject *args, PyObject *keyword
         PyErr_SetString(PyExc_RuntimeError, "a trace is running in this process: stop it first");
         return NULL;
     }
+#ifdef Py_GIL_DISABLED
+    PyErr_SetString(PyExc_RuntimeError, "a free-threaded interpreter is not traced: use one with the GIL");
+    return NULL;
+#endif
     if (!api_load() || !install_handlers() || !code_begin(roots, excluded, extra))
         return NULL;
     settings.ref_tracer = api.set_ref_tracer != NULL;

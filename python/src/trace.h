@@ -226,6 +226,7 @@ void frame_started(PyFrameObject *frame, const struct code *code);
 void frame_resumed(PyFrameObject *frame, const struct code *code);
 void frame_line(PyFrameObject *frame, const struct code *code, int line);
 void frame_left(PyFrameObject *frame, const struct code *code, bool for_good);
+void frames_settle(void);
 void frames_end(void);
 
 // ---- trace_names.c: what changed in the names of a frame -----------------------------------------

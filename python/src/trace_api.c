@@ -224,8 +224,12 @@ const char *api_type_name(PyObject *type)
 // Since 3.12 the lower half is the count, and negative when it means nothing (_Py_IsImmortal).
 long long api_refs(PyObject *op)
 {
+#ifdef Py_GIL_DISABLED // not traced; compiled all the same
+    return Py_REFCNT(op);
+#else
     if (api.version < 0x030C)
         return op->ob_refcnt > STATIC_REFS ? -1 : (long long)op->ob_refcnt;
     int32_t low = (int32_t)(op->ob_refcnt & 0xFFFFFFFF);
     return low < 0 ? -1 : low;
+#endif
 }

@@ -139,7 +139,7 @@ static void finalize_hook(PyObject *op)
         return;
     }
     uint64_t id = object->id;
-    bool by_collector = thread->collecting >= 0 && op->ob_refcnt != 1;
+    bool by_collector = thread->collecting >= 0 && api_refs(op) != 1;
     finalizer_out(thread, "finalizer", op, object, by_collector);
     object->finalized = by_collector;
     thread->finalizers++;
@@ -147,7 +147,7 @@ static void finalize_hook(PyObject *op)
     thread->finalizers--;
     thread->events++; // a frame of the finalizer that named the object was not its last
     object = object_find((uintptr_t)op);
-    if (!by_collector && op->ob_refcnt > 1 && object && object->id == id && settings.active)
+    if (!by_collector && api_refs(op) > 1 && object && object->id == id && settings.active)
         finalizer_out(thread, "resurrected", op, object, false);
 }
 

@@ -219,6 +219,14 @@ void frame_left(PyFrameObject *op, const struct code *code, bool for_good)
     }
 }
 
+// What the line did that ends the trace.
+void frames_settle(void)
+{
+    struct thread *thread = thread_self();
+    if (thread && thread->depth && settings.names)
+        names_settle(thread, thread->stack[thread->depth - 1]);
+}
+
 static void free_value(void *value)
 {
     frame_free(value);

@@ -69,7 +69,8 @@ static void look(struct object *object, PyObject *op, uint64_t step)
     object->refs = api_refs(op);
 }
 
-static void name_set(struct name *name, PyObject *value)
+// `step`: 0 when it was so before.
+static void name_set(struct name *name, PyObject *value, uint64_t step)
 {
     if (name->address)
         object_unname(name->address, name->id);
@@ -78,8 +79,7 @@ static void name_set(struct name *name, PyObject *value)
     if (!object)
         return;
     object->names++;
-    if (!object->looked)
-        object->refs = api_refs(value);
+    look(object, value, step);
     name->address = (uintptr_t)value;
     name->id = object->id;
     name->refs = object->refs;
@@ -95,7 +95,7 @@ static void space_baseline(struct space *space)
     while (PyDict_Next(space->dict, &at, &key, &value)) {
         struct name *name = PyUnicode_CheckExact(key) ? name_new(key) : NULL;
         if (name && is_shown(name->text) && map_put(&space->names, (uintptr_t)key, name))
-            name_set(name, value);
+            name_set(name, value, 0);
         else if (name)
             name_free(name);
     }
@@ -249,7 +249,7 @@ static void name_update(const struct change *change, struct name *name, PyObject
     }
     if (budget(change))
         changed_out(change, name, value);
-    name_set(name, value);
+    name_set(name, value, change->place.step);
 }
 
 static void space_settle(struct change *change, struct space *space)
@@ -328,7 +328,7 @@ void names_baseline(struct frame *frame)
 {
     for (int i = 0; i < frame->code->nnames; i++)
         if (is_shown(frame->names[i].text))
-            name_set(&frame->names[i], slot_value(frame, i));
+            name_set(&frame->names[i], slot_value(frame, i), 0);
 }
 
 // The frame lets go of its names when it has left, and of what they alone held.
