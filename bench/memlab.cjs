@@ -1,6 +1,6 @@
 // memlab.cjs - what MemLab makes of a .heapsnapshot, and how long that takes it.
 //
-//   node memlab.cjs FOLDER SNAPSHOT      FOLDER is what `tools/get-readers memlab` prints
+//   node memlab.cjs FOLDER SNAPSHOT      FOLDER is what `tools/get-npm memlab` prints
 //
 // Prints a line of JSON: its nodes, the bytes that its root retains, milliseconds for reading the file
 // and for dominators and retained sizes.

@@ -29,7 +29,7 @@ READERS = {
 
 def reader_path(name: str) -> str | None:
     """None where it cannot be had."""
-    done = subprocess.run([ROOT / "tools/get-readers", name], capture_output=True, text=True)
+    done = subprocess.run([ROOT / "tools/get-npm", name], capture_output=True, text=True)
     return done.stdout.strip() if done.returncode == 0 else None
 
 

@@ -9,10 +9,11 @@ lesson    walks through lessons on reference counting: python -m memexplorer.les
 
 from . import memutil
 from ._memexplorer import Doomed
-from .snapshot import Snapshot, capture, open
+from .snapshot import Answer, Snapshot, capture, open
+from .table import Table
 from .tracing.api import trace
 
-__all__ = ["Doomed", "Snapshot", "capture", "memutil", "open", "trace"]
+__all__ = ["Answer", "Doomed", "Snapshot", "Table", "capture", "memutil", "open", "trace"]
 __version__ = "0.1.0"
 
 

@@ -1,4 +1,9 @@
-// compat.h - what differs between the C APIs of CPython 3.8 to 3.15, and nothing else.
+// compat.h - what differs between CPython 3.8 to 3.15, and nothing else.
+//
+// The extension is written against the limited API of 3.8, so that one module serves every later
+// version (meson.build sets Py_LIMITED_API). Free-threaded builds have no such API: for them the same
+// sources are compiled without the macro. What the limited API leaves out, or newer versions alone
+// have, is looked up here when the module is loaded; no other file asks for a version or a symbol.
 #ifndef MEMEXPLORER_PYTHON_COMPAT_H
 #define MEMEXPLORER_PYTHON_COMPAT_H
 
@@ -6,84 +11,69 @@
 #include <Python.h>
 #include <structmember.h>
 
-// 3.13 gave free-threaded builds a lock in every object; before, the GIL is that lock.
+#include <stdbool.h>
+#include <stdint.h>
+
+// What headers inline counts as their version does: older ones would count immortal objects, and none
+// would tell a debug build's total. The interpreter's own functions are right in each.
+#ifdef Py_LIMITED_API
+#undef Py_INCREF
+#undef Py_DECREF
+#undef Py_XINCREF
+#undef Py_XDECREF
+#define Py_INCREF(op) Py_IncRef((PyObject *)(op))
+#define Py_DECREF(op) Py_DecRef((PyObject *)(op))
+#define Py_XINCREF(op) Py_IncRef((PyObject *)(op))
+#define Py_XDECREF(op) Py_DecRef((PyObject *)(op))
+#endif
+
+// 3.13 gave free-threaded builds a lock in every object; elsewhere the GIL is that lock.
 #ifndef Py_BEGIN_CRITICAL_SECTION
 #define Py_BEGIN_CRITICAL_SECTION(op) {
 #define Py_END_CRITICAL_SECTION() }
 #endif
 
-static inline int compat_is_finalizing(void)
-{
-#if PY_VERSION_HEX >= 0x030D0000
-    return Py_IsFinalizing();
-#else
-    return _Py_IsFinalizing();
-#endif
-}
+// Looks everything up, once; -1 with ImportError set when this interpreter lacks what it must have.
+// Before anything else of this file is used.
+int compat_init(void);
 
-static inline int compat_gc_is_finalized(PyObject *op)
-{
-#if PY_VERSION_HEX >= 0x03090000
-    return PyObject_GC_IsFinalized(op);
-#else
-    return _PyGC_FINALIZED(op);
-#endif
-}
+// Of the interpreter that runs, not of the headers: 0x030D01F0 is 3.13.1.
+uint32_t compat_version(void);
 
-static inline PyObject *compat_new_ref(PyObject *op)
-{
-    Py_INCREF(op);
-    return op;
-}
+// An exported function of the interpreter; NULL when this version has none of that name.
+void *compat_symbol(const char *name);
 
-static inline PyObject *compat_call_one(PyObject *callable, PyObject *argument)
-{
-#if PY_VERSION_HEX >= 0x03090000
-    return PyObject_CallOneArg(callable, argument);
-#else
-    return PyObject_CallFunctionObjArgs(callable, argument, NULL);
-#endif
-}
+int compat_is_finalizing(void);
+
+// Whether tp_finalize was called, or is about to be by the collector.
+int compat_gc_is_finalized(PyObject *op);
+
+// For tp_dealloc: runs tp_finalize; -1 when that brought the object back to life.
+int compat_call_finalizer(PyObject *op);
+
+PyObject *compat_new_ref(PyObject *op);
+PyObject *compat_call_one(PyObject *callable, PyObject *argument);
+
+// `__name__` of an object's type, a new reference; NULL with an exception set.
+PyObject *compat_type_name(PyObject *op);
+
+void compat_free(PyObject *op); // tp_free of its type, which is a heap type
 
 // The exception that is being handled, put away while a finalizer runs.
 struct compat_exception {
     PyObject *type, *value, *traceback;
 };
 
-static inline struct compat_exception compat_exception_save(void)
-{
-    struct compat_exception saved = {0};
-#if PY_VERSION_HEX >= 0x030C0000
-    saved.value = PyErr_GetRaisedException();
-#else
-    PyErr_Fetch(&saved.type, &saved.value, &saved.traceback);
-#endif
-    return saved;
-}
+struct compat_exception compat_exception_save(void);
+void compat_exception_restore(struct compat_exception saved);
 
-static inline void compat_exception_restore(struct compat_exception saved)
-{
-#if PY_VERSION_HEX >= 0x030C0000
-    PyErr_SetRaisedException(saved.value);
-#else
-    PyErr_Restore(saved.type, saved.value, saved.traceback);
-#endif
-}
+// A heap type. They know their module from 3.9 on; 3.8 has neither that nor a member
+// `__weaklistoffset__`, which is taken out of `members` there. The members are the spec's.
+PyObject *compat_type_new(PyObject *module, PyType_Spec *spec, PyMemberDef *members,
+                          Py_ssize_t weaklist_offset);
 
-// Heap types know their module from 3.9 on; 3.8 has neither that nor `__weaklistoffset__`.
-static inline PyObject *compat_type_new(PyObject *module, PyType_Spec *spec,
-                                        Py_ssize_t weaklist_offset)
-{
-#if PY_VERSION_HEX >= 0x03090000
-    (void)weaklist_offset;
-    return PyType_FromModuleAndSpec(module, spec, NULL);
-#else
-    (void)module;
-    PyObject *type = PyType_FromSpec(spec);
-    if (type)
-        ((PyTypeObject *)type)->tp_weaklistoffset = weaklist_offset;
-    return type;
-#endif
-}
+// Whether instances of heap types hold a reference to their type that tp_traverse has to visit; before
+// 3.9 the interpreter does that.
+bool compat_visits_type(void);
 
 #endif

@@ -5,6 +5,8 @@
 //
 // What it holds lies in a plain C array, so that two Doomed that hold each other are two objects
 // for the collector and no more.
+#include <string.h>
+
 #include "docstrings.h"
 #include "extension.h"
 
@@ -22,6 +24,7 @@ struct doomed {
     PyObject **items;
     Py_ssize_t nitems;
     PyObject *weaklist;
+    struct doomed *next; // waits to be freed
     enum stage stage;
 };
 
@@ -29,7 +32,7 @@ struct doomed {
 
 static int hold_all(struct doomed *self, PyObject *objects)
 {
-    Py_ssize_t n = PyTuple_GET_SIZE(objects);
+    Py_ssize_t n = PyTuple_Size(objects);
     if (n == 0)
         return 0;
     PyObject **items = PyMem_Realloc(self->items, (size_t)(self->nitems + n) * sizeof(PyObject *));
@@ -38,7 +41,7 @@ static int hold_all(struct doomed *self, PyObject *objects)
         return -1;
     }
     for (Py_ssize_t i = 0; i < n; i++)
-        items[self->nitems + i] = compat_new_ref(PyTuple_GET_ITEM(objects, i));
+        items[self->nitems + i] = compat_new_ref(PyTuple_GetItem(objects, i));
     self->items = items;
     self->nitems += n;
     return 0;
@@ -84,28 +87,25 @@ static PyObject *doomed_get_held(PyObject *op, void *Py_UNUSED(closure))
     Py_BEGIN_CRITICAL_SECTION(op);
     held = PyTuple_New(self->nitems);
     // A new tuple may start a collection, but nothing that Python code could see it through.
-    for (Py_ssize_t i = 0; held && i < PyTuple_GET_SIZE(held); i++)
-        PyTuple_SET_ITEM(held, i, compat_new_ref(self->items[i]));
+    for (Py_ssize_t i = 0; held && i < self->nitems; i++)
+        PyTuple_SetItem(held, i, compat_new_ref(self->items[i]));
     Py_END_CRITICAL_SECTION();
     return held;
 }
 
 // ---- speaking ---------------------------------------------------------------------------------
 
-static const char *class_name(PyObject *op)
-{
-    const char *name = Py_TYPE(op)->tp_name;
-    const char *dot = strrchr(name, '.');
-    return dot ? dot + 1 : name;
-}
-
 // "Doomed('v1') at 0x7f0d8c2b5e40"
 static PyObject *identity(PyObject *op)
 {
     struct doomed *self = (struct doomed *)op;
-    if (self->name)
-        return PyUnicode_FromFormat("%s(%R) at %p", class_name(op), self->name, op);
-    return PyUnicode_FromFormat("%s() at %p", class_name(op), op);
+    PyObject *class_name = compat_type_name(op);
+    if (!class_name)
+        return NULL;
+    PyObject *who = self->name ? PyUnicode_FromFormat("%U(%R) at %p", class_name, self->name, op)
+                               : PyUnicode_FromFormat("%U() at %p", class_name, op);
+    Py_DECREF(class_name);
+    return who;
 }
 
 // 1 when closed. A stream without `closed` is open.
@@ -178,6 +178,16 @@ static PyObject *doomed_repr(PyObject *op)
 
 // ---- life -------------------------------------------------------------------------------------
 
+// -1 with a TypeError; the format ends in what to call the type of `wrong`.
+static int refuse(const char *format, PyObject *wrong)
+{
+    PyObject *type = compat_type_name(wrong);
+    if (type)
+        PyErr_Format(PyExc_TypeError, format, type);
+    Py_XDECREF(type);
+    return -1;
+}
+
 // NULL for None. -1 with an exception set when it is not what it has to be.
 static int check_arguments(PyObject **name, PyObject **stream, PyObject **callback)
 {
@@ -187,21 +197,12 @@ static int check_arguments(PyObject **name, PyObject **stream, PyObject **callba
         *stream = NULL;
     if (*callback == Py_None)
         *callback = NULL;
-    if (*name && !PyUnicode_Check(*name)) {
-        PyErr_Format(PyExc_TypeError, "name must be a str or None, not %.100s",
-                     Py_TYPE(*name)->tp_name);
-        return -1;
-    }
-    if (*stream && !PyObject_HasAttrString(*stream, "write")) {
-        PyErr_Format(PyExc_TypeError, "stream must have a write() method; %.100s has none",
-                     Py_TYPE(*stream)->tp_name);
-        return -1;
-    }
-    if (*callback && !PyCallable_Check(*callback)) {
-        PyErr_Format(PyExc_TypeError, "callback must be callable; %.100s is not",
-                     Py_TYPE(*callback)->tp_name);
-        return -1;
-    }
+    if (*name && !PyUnicode_Check(*name))
+        return refuse("name must be a str or None, not %U", *name);
+    if (*stream && !PyObject_HasAttrString(*stream, "write"))
+        return refuse("stream must have a write() method; %U has none", *stream);
+    if (*callback && !PyCallable_Check(*callback))
+        return refuse("callback must be callable; %U is not", *callback);
     if (*stream && *callback) {
         PyErr_SetString(PyExc_TypeError, "give a stream or a callback, not both");
         return -1;
@@ -288,9 +289,8 @@ static void doomed_finalize(PyObject *op)
 static int doomed_traverse(PyObject *op, visitproc visit, void *arg)
 {
     struct doomed *self = (struct doomed *)op;
-#if PY_VERSION_HEX >= 0x03090000 // before, subtype_traverse and the base's would visit it twice
-    Py_VISIT(Py_TYPE(op));
-#endif
+    if (compat_visits_type())
+        Py_VISIT(Py_TYPE(op));
     Py_VISIT(self->name);
     Py_VISIT(self->stream);
     Py_VISIT(self->callback);
@@ -298,6 +298,8 @@ static int doomed_traverse(PyObject *op, visitproc visit, void *arg)
         Py_VISIT(self->items[i]);
     return 0;
 }
+
+static void doomed_dealloc(PyObject *op);
 
 static int doomed_clear(PyObject *op)
 {
@@ -309,21 +311,53 @@ static int doomed_clear(PyObject *op)
     return 0;
 }
 
-// Finalized once, even when the trashcan, which keeps long chains of Doomed from exhausting the
-// stack, brings the object here a second time.
-static void doomed_dealloc(PyObject *op)
+// Long chains of Doomed must not exhaust the stack. CPython's way is a macro that looks into structs
+// (Py_TRASHCAN_BEGIN, Include/cpython/object.h), so here is our own: below a depth that leaves room for
+// what lies between, objects wait until those above them are freed.
+#define LIMIT_DEPTH 50
+
+static _Thread_local struct {
+    int depth;
+    struct doomed *waiting;
+} freeing;
+
+static void free_now(struct doomed *self)
 {
-    if (PyObject_CallFinalizerFromDealloc(op) < 0)
-        return; // resurrected
+    PyObject *op = (PyObject *)self;
     PyTypeObject *type = Py_TYPE(op);
-    PyObject_GC_UnTrack(op);
-    Py_TRASHCAN_BEGIN(op, doomed_dealloc);
-    if (((struct doomed *)op)->weaklist)
+    if (self->weaklist)
         PyObject_ClearWeakRefs(op);
     doomed_clear(op);
-    type->tp_free(op);
+    compat_free(op);
     Py_DECREF(type);
-    Py_TRASHCAN_END;
+}
+
+// A subclass has CPython's trashcan above it, and work to do after this.
+static bool may_wait(PyObject *op)
+{
+    destructor own = (destructor)PyType_GetSlot(Py_TYPE(op), Py_tp_dealloc);
+    return own == doomed_dealloc;
+}
+
+static void doomed_dealloc(PyObject *op)
+{
+    struct doomed *self = (struct doomed *)op;
+    if (compat_call_finalizer(op) < 0)
+        return; // resurrected
+    PyObject_GC_UnTrack(op);
+    if (freeing.depth >= LIMIT_DEPTH && may_wait(op)) {
+        self->next = freeing.waiting;
+        freeing.waiting = self;
+        return;
+    }
+    freeing.depth++;
+    free_now(self);
+    while (freeing.depth == 1 && freeing.waiting) {
+        struct doomed *next = freeing.waiting;
+        freeing.waiting = next->next;
+        free_now(next);
+    }
+    freeing.depth--;
 }
 
 // ---- the type ---------------------------------------------------------------------------------
@@ -341,9 +375,7 @@ static PyGetSetDef doomed_getset[] = {
 
 static PyMemberDef doomed_members[] = {
     {"name", T_OBJECT, offsetof(struct doomed, name), READONLY, DOC_Doomed_name},
-#if PY_VERSION_HEX >= 0x03090000
     {"__weaklistoffset__", T_PYSSIZET, offsetof(struct doomed, weaklist), READONLY, NULL},
-#endif
     {NULL, 0, 0, 0, NULL},
 };
 
@@ -365,5 +397,5 @@ static PyType_Spec doomed_spec = {
 
 PyObject *doomed_type_new(PyObject *module)
 {
-    return compat_type_new(module, &doomed_spec, offsetof(struct doomed, weaklist));
+    return compat_type_new(module, &doomed_spec, doomed_members, offsetof(struct doomed, weaklist));
 }

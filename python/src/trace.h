@@ -9,11 +9,8 @@
 #ifndef MEMEXPLORER_TRACE_H
 #define MEMEXPLORER_TRACE_H
 
-#define PY_SSIZE_T_CLEAN
-#include <Python.h>
-#include <stdarg.h>
-#include <stdbool.h>
-#include <stdint.h>
+#include "compat.h"
+
 #include <stdlib.h>
 #include <string.h>
 

@@ -114,6 +114,13 @@ struct type_info {
 
 #define NO_TYPE UINT32_MAX
 
+// The types that objects have are few: one look at what was looked up last with the same slot.
+#define RECENT_TYPES 256
+struct recent_type {
+    mx_addr addr;
+    uint32_t type;
+};
+
 struct decoder {
     struct memory *memory;
     const struct layout *layout;
@@ -122,8 +129,7 @@ struct decoder {
     struct type_info **types; // in order of discovery; each stays where it is
     uint32_t type_count, type_capacity;
     struct map type_numbers; // address -> number of its type; what is no type, too
-    mx_addr last_type_addr;
-    uint32_t last_type;
+    struct recent_type recent_types[RECENT_TYPES]; // by type_slot
     uint64_t undecoded;
     uint64_t work, work_limit;        // items that may still be looked at, and in all: decoder_take
     uint64_t most_items;              // of one container: a preview needs no more
@@ -173,11 +179,14 @@ static inline uint64_t decoder_take_items(struct decoder *decoder, uint64_t want
 
 // Number of the type at addr, or NO_TYPE when no type object is there. Amortised O(1).
 uint32_t type_lookup_slow(struct decoder *decoder, mx_addr addr);
+static inline uint32_t type_slot(mx_addr addr)
+{
+    return (uint32_t)(addr >> 4 ^ addr >> 12) % RECENT_TYPES;
+}
 static inline uint32_t type_lookup(struct decoder *decoder, mx_addr addr)
 {
-    if (addr == decoder->last_type_addr)
-        return decoder->last_type;
-    return type_lookup_slow(decoder, addr);
+    const struct recent_type *recent = &decoder->recent_types[type_slot(addr)];
+    return addr && recent->addr == addr ? recent->type : type_lookup_slow(decoder, addr);
 }
 
 // "module.qualname" of the type; owned by the table, never NULL.
@@ -287,6 +296,8 @@ bool object_visit(struct decoder *decoder, mx_addr addr, uint32_t type, struct v
 // The same for what tp_traverse of the object reports: all that the cycle collector knows of. Owned
 // references, words that may be some, and borrowed ones of frames, which keep alive and do not count.
 bool object_traverse(struct decoder *decoder, mx_addr addr, uint32_t type, struct visitor *visitor);
+// Of every instance of the type it tells what object_visit tells as owned, in the same order, and no more.
+bool type_reports_owned(const struct decoder *decoder, const struct type_info *type);
 
 // ---- families: each false when the bytes made no sense --------------------------------------
 

@@ -196,3 +196,58 @@ bool object_traverse(struct decoder *decoder, mx_addr addr, uint32_t type, struc
         look_through(&traverser, instance_dict(decoder, addr, traverser.type), FAMILY_DICT);
     return ok;
 }
+
+// Families of which is_reported leaves nothing out but for a hidden word.
+static bool family_reports_owned(enum family family)
+{
+    switch (family) {
+    case FAMILY_GENERIC:
+    case FAMILY_NONE:
+    case FAMILY_INT:
+    case FAMILY_BOOL:
+    case FAMILY_FLOAT:
+    case FAMILY_COMPLEX:
+    case FAMILY_STR:
+    case FAMILY_BYTES:
+    case FAMILY_LEAF:
+    case FAMILY_LIST:
+    case FAMILY_TUPLE:
+    case FAMILY_DICT:
+    case FAMILY_SET:
+    case FAMILY_DEQUE:
+    case FAMILY_FUNCTION:
+    case FAMILY_METHOD:
+    case FAMILY_BUILTIN:
+    case FAMILY_CELL:
+    case FAMILY_EXCEPTION:
+        return true;
+    case FAMILY_BYTEARRAY:
+    case FAMILY_ORDERED_DICT:
+    case FAMILY_TYPE:
+    case FAMILY_MODULE:
+    case FAMILY_CODE:
+    case FAMILY_FRAME:
+    case FAMILY_GENERATOR:
+    case FAMILY_WEAKREF:
+    case FAMILY_LRU_CACHE:
+    case FAMILY_LRU_LINK:
+    case FAMILY_DATETIME:
+    case FAMILY_MATCH:
+    case FAMILY_MEMORYVIEW:
+        return false;
+    }
+    return false;
+}
+
+bool type_reports_owned(const struct decoder *decoder, const struct type_info *type)
+{
+    if (!family_reports_owned(type->family) || type->behind || type->ndarray || type->hides_items)
+        return false;
+    if (layout_hides_managed_dict(decoder->version_hex) &&
+        (type->family == FAMILY_DICT || type->flags & FLAG_INLINE_VALUES))
+        return false;
+    for (uint32_t i = 0; i < type->word_count; i++)
+        if (type->words[i].hold == HOLD_POSSIBLE || type->words[i].hidden)
+            return false;
+    return true;
+}

@@ -28,7 +28,6 @@ void decoder_init(struct decoder *decoder, struct memory *memory, const struct l
                                 .layout = layout,
                                 .version_hex = layout->version_hex,
                                 .type_type = type_type,
-                                .last_type = NO_TYPE,
                                 .most_items = UINT64_MAX};
     decoder_allow(decoder, 0);
 }
@@ -49,7 +48,7 @@ void decoder_fini(struct decoder *decoder)
     free(decoder->types);
     map_free(&decoder->type_numbers);
     map_free(&decoder->thread_counts);
-    *decoder = (struct decoder){.last_type = NO_TYPE};
+    *decoder = (struct decoder){0};
 }
 
 // What is remembered of an address: the number of its type plus 1, so that 0 is nothing yet.
@@ -155,10 +154,8 @@ uint32_t type_lookup_slow(struct decoder *decoder, mx_addr addr)
     uint32_t type = known ? (uint32_t)(*known - 1) : type_add(decoder, addr);
     if (!known)
         type_remember(decoder, addr, type);
-    if (type != NO_TYPE) {
-        decoder->last_type_addr = addr;
-        decoder->last_type = type;
-    }
+    if (type != NO_TYPE)
+        decoder->recent_types[type_slot(addr)] = (struct recent_type){addr, type};
     return type;
 }
 

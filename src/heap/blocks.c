@@ -71,6 +71,10 @@ static enum candidate judge_block(struct mx_heap *heap, mx_addr block, uint64_t 
     if (nbytes < offset + (uint64_t)l->object_size ||
         !mx_heap_find(heap, field_at(decoder, addr, l->object_type), &index))
         return CANDIDATE_NONE;
+    // What a type's own type says comes first: most words of a block that refer to objects refer to others.
+    const struct type_info *meta = decoder->types[heap->types[index]];
+    if (meta->addr != decoder->type_type && !(meta->flags & FLAG_TYPE_SUBCLASS))
+        return CANDIDATE_NONE;
     uint32_t number = type_lookup(decoder, heap->addresses[index]);
     if (number == NO_TYPE)
         return CANDIDATE_NONE;
@@ -88,15 +92,20 @@ static enum candidate judge_block(struct mx_heap *heap, mx_addr block, uint64_t 
     return CANDIDATE_UNREACHED;
 }
 
+static bool is_object(struct mx_heap *heap, mx_addr addr)
+{
+    struct region *region = regions_find(&heap->regions, addr);
+    return region && addr % 8 == 0 && region_is_marked(region, addr);
+}
+
 static void sort_block(void *data, mx_addr addr, uint64_t nbytes)
 {
     struct sorting *sorting = data;
     struct blocks *blocks = sorting->blocks;
     struct unreached unreached;
-    uint32_t index;
     block_strip_hooks(&sorting->heap->allocator, &addr, &nbytes);
     for (uint64_t offset = 0; offset <= LIMIT_HEADS; offset += 16)
-        if (offset < nbytes && mx_heap_find(sorting->heap, addr + offset, &index))
+        if (offset < nbytes && is_object(sorting->heap, addr + offset))
             return;
     // Free-threaded builds have heaps for objects: what is in others only looks like one.
     bool may_hold_object = allocator_confirms(&sorting->heap->allocator, addr, nbytes);
@@ -114,7 +123,7 @@ static void sort_block(void *data, mx_addr addr, uint64_t nbytes)
         !vector_push(&blocks->items, ((struct block){.addr = addr, .nbytes = nbytes}));
 }
 
-// ---- the whole --------------------------------------------------------------------------------
+// ---- sorting --------------------------------------------------------------------------------
 
 static int compare_blocks(const void *a, const void *b)
 {
@@ -131,6 +140,79 @@ static void blocks_sort(struct blocks *blocks)
             return;
         }
 }
+
+// ---- looking up -------------------------------------------------------------------------------
+
+// Number + 1 of the block with which to begin to look for what lies in a page: the last that begins
+// before it, when it reaches into it, else the first that begins there.
+#define PAGE_SHIFT 12
+
+// `first`: where the block begins, else it comes from before these pages.
+static void pages_fill(uint32_t *pages, uint64_t from, uint64_t to, uint32_t number, bool first)
+{
+    for (uint64_t page = from; page <= to; page++)
+        if (page > from || !first || !pages[page])
+            pages[page] = number + 1;
+}
+
+static void blocks_fill_pages(struct blocks *blocks)
+{
+    const struct regions *regions = blocks->regions;
+    size_t begin = 0;
+    for (uint32_t i = 0; i < blocks->items.count; i++) {
+        mx_addr start = blocks->items.items[i].addr, end = start + blocks->items.items[i].nbytes;
+        while (begin < regions->count &&
+               regions->items[begin].start + regions->items[begin].nbytes <= start)
+            begin++;
+        for (size_t k = begin; k < regions->count && regions->items[k].start < end; k++) {
+            const struct region *region = &regions->items[k];
+            mx_addr region_end = region->start + region->nbytes;
+            mx_addr low = start > region->start ? start : region->start;
+            mx_addr high = end < region_end ? end : region_end;
+            if (low < high)
+                pages_fill(blocks->pages[k], (low - region->start) >> PAGE_SHIFT,
+                           (high - 1 - region->start) >> PAGE_SHIFT, i, low == start);
+        }
+    }
+}
+
+static mx_status blocks_index(struct mx_heap *heap, struct blocks *blocks, struct mx_error *err)
+{
+    blocks->regions = &heap->regions;
+    blocks->pages = calloc(heap->regions.count + 1, sizeof *blocks->pages);
+    for (size_t i = 0; blocks->pages && i < heap->regions.count; i++) {
+        uint64_t count = (heap->regions.items[i].nbytes >> PAGE_SHIFT) + 1;
+        if (!(blocks->pages[i] = calloc(count, sizeof **blocks->pages)))
+            return fail_no_memory(err);
+    }
+    if (!blocks->pages)
+        return fail_no_memory(err);
+    blocks_fill_pages(blocks);
+    return MX_OK;
+}
+
+struct block *blocks_at(const struct blocks *blocks, mx_addr addr)
+{
+    struct block *items = blocks->items.items;
+    size_t count = blocks->items.count, first = 0, step = count;
+    struct region *region = regions_find(blocks->regions, addr);
+    if (region) {
+        uint32_t number =
+            blocks->pages[region - blocks->regions->items][(addr - region->start) >> PAGE_SHIFT];
+        if (!number)
+            return NULL;
+        first = number - 1;
+        for (step = 1; first + step < count && items[first + step].addr <= addr;)
+            first += step, step *= 2;
+    }
+    step = first + step < count ? step : count - first;
+    size_t after = first + sorted_upto(items + first, step, addr);
+    return after > first && addr - items[after - 1].addr < items[after - 1].nbytes
+               ? &items[after - 1]
+               : NULL;
+}
+
+// ---- filling -------------------------------------------------------------------------
 
 static mx_status blocks_fill(struct mx_heap *heap, struct blocks *blocks, struct mx_error *err)
 {
@@ -151,7 +233,8 @@ static mx_status blocks_fill(struct mx_heap *heap, struct blocks *blocks, struct
     if (sorting.failed || blocks->items.count >= UINT32_MAX)
         return fail_no_memory(err);
     blocks_sort(blocks);
-    return blocks_find_owners(heap, blocks, err);
+    status = blocks_index(heap, blocks, err);
+    return status ? status : blocks_find_owners(heap, blocks, err);
 }
 
 mx_status heap_blocks(struct mx_heap *heap, const struct blocks **ret, struct mx_error *err)
@@ -177,15 +260,10 @@ void blocks_free(struct blocks *blocks)
     if (!blocks)
         return;
     malloc_walk_fini(&blocks->walk);
+    for (size_t i = 0; blocks->pages && i < blocks->regions->count; i++)
+        free(blocks->pages[i]);
+    free(blocks->pages);
     vector_free(&blocks->items);
     vector_free(&blocks->unreached);
     free(blocks);
-}
-
-struct block *blocks_at(const struct blocks *blocks, mx_addr addr)
-{
-    struct block *items = blocks->items.items;
-    size_t after = sorted_upto(items, blocks->items.count, addr);
-    return after && addr - items[after - 1].addr < items[after - 1].nbytes ? &items[after - 1]
-                                                                           : NULL;
 }

@@ -44,6 +44,8 @@ struct unreached {
 struct blocks {
     VECTOR(struct block) items; // by address
     VECTOR(struct unreached) unreached;
+    struct regions *regions; // the heap's, and of each
+    uint32_t **pages;        // [regions][pages of 4 KiB], where to look: blocks.c
     struct malloc_walk walk;
     uint64_t incomplete_bytes; // of chains of chunks that broke off
 };
@@ -51,7 +53,8 @@ struct blocks {
 // Computed when it is first asked for; belongs to the heap. O(bytes copied).
 mx_status heap_blocks(struct mx_heap *heap, const struct blocks **ret, struct mx_error *err);
 void blocks_free(struct blocks *blocks); // may be NULL
-// The block that holds addr, or NULL. O(log n).
+// The block that holds addr, or NULL: of those that begin there or before, the last. O(log of the
+// blocks in a page).
 struct block *blocks_at(const struct blocks *blocks, mx_addr addr);
 
 // blocks_owner.c: fills the owners in.

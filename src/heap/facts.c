@@ -1,6 +1,16 @@
 // facts.c - what an object's own header and type say, kept while its references are counted.
 #include "heap/heap.h"
 
+// Objects come in the order of their addresses, and so do the ranges.
+static bool is_static(struct mx_heap *heap, mx_addr addr)
+{
+    const struct static_range *ranges = heap->statics.ranges.items;
+    size_t *at = &heap->recorder.static_at, count = heap->statics.ranges.count;
+    while (*at < count && addr >= ranges[*at].end)
+        ++*at;
+    return *at < count && addr >= ranges[*at].start;
+}
+
 void heap_record_facts(struct mx_heap *heap, uint32_t index, const struct header *header,
                        const struct type_info *type)
 {
@@ -15,7 +25,7 @@ void heap_record_facts(struct mx_heap *heap, uint32_t index, const struct header
     if (type->family == FAMILY_STR &&
         field32_at(decoder, header->addr, decoder->layout->ascii_state) & STR_INTERNED)
         flags |= OBJECT_INTERNED;
-    if (statics_find(&heap->statics, header->addr))
+    if (is_static(heap, header->addr))
         flags |= OBJECT_STATIC;
     heap->recorder.flags[index] = flags;
     heap->recorder.refcounts[index] = header->immortal                ? 0

@@ -42,11 +42,26 @@ static void collector_free(struct collector *collector)
     free(collector->marks);
 }
 
+// As it was recorded; one whose count was not recorded as it is is looked at again.
+static bool header_of(struct mx_heap *heap, uint32_t object, struct header *ret)
+{
+    const struct recorder *recorder = &heap->recorder;
+    uint32_t refcount = recorder->refcounts[object];
+    bool immortal = recorder->flags[object] & OBJECT_IMMORTAL;
+    if (!immortal && (!refcount || refcount == UINT32_MAX))
+        return object_header(&heap->decoder, heap->addresses[object], ret);
+    *ret = (struct header){.addr = heap->addresses[object],
+                           .refcount = refcount,
+                           .immortal = immortal,
+                           .type = heap->types[object]};
+    return true;
+}
+
 // Python/gc.c, update_refs: what is immortal is none of the collector's.
 static bool is_collected(struct mx_heap *heap, uint32_t object)
 {
     struct header header;
-    return object_header(&heap->decoder, heap->addresses[object], &header) && !header.immortal;
+    return header_of(heap, object, &header) && !header.immortal;
 }
 
 static mx_status choose(struct collector *collector, struct mx_error *err)
@@ -77,16 +92,16 @@ static mx_status choose(struct collector *collector, struct mx_error *err)
 }
 
 // subtract_refs, and the edges along which move_unreachable goes.
-static bool wants(void *data, uint32_t from, uint32_t to, const struct edge *edge, bool counting)
+static bool wants(void *data, uint32_t from, uint32_t to, enum hold hold, bool counting)
 {
     struct collector *collector = data;
     if (collector->node_sets[from] != collector->node_sets[to])
         return false;
-    if (counting && edge->hold == HOLD_OWNED)
+    if (counting && hold == HOLD_OWNED)
         collector->reported[to]++;
-    if (counting && edge->hold == HOLD_POSSIBLE)
+    if (counting && hold == HOLD_POSSIBLE)
         collector->possible[to]++;
-    return counting || edge->hold != HOLD_POSSIBLE || collector->possible[to];
+    return counting || hold != HOLD_POSSIBLE || collector->possible[to];
 }
 
 // gc_visit_thread_stacks: without a GIL, frames keep alive what they refer to without counting.
@@ -121,8 +136,10 @@ static void reckon(void *data)
         if (!collector->chosen[object])
             continue;
         int64_t missing = 0, outside = 1;
-        if (object_header(&heap->decoder, heap->addresses[object], &header)) {
-            missing = header.refcount - refcount_unowned(heap, &header) - heap->found[object];
+        if (header_of(heap, object, &header)) {
+            bool is_static = heap->recorder.flags[object] & OBJECT_STATIC;
+            int64_t unowned = is_static ? refcount_unowned(heap, &header) : 0;
+            missing = header.refcount - unowned - heap->found[object];
             if (missing < 0)
                 missing = 0;
             if (missing > collector->possible[node])
@@ -137,7 +154,7 @@ static void reckon(void *data)
 
 static mx_status find_unreachable(struct collector *collector, struct mx_error *err)
 {
-    struct reference_choice choice = {object_traverse, wants, reckon, collector};
+    struct reference_choice choice = {wants, reckon, collector};
     mx_status status = choose(collector, err);
     if (!status)
         status = references_build(collector->heap, collector->chosen, &choice,

@@ -52,9 +52,13 @@ static void judge(struct mx_heap *heap)
                                 .refcount = heap->recorder.refcounts[i],
                                 .immortal = heap->recorder.flags[i] & OBJECT_IMMORTAL};
         int64_t missing;
+        bool is_static = heap->recorder.flags[i] & OBJECT_STATIC;
         if (header.immortal)
             summary->refcounts.immortal++;
-        else if (refcount_is_explained(heap, i, &header, &missing)) {
+        else if (!is_static && header.refcount == (int64_t)heap->found[i]) {
+            summary->refcounts.explained++;
+            summary->refcounts.certain++;
+        } else if (refcount_is_explained(heap, i, &header, &missing)) {
             summary->refcounts.explained++;
             summary->refcounts.certain +=
                 header.refcount - refcount_unowned(heap, &header) == (int64_t)heap->found[i];

@@ -94,8 +94,7 @@ static void choose(struct hubs *hubs)
     struct mx_heap *heap = hubs->heap;
     struct decoder *decoder = &heap->decoder;
     for (uint32_t i = 0; i < heap->count; i++)
-        hubs->chosen[i] =
-            object_is_tracked(decoder, heap->addresses[i], decoder->types[heap->types[i]]);
+        hubs->chosen[i] = (heap->recorder.flags[i] & OBJECT_TRACKED) != 0;
     for (uint32_t i = 0; i < heap->count; i++) {
         hubs->from = decoder->types[heap->types[i]]->family;
         if (hubs->from != FAMILY_TYPE && hubs->from != FAMILY_MODULE &&
@@ -113,10 +112,10 @@ static void choose(struct hubs *hubs)
     }
 }
 
-static bool wants(void *data, uint32_t from, uint32_t to, const struct edge *edge, bool counting)
+static bool wants(void *data, uint32_t from, uint32_t to, enum hold hold, bool counting)
 {
     (void)data, (void)from, (void)to, (void)counting;
-    return edge->hold == HOLD_OWNED;
+    return hold == HOLD_OWNED;
 }
 
 mx_status mx_heap_cycles(const mx_heap *heap, mx_cycles **ret, struct mx_error *err)
@@ -127,7 +126,7 @@ mx_status mx_heap_cycles(const mx_heap *heap, mx_cycles **ret, struct mx_error *
     struct mx_heap *self = (struct mx_heap *)(uintptr_t)heap;
     struct mx_cycles *cycles = calloc(1, sizeof *cycles);
     struct hubs hubs = {.visitor = {leave_out_own, NULL}, .heap = self};
-    struct reference_choice choice = {object_traverse, wants, NULL, NULL};
+    struct reference_choice choice = {wants, NULL, NULL};
     hubs.chosen = calloc((size_t)heap->count + 1, 1);
     if (!cycles || !hubs.chosen) {
         free(cycles);

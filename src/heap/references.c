@@ -11,24 +11,55 @@ struct builder {
     const struct reference_choice *choice;
     struct references *references;
     uint32_t *numbers; // [objects of the heap], node of the object or GRAPH_NONE
+    uint8_t *recorded; // [types], all that instances report was recorded
     uint32_t from;
     bool counting;
 };
 
-static void build_edge(struct visitor *visitor, struct edge edge)
+static void build_reference(struct builder *builder, uint32_t object, enum hold hold)
 {
-    struct builder *builder = (struct builder *)visitor;
-    struct region *region = regions_find(&builder->heap->regions, edge.to);
-    if (!region || edge.to % 8 || !region_is_marked(region, edge.to))
-        return;
-    uint32_t to = builder->numbers[region_number(region, edge.to)];
+    uint32_t to = builder->numbers[object];
     if (to == GRAPH_NONE ||
-        !builder->choice->wants(builder->choice->data, builder->from, to, &edge, builder->counting))
+        !builder->choice->wants(builder->choice->data, builder->from, to, hold, builder->counting))
         return;
     if (builder->counting)
         graph_count_edge(&builder->references->graph, builder->from);
     else
         graph_add_edge(&builder->references->graph, builder->from, to);
+}
+
+static void build_edge(struct visitor *visitor, struct edge edge)
+{
+    struct builder *builder = (struct builder *)visitor;
+    struct region *region = regions_find(&builder->heap->regions, edge.to);
+    if (region && edge.to % 8 == 0 && region_is_marked(region, edge.to))
+        build_reference(builder, region_number(region, edge.to), (enum hold)edge.hold);
+}
+
+// Types all of whose instances report what they own: to visit them again would tell nothing new.
+static mx_status find_recorded(struct builder *builder, struct mx_error *err)
+{
+    const struct decoder *decoder = &builder->heap->decoder;
+    builder->recorded = calloc((size_t)decoder->type_count + 1, 1);
+    for (uint32_t type = 0; builder->recorded && type < decoder->type_count; type++)
+        builder->recorded[type] = type_reports_owned(decoder, decoder->types[type]);
+    return builder->recorded ? MX_OK : fail_no_memory(err);
+}
+
+// What was laid out by the C compiler refers to its like without counting: that was recorded as borrowed.
+static bool is_recorded(const struct builder *builder, uint32_t object)
+{
+    const struct mx_heap *heap = builder->heap;
+    return builder->recorded[heap->types[object]] &&
+           !(heap->recorder.flags[object] & OBJECT_STATIC);
+}
+
+static void build_recorded(struct builder *builder, uint32_t object)
+{
+    const struct recorder *recorder = &builder->heap->recorder;
+    for (uint64_t at = recorder->first[object]; at < recorder->first[object + 1]; at++)
+        if (recorder->holds[at] == MX_OWNED)
+            build_reference(builder, recorder->targets[at], HOLD_OWNED);
 }
 
 static void pass(struct builder *builder, bool counting)
@@ -39,8 +70,11 @@ static void pass(struct builder *builder, bool counting)
     for (uint32_t node = 0; node < builder->references->graph.node_count; node++) {
         uint32_t object = builder->references->objects[node];
         builder->from = node;
-        builder->choice->visit(&heap->decoder, heap->addresses[object], heap->types[object],
-                               &builder->visitor);
+        if (is_recorded(builder, object))
+            build_recorded(builder, object);
+        else
+            object_traverse(&heap->decoder, heap->addresses[object], heap->types[object],
+                            &builder->visitor);
     }
 }
 
@@ -69,6 +103,8 @@ mx_status references_build(struct mx_heap *heap, const uint8_t *chosen,
     struct builder builder = {
         .visitor = {build_edge, NULL}, .heap = heap, .choice = choice, .references = &built};
     mx_status status = number_objects(&builder, chosen, err);
+    if (!status)
+        status = find_recorded(&builder, err);
     if (!status) {
         pass(&builder, true);
         if (choice->counted)
@@ -80,6 +116,7 @@ mx_status references_build(struct mx_heap *heap, const uint8_t *chosen,
         graph_finish(&built.graph);
     }
     free(builder.numbers);
+    free(builder.recorded);
     if (status) {
         references_free(&built);
         return status;

@@ -340,9 +340,10 @@ static void count_object(struct mx_heap *heap, struct counter *counter, uint32_t
         return; // it was one when it was marked: a table that changed its mind is full
     heap->types[index] = header.type;
     const struct type_info *type = decoder->types[header.type];
-    counter->from_frozen = heap_is_frozen(heap, addr, type);
     counter->from_type = type->heap ? 0 : type->addr;
     heap_record_facts(heap, index, &header, type);
+    counter->from_frozen =
+        heap->recorder.flags[index] & OBJECT_STATIC && heap_is_frozen(heap, addr, type);
     if (!type->leaf)
         object_visit(decoder, addr, header.type, &counter->visitor);
     else

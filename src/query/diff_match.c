@@ -5,28 +5,9 @@
 #include "base/error.h"
 #include "base/map.h"
 #include "query/diff.h"
+#include "snapshot/cursor.h"
 
-#define BLOCK 1024      // numbers of a column, read at once
 #define LIMIT_ROUNDS 16 // what an object is told by is what holds it: so deep, one of them a round
-
-// A column read from its beginning to its end.
-struct cursor {
-    const struct column *column;
-    uint64_t begin, end;
-    uint64_t numbers[BLOCK];
-};
-
-static uint64_t cursor_at(struct cursor *cursor, uint64_t index)
-{
-    if (index >= cursor->end || index < cursor->begin) {
-        uint64_t left = cursor->column->count - index;
-        uint64_t count = left < BLOCK ? left : BLOCK;
-        column_read(cursor->column, index, count, cursor->numbers);
-        cursor->begin = index;
-        cursor->end = index + count;
-    }
-    return cursor->numbers[index - cursor->begin];
-}
 
 // Which type of `after` has the address and the name of each of `before`.
 static mx_status match_types(const struct snapshot *before, const struct snapshot *after,
@@ -80,8 +61,11 @@ static const uint8_t *value_at(struct reading *reading, uint32_t object, uint64_
         return NULL;
     uint64_t first = cursor_at(&reading->values, object);
     uint64_t end = cursor_at(&reading->values, (uint64_t)object + 1);
+    const struct pieces *pieces = reading->stored.pieces;
+    if (end <= first || (pieces && !pieces_are_right(pieces, first, end - first)))
+        return NULL;
     *ret_nbytes = end - first;
-    return first < end ? reading->stored.bytes + first : NULL;
+    return reading->stored.bytes + first;
 }
 
 // Is it an immutable value, and of both the same bytes of a file? No answer when it says no.

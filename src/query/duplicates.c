@@ -10,6 +10,8 @@
 #include "base/error.h"
 #include "base/map.h"
 #include "query/suspects.h"
+#include "snapshot/cursor.h"
+#include "snapshot/source.h"
 
 #define HASH_STEP 0x9E3779B97F4A7C15ull
 #define FIRST_VALUE_NBYTES (64u << 10)
@@ -36,6 +38,7 @@ struct hashes {
     uint64_t *of; // [objects]
     uint8_t *seen, *again;
     uint64_t filter_mask;
+    struct cursor *stored; // where values begin in a file
     char *value;
     size_t value_nbytes;
     VECTOR(struct frame) stack;
@@ -65,6 +68,19 @@ static uint64_t hash_bytes(uint64_t hash, const char *bytes, size_t nbytes)
     return hash > UNDER_WAY ? hash : hash + 2;
 }
 
+// What a file has of the value, without making it into what Python would print.
+static const uint8_t *stored_value(const struct hashes *hashes, uint32_t object,
+                                   uint64_t *ret_nbytes)
+{
+    const struct snapshot *s = hashes->snapshot;
+    if (!s->stored.bytes || !s->stored.by_type[column_at(&s->type, object)])
+        return NULL;
+    uint64_t first = cursor_at(hashes->stored, object);
+    uint64_t end = cursor_at(hashes->stored, (uint64_t)object + 1);
+    *ret_nbytes = end - first;
+    return first < end ? s->stored.bytes + first : NULL;
+}
+
 // Of a str or bytes. NO_HASH where the value is not there, or too long.
 static mx_status hash_value(struct hashes *hashes, uint32_t object, uint64_t *ret,
                             struct mx_error *err)
@@ -74,6 +90,13 @@ static mx_status hash_value(struct hashes *hashes, uint32_t object, uint64_t *re
     *ret = NO_HASH;
     if (snapshot_nbytes(s, object) > LIMIT_VALUE_NBYTES)
         return MX_OK;
+    uint64_t nbytes = 0, seed = mixed(hashes->seed, column_at(&s->type, object));
+    const uint8_t *bytes = stored_value(hashes, object, &nbytes);
+    if (bytes) {
+        if (*bytes != TEXT_UNREADABLE && nbytes <= LIMIT_VALUE_NBYTES)
+            *ret = hash_bytes(seed, (const char *)bytes, nbytes);
+        return MX_OK;
+    }
     while ((length = s->texts.value(s->texts.data, object, hashes->value, hashes->value_nbytes)) ==
                hashes->value_nbytes &&
            hashes->value_nbytes < LIMIT_VALUE_NBYTES) { // it may have been cut
@@ -84,8 +107,25 @@ static mx_status hash_value(struct hashes *hashes, uint32_t object, uint64_t *re
         hashes->value_nbytes *= 4;
     }
     if (length != SNAPSHOT_NO_VALUE && length < hashes->value_nbytes)
-        *ret = hash_bytes(mixed(hashes->seed, column_at(&s->type, object)), hashes->value, length);
+        *ret = hash_bytes(seed, hashes->value, length);
     return MX_OK;
+}
+
+#define STORED_NUMBER_NBYTES 16 // what is longer may have been cut
+
+// A number as a file has it, NO_HASH where it has none whole.
+static uint64_t hash_stored_number(const struct hashes *hashes, uint32_t object)
+{
+    const struct snapshot *s = hashes->snapshot;
+    uint32_t type = (uint32_t)column_at(&s->type, object);
+    if (!s->stored.bytes || !s->stored.by_type[type])
+        return NO_HASH;
+    uint64_t first = column_at(s->stored.first, object);
+    uint64_t end = column_at(s->stored.first, (uint64_t)object + 1);
+    if (first >= end || end - first > STORED_NUMBER_NBYTES)
+        return NO_HASH;
+    return hash_bytes(mixed(hashes->seed, type), (const char *)s->stored.bytes + first,
+                      end - first);
 }
 
 // Of what stands in a tuple and is no string, bytes or tuple.
@@ -95,6 +135,9 @@ static uint64_t hash_item(const struct hashes *hashes, uint32_t object)
     char preview[PREVIEW_NBYTES];
     uint8_t family = snapshot_type_of(s, object)->family;
     if (family == SNAPSHOT_INT || family == SNAPSHOT_FLOAT || family == SNAPSHOT_COMPLEX) {
+        uint64_t hash = hash_stored_number(hashes, object);
+        if (hash != NO_HASH)
+            return hash;
         s->texts.preview(s->texts.data, object, preview, sizeof preview);
         if (!strstr(preview, "...") && strlen(preview) < sizeof preview - 1)
             return hash_bytes(mixed(hashes->seed, column_at(&s->type, object)), preview,
@@ -309,10 +352,14 @@ static mx_status hashes_init(struct hashes *hashes, struct mx_error *err)
     hashes->again = calloc(bits / 8, 1);
     hashes->value_nbytes = FIRST_VALUE_NBYTES;
     hashes->value = malloc(hashes->value_nbytes);
+    hashes->stored = calloc(1, sizeof *hashes->stored);
+    if (hashes->stored)
+        hashes->stored->column = hashes->snapshot->stored.first;
     if (getrandom(&hashes->seed, sizeof hashes->seed, 0) != sizeof hashes->seed)
         hashes->seed = HASH_STEP;
-    return hashes->of && hashes->seen && hashes->again && hashes->value ? MX_OK
-                                                                        : fail_no_memory(err);
+    return hashes->of && hashes->seen && hashes->again && hashes->value && hashes->stored
+               ? MX_OK
+               : fail_no_memory(err);
 }
 
 mx_status suspects_add_duplicates(struct mx_suspects *suspects, struct mx_error *err)
@@ -329,6 +376,7 @@ mx_status suspects_add_duplicates(struct mx_suspects *suspects, struct mx_error 
     free(hashes.seen);
     free(hashes.again);
     free(hashes.value);
+    free(hashes.stored);
     map_free(&hashes.by_hash);
     vector_free(&hashes.stack);
     vector_free(&hashes.entries);

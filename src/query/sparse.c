@@ -8,7 +8,8 @@
 #include "base/error.h"
 #include "query/suspects.h"
 
-#define FEW 8  // references: four items of a dict
+#define FEW 8 // references: four items of a dict
+#define MANY (FEW + 1)
 #define ROOM 4 // times what is needed
 #define NOT_FOUND UINT64_MAX
 #define ROW_LEAST 1024 // bytes wasted in one place, to be a row
@@ -19,6 +20,7 @@ struct finder {
     uint64_t (*needed)[FEW + 1]; // [types], by references
     struct mx_sparse *by_node;   // [nodes]
     uint64_t *largest;           // [nodes], waste of the example
+    uint8_t *items;              // [objects], MANY for more than FEW
 };
 
 static bool is_looked_at(const struct finder *finder, uint32_t object)
@@ -52,8 +54,11 @@ static void find_needed(const struct finder *finder)
         for (int i = 0; i <= FEW; i++)
             finder->needed[type][i] = NOT_FOUND;
     for (uint32_t i = 0; i < s->object_count; i++) {
-        uint64_t count;
-        if (!is_looked_at(finder, i) || (count = items_of(finder, i)) > FEW)
+        if (!is_looked_at(finder, i))
+            continue;
+        uint64_t count = items_of(finder, i);
+        finder->items[i] = (uint8_t)(count < MANY ? count : MANY);
+        if (count > FEW)
             continue;
         uint64_t *needed = &finder->needed[column_at(&s->type, i)][count];
         uint64_t nbytes = snapshot_nbytes(s, i);
@@ -66,7 +71,7 @@ static void look_at(const struct finder *finder, uint32_t object)
     const struct snapshot *s = finder->snapshot;
     uint32_t node = finder->suspects->fold.node_of[object];
     struct mx_sparse *row = &finder->by_node[node];
-    uint64_t count = items_of(finder, object), nbytes = snapshot_nbytes(s, object), wasted = 0;
+    uint64_t count = finder->items[object], nbytes = snapshot_nbytes(s, object), wasted = 0;
     row->count++;
     if (count == 0) {
         row->empty++;
@@ -139,9 +144,10 @@ mx_status suspects_add_sparse(struct mx_suspects *suspects, struct mx_error *err
                             .needed =
                                 calloc(suspects->snapshot->type_count + 1, sizeof *finder.needed),
                             .by_node = calloc(nodes, sizeof *finder.by_node),
-                            .largest = calloc(nodes, sizeof *finder.largest)};
+                            .largest = calloc(nodes, sizeof *finder.largest),
+                            .items = malloc((size_t)suspects->snapshot->object_count + 1)};
     mx_status status = MX_OK;
-    if (!finder.needed || !finder.by_node || !finder.largest) {
+    if (!finder.needed || !finder.by_node || !finder.largest || !finder.items) {
         status = fail_no_memory(err);
     } else {
         find_needed(&finder);
@@ -153,5 +159,6 @@ mx_status suspects_add_sparse(struct mx_suspects *suspects, struct mx_error *err
     free(finder.needed);
     free(finder.by_node);
     free(finder.largest);
+    free(finder.items);
     return status;
 }

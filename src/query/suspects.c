@@ -52,7 +52,13 @@ const char *suspects_keep(struct mx_suspects *suspects, const char *text)
 mx_status suspects_make(struct mx_suspects *suspects, struct mx_error *err)
 {
     struct accumulations found = {0};
-    mx_status status = hang_make(suspects->snapshot, &suspects->hang, err);
+    const struct snapshot *snapshot = suspects->snapshot;
+    plain_init(&suspects->plain, snapshot);
+    suspects->snapshot = &suspects->plain.snapshot;
+    mx_status status = plain_add(
+        &suspects->plain, PLAIN_type | PLAIN_dominator | PLAIN_REFERENCES | PLAIN_BYTES, err);
+    if (!status)
+        status = hang_make(suspects->snapshot, &suspects->hang, err);
     if (!status)
         status = fold_make(&suspects->hang, &suspects->fold, err);
     if (!status)
@@ -68,6 +74,8 @@ mx_status suspects_make(struct mx_suspects *suspects, struct mx_error *err)
         status = suspects_add_slots(suspects, err);
     hang_free(&suspects->hang);
     fold_free(&suspects->fold);
+    plain_free(&suspects->plain);
+    suspects->snapshot = snapshot;
     return status;
 }
 
@@ -77,7 +85,7 @@ mx_status mx_heap_suspects(const mx_heap *heap, mx_suspects **ret, struct mx_err
     mx_status status =
         suspects ? heap_snapshot(heap, &suspects->snapshot, err) : fail_no_memory(err);
     if (!status)
-        status = suspects_make(suspects, err);
+        status = snapshot_answered(suspects->snapshot, suspects_make(suspects, err), err);
     if (status)
         mx_suspects_free(suspects);
     else

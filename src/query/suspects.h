@@ -10,9 +10,11 @@
 #include "base/vector.h"
 #include "query/fold.h"
 #include "query/names.h"
+#include "snapshot/plain.h"
 
 struct mx_suspects {
     const struct snapshot *snapshot;
+    struct plain plain; // what `snapshot` is, while they are made
     struct hang hang;
     struct fold fold;
     struct mx_suspect_totals totals;

@@ -28,7 +28,7 @@ from processes import (
 
 TARGET = TARGETS / "exported.py"
 DRIVER = ROOT / "tests/devtools/retained.mjs"
-CANNOT_BE_HAD = 3  # exit code of tools/get-readers
+CANNOT_BE_HAD = 3  # exit code of tools/get-npm
 FIXED_NODES = 9  # before the objects: the root, (GC roots), the kinds of roots; (end) is behind
 SYNTHETIC_IDS = 64 * 2
 ELEMENT = 1  # type of an edge whose name is a number
@@ -38,7 +38,7 @@ ELEMENT = 1  # type of an edge whose name is a number
 def worker() -> str:
     """Chrome DevTools' heap worker, as a module for node."""
     done = subprocess.run(
-        [ROOT / "tools/get-readers", "devtools"], capture_output=True, text=True, check=False
+        [ROOT / "tools/get-npm", "devtools"], capture_output=True, text=True, check=False
     )
     if done.returncode == CANNOT_BE_HAD:
         pytest.skip(done.stderr.strip())
