@@ -117,7 +117,9 @@ struct object {
     unsigned names;      // that refer to it in what is followed
     bool told;           // a birth, a death, a finalizer are events; its end is seen
     bool finalized;      // the collector called its finalizer in this collection
-    uint64_t left;       // the thread's events when the last frame that named it was left
+    bool resurrected;    // PyRefTracer calls it new once more
+    size_t left_depth;   // of the stack without the frame that alone held it: that has left
+    uint64_t left_step;  // of the frame it returned to
     struct place left_at;
     char kind[32];       // its type's name
     char text[48];       // of a value that cannot change, or how long it was; "": nothing
@@ -192,6 +194,7 @@ struct frame {
     uint64_t id;
     int line;
     uint64_t step;
+    bool ran;              // a line, since it was started or resumed
     struct space *own;     // of a module or class body; NULL: a function
     struct space *globals; // of the module that a function is of
     struct name names[];
@@ -201,7 +204,6 @@ struct thread {
     unsigned id;
     struct frame **stack;
     size_t depth, capacity;
-    uint64_t events;     // that it had: two things with the same number have no line between them
     unsigned busy;       // in code of the recorder
     unsigned finalizers; // that run now, one inside the other
     int collecting;      // the generation, -1: no collection on this thread
@@ -241,7 +243,8 @@ void space_free(void *space);
 void holders_out(const struct thread *thread, PyObject *op, const struct name *but);
 bool holders_hold(const struct thread *thread, uintptr_t address);
 void holders_attributes(PyObject *code); // remembers the attributes that the code uses
-void holders_leave(struct thread *thread, struct object *object);
+void holders_leave(struct thread *thread, const struct frame *frame);
+bool holders_left(const struct thread *thread, const struct object *object);
 void holders_end(void);
 
 // ---- the rest ------------------------------------------------------------------------------------

@@ -118,17 +118,16 @@ static void free_hook(void *op)
 static void finalizer_out(struct thread *thread, const char *event, PyObject *op,
                           const struct object *object, bool by_collector)
 {
-    struct place place = place_now(thread);
+    struct place place = holders_left(thread, object) ? object->left_at : place_now(thread);
     out_begin(event);
     place_out(thread, &place);
     object_out("object", (uintptr_t)op, object);
-    out_text("by", by_collector ? "collector" : api.is_finalizing() ? "shutdown" : "count");
+    out_text("by", api.is_finalizing() ? "shutdown" : by_collector ? "collector" : "count");
     out_end();
 }
 
 // PyObject_CallFinalizerFromDealloc gives a count of exactly one for the call; the collector
-// (finalize_garbage) holds one besides that of the cycle. An object with a count of one more
-// afterwards, or with any but this, lives on.
+// (finalize_garbage) holds one besides those of the cycle. From a count of one to more: it lives on.
 static void finalize_hook(PyObject *op)
 {
     destructor original = (destructor)api.python_finalize;
@@ -139,16 +138,18 @@ static void finalize_hook(PyObject *op)
         return;
     }
     uint64_t id = object->id;
-    bool by_collector = thread->collecting >= 0 && api_refs(op) != 1;
+    bool by_collector = api_refs(op) != 1;
     finalizer_out(thread, "finalizer", op, object, by_collector);
-    object->finalized = by_collector;
+    object->finalized = by_collector && thread->collecting >= 0;
     thread->finalizers++;
     original(op);
     thread->finalizers--;
-    thread->events++; // a frame of the finalizer that named the object was not its last
     object = object_find((uintptr_t)op);
-    if (!by_collector && api_refs(op) > 1 && object && object->id == id && settings.active)
-        finalizer_out(thread, "resurrected", op, object, false);
+    if (by_collector || api_refs(op) <= 1 || !object || object->id != id || !settings.active)
+        return;
+    object->resurrected = settings.ref_tracer;
+    object->left_at.file = NULL;
+    finalizer_out(thread, "resurrected", op, object, false);
 }
 
 static PyObject *new_hook(PyTypeObject *meta, PyObject *args, PyObject *keywords);

@@ -76,11 +76,11 @@ static void frame_free(struct frame *frame)
     free(frame);
 }
 
-static void step_to(struct thread *thread, struct frame *frame, int line)
+static void step_to(struct frame *frame, int line)
 {
+    frame->ran = true;
     frame->line = line;
     frame->step = ++frames.last_step;
-    thread->events++;
     struct place place = place_in(frame);
     struct line *counts = place_line(&place);
     if (counts)
@@ -98,7 +98,6 @@ static bool push(struct thread *thread, struct frame *frame)
         thread->capacity = capacity;
     }
     thread->stack[thread->depth++] = frame;
-    thread->events++;
     return true;
 }
 
@@ -151,6 +150,7 @@ void frame_started(PyFrameObject *op, const struct code *code)
     struct frame *frame = thread ? frame_new(op, code) : NULL;
     if (!frame || !push(thread, frame))
         return;
+    frame->ran = true;
     frame->step = ++frames.last_step;
     frame->line = code->module ? 0 : code->first_line;
     if (settings.names)
@@ -175,8 +175,8 @@ void frame_resumed(PyFrameObject *op, const struct code *code)
         if (frame && settings.names)
             names_baseline(frame); // it ran before the trace began
     }
-    if (frame)
-        push(thread, frame);
+    if (frame && push(thread, frame))
+        frame->ran = false;
 }
 
 void frame_line(PyFrameObject *op, const struct code *code, int line)
@@ -197,7 +197,7 @@ void frame_line(PyFrameObject *op, const struct code *code, int line)
         return;
     if (settings.names)
         names_settle(thread, frame);
-    step_to(thread, frame, line);
+    step_to(frame, line);
 }
 
 void frame_left(PyFrameObject *op, const struct code *code, bool for_good)
@@ -209,7 +209,6 @@ void frame_left(PyFrameObject *op, const struct code *code, bool for_good)
         return;
     if (settings.names)
         names_settle(thread, frame);
-    thread->events++;
     if (for_good && settings.names)
         names_leave(thread, frame);
     thread->depth--;

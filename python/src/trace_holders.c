@@ -302,43 +302,61 @@ struct leaving {
     unsigned n;
 };
 
-static void leave(struct leaving *leaving, struct object *object)
+// `holders`: how many references are known to go. An object with more lives on.
+static void leave(struct leaving *leaving, PyObject *op, long long holders)
 {
-    if (leaving->n == LIMIT_LEAVE || object->left == leaving->thread->events)
+    struct object *object = op ? object_find((uintptr_t)op) : NULL;
+    struct thread *thread = leaving->thread;
+    if (!object || !object->told || leaving->n == LIMIT_LEAVE || api_refs(op) != holders)
         return;
-    object->left = leaving->thread->events;
-    object->left_at = place_now(leaving->thread);
+    object->left_at = place_now(thread);
+    object->left_depth = thread->depth - 1;
+    object->left_step = thread->depth > 1 ? thread->stack[thread->depth - 2]->step : 0;
     leaving->objects[leaving->n++] = object;
+}
+
+// `op` has one reference, which goes. What is in a dict or a list goes with it; a dict may be an
+// object's attributes, and have a list in it: so deep it is looked, no deeper.
+#define LIMIT_DEPTH 3
+
+static void leave_contents(struct leaving *leaving, PyObject *op, int depth)
+{
+    PyObject *key, *value;
+    Py_ssize_t at = 0;
+    if (!op || api_refs(op) != 1 || depth == LIMIT_DEPTH)
+        return;
+    leave(leaving, op, 1);
+    for (int i = 0; PyDict_CheckExact(op) && i < LIMIT_ITEMS; i++) {
+        if (!PyDict_Next(op, &at, &key, &value))
+            break;
+        leave_contents(leaving, value, depth + 1);
+    }
+    for (Py_ssize_t i = 0; PyList_CheckExact(op) && i < PyList_Size(op) && i < LIMIT_ITEMS; i++)
+        leave_contents(leaving, PyList_GetItem(op, i), depth + 1);
 }
 
 static int visit_leaving(PyObject *op, void *data)
 {
-    struct leaving *leaving = data;
-    struct object *object = op ? object_find((uintptr_t)op) : NULL;
-    if (object && object->told && !object->names)
-        leave(leaving, object);
-    PyObject *key, *value;
-    Py_ssize_t at = 0;
-    for (int i = 0; op && PyDict_CheckExact(op) && i < LIMIT_ITEMS; i++) {
-        if (!PyDict_Next(op, &at, &key, &value))
-            break;
-        object = object_find((uintptr_t)value);
-        if (object && object->told && !object->names)
-            leave(leaving, object);
-    }
-    for (Py_ssize_t i = 0; op && PyList_CheckExact(op) && i < PyList_Size(op); i++) {
-        object = i < LIMIT_ITEMS ? object_find((uintptr_t)PyList_GetItem(op, i)) : NULL;
-        if (object && object->told && !object->names)
-            leave(leaving, object);
-    }
+    leave_contents(data, op, 0);
     return 0;
 }
 
-// What `object` alone holds dies before it does (subtype_dealloc): noted beforehand.
-void holders_leave(struct thread *thread, struct object *object)
+// What a frame alone holds dies when it has left, and before that (subtype_dealloc) what such an
+// object alone holds: noted beforehand, for it happens between two events.
+void holders_leave(struct thread *thread, const struct frame *frame)
 {
     struct leaving leaving = {.thread = thread};
-    leave(&leaving, object);
+    for (int i = 0; i < frame->code->nnames; i++) {
+        PyObject *op = api_value(frame->locals[i]);
+        long long same = 0;
+        for (int k = 0; k < frame->code->nnames; k++)
+            same += op && api_value(frame->locals[k]) == op;
+        if (op && (PyObject *)Py_TYPE(op) == api.cell_type && api_refs(op) == 1)
+            op = api_cell_get(op);
+        leave(&leaving, op, same);
+        if (same == 1)
+            leave_contents(&leaving, op, 0);
+    }
     for (unsigned i = 0; i < leaving.n; i++) {
         PyObject *op = (PyObject *)leaving.objects[i]->address;
         traverseproc traverse =
@@ -346,4 +364,13 @@ void holders_leave(struct thread *thread, struct object *object)
         if (traverse && (PyType_GetFlags(Py_TYPE(op)) & Py_TPFLAGS_HAVE_GC))
             traverse(op, visit_leaving, &leaving);
     }
+}
+
+// Whether it dies because of that: the frame returned to is still where it was.
+bool holders_left(const struct thread *thread, const struct object *object)
+{
+    size_t depth = object->left_depth;
+    if (!object->left_at.file)
+        return false;
+    return depth == 0 || (thread->depth >= depth && thread->stack[depth - 1]->step == object->left_step);
 }

@@ -336,13 +336,9 @@ void names_leave(struct thread *thread, struct frame *frame)
 {
     struct change change = change_in(thread, frame);
     change.leaving = true;
-    for (int i = 0; i < frame->code->nnames; i++) {
-        struct name *name = &frame->names[i];
-        struct object *object = object_find(name->address);
-        if (!name->address)
-            continue;
-        if (object && object->id == name->id && object->told && object->names == 1)
-            holders_leave(thread, object);
-        name_update(&change, name, NULL);
-    }
+    if (frame->ran) // else somebody threw it away: a generator that waited
+        holders_leave(thread, frame);
+    for (int i = 0; i < frame->code->nnames; i++)
+        if (frame->names[i].address)
+            name_update(&change, &frame->names[i], NULL);
 }

@@ -203,11 +203,13 @@ void object_died(PyObject *op)
         return;
     }
     enum cause cause = cause_of_death(thread, op);
-    bool left = object && object->left == thread->events; // nothing happened since
+    bool left = object && holders_left(thread, object);
     struct place place = left ? object->left_at : place_now(thread);
     struct line *line = place_line(&place);
     if (line)
         line->deaths++;
+    if (object) // it may have got another class
+        snprintf(object->kind, sizeof object->kind, "%s", api_type_name((PyObject *)Py_TYPE(op)));
     out_begin("death");
     place_out(thread, &place);
     object_out("object", (uintptr_t)op, object);

@@ -13,7 +13,7 @@ enum { REF_CREATE = 0, REF_DESTROY = 1 };
 #define METH_FASTCALL 0x0080 // in the limited API since 3.10; used on 3.12 and later
 #endif
 
-#define OPCODE_RETURN_VALUE 83 // up to 3.12, where co_code is last asked
+enum { OPCODE_RETURN_VALUE = 83, OPCODE_RESUME = 151 }; // of 3.8 to 3.11; of 3.11
 
 static struct {
     PyObject *thread_hook; // what threading.settrace got
@@ -42,7 +42,7 @@ static bool is_start(PyFrameObject *frame, const struct code *code)
         return true;
     int lasti = lasti_of(frame);
     return lasti < 0 || (api.version >= 0x030B && code->bytes && lasti + 1 < code->nbytes &&
-                         code->bytes[lasti + 1] == 0);
+                         code->bytes[lasti] == OPCODE_RESUME && code->bytes[lasti + 1] == 0);
 }
 
 static bool is_end(PyFrameObject *frame, const struct code *code, PyObject *value)
@@ -313,7 +313,10 @@ static int ref_function(PyObject *op, int event, void *data)
         return 0;
     if (event == REF_CREATE) {
         struct class *class = class_find((PyObject *)Py_TYPE(op));
-        if (settings.all || (class && class_is_user(class)))
+        struct object *object = object_find((uintptr_t)op);
+        if (object && object->resurrected) // PyObject_CallFinalizerFromDealloc
+            object->resurrected = false;
+        else if (settings.all || (class && class_is_user(class)))
             object_born(op, class);
     } else if (event == REF_DESTROY) {
         struct object *object = object_find((uintptr_t)op);
