@@ -142,7 +142,8 @@ static PyObject *trace_start(PyObject *module, PyObject *args, PyObject *keyword
         return NULL;
     }
 #ifdef Py_GIL_DISABLED
-    PyErr_SetString(PyExc_RuntimeError, "a free-threaded interpreter is not traced: use one with the GIL");
+    PyErr_SetString(PyExc_RuntimeError,
+                    "a free-threaded interpreter is not traced: use one with the GIL");
     return NULL;
 #endif
     if (!api_load() || !install_handlers() || !code_begin(roots, excluded, extra))

@@ -234,7 +234,8 @@ bool classes_hook(void)
     PyObject *dict = PyObject_GetAttrString((PyObject *)&PyType_Type, "__dict__");
     classes.subclasses = dict ? PyMapping_GetItemString(dict, "__subclasses__") : NULL;
     Py_XDECREF(dict);
-    PyObject *list = classes.subclasses ? Py_BuildValue("[O]", (PyObject *)&PyBaseObject_Type) : NULL;
+    PyObject *list =
+        classes.subclasses ? Py_BuildValue("[O]", (PyObject *)&PyBaseObject_Type) : NULL;
     if (!classes.new_type)
         classes.new_type = (newfunc)*api_type_slot((PyObject *)&PyType_Type, api.type_new);
     class_swap((PyObject *)&PyType_Type, true);

@@ -119,8 +119,7 @@ static struct frame *frame_new(PyFrameObject *op, const struct code *code)
 {
     const void *key = api_frame_key(op);
     forget(key);
-    struct frame *frame =
-        calloc(1, sizeof *frame + (size_t)code->nnames * sizeof frame->names[0]);
+    struct frame *frame = calloc(1, sizeof *frame + (size_t)code->nnames * sizeof frame->names[0]);
     if (!frame || !map_put(&frames.live, (uintptr_t)key, frame)) {
         free(frame);
         return NULL;

@@ -235,8 +235,8 @@ static int visit_inside(PyObject *op, void *data)
 static void tell_instance(struct search *search, const char *scope, const char *name,
                           PyObject *holder)
 {
-    traverseproc traverse = (traverseproc)*api_type_slot((PyObject *)Py_TYPE(holder),
-                                                         api.type_traverse);
+    traverseproc traverse =
+        (traverseproc)*api_type_slot((PyObject *)Py_TYPE(holder), api.type_traverse);
     struct inside inside = {search, scope, name, false, false};
     if (!traverse || !(PyType_GetFlags(Py_TYPE(holder)) & Py_TPFLAGS_HAVE_GC))
         return;
@@ -372,5 +372,6 @@ bool holders_left(const struct thread *thread, const struct object *object)
     size_t depth = object->left_depth;
     if (!object->left_at.file)
         return false;
-    return depth == 0 || (thread->depth >= depth && thread->stack[depth - 1]->step == object->left_step);
+    return depth == 0 ||
+           (thread->depth >= depth && thread->stack[depth - 1]->step == object->left_step);
 }

@@ -127,7 +127,16 @@ static PyMethodDef trace_thread_def = {"memexplorer_trace", trace_thread, METH_V
 
 // ---- sys.monitoring (3.12) -------------------------------------------------------------------------
 
-enum monitored { ON_START, ON_RESUME, ON_THROW, ON_LINE, ON_RETURN, ON_YIELD, ON_UNWIND, NMONITORED };
+enum monitored {
+    ON_START,
+    ON_RESUME,
+    ON_THROW,
+    ON_LINE,
+    ON_RETURN,
+    ON_YIELD,
+    ON_UNWIND,
+    NMONITORED
+};
 
 static const char *const monitored_names[NMONITORED] = {
     "PY_START", "PY_RESUME", "PY_THROW", "LINE", "PY_RETURN", "PY_YIELD", "PY_UNWIND",
@@ -142,7 +151,8 @@ static void monitor_code(PyObject *op, struct code *code)
     if (code->monitored)
         return;
     code->monitored = true;
-    PyObject *done = PyObject_CallFunction(watch.set_local, "iOl", watch.tool, op, watch.local_events);
+    PyObject *done =
+        PyObject_CallFunction(watch.set_local, "iOl", watch.tool, op, watch.local_events);
     Py_XDECREF(done);
     PyErr_Clear();
 }
@@ -196,11 +206,11 @@ static PyObject *monitored(enum monitored what, PyObject *const *args, Py_ssize_
     return answer;
 }
 
-#define MONITORED(function, what) \
-    static PyObject *function(PyObject *self, PyObject *const *args, Py_ssize_t nargs) \
-    { \
-        (void)self; \
-        return monitored(what, args, nargs); \
+#define MONITORED(function, what)                                                                  \
+    static PyObject *function(PyObject *self, PyObject *const *args, Py_ssize_t nargs)             \
+    {                                                                                              \
+        (void)self;                                                                                \
+        return monitored(what, args, nargs);                                                       \
     }
 MONITORED(py_start, ON_START)
 MONITORED(py_resume, ON_RESUME)
@@ -210,7 +220,10 @@ MONITORED(py_return, ON_RETURN)
 MONITORED(py_yield, ON_YIELD)
 MONITORED(py_unwind, ON_UNWIND)
 
-#define DEF(function) {"memexplorer_trace", (PyCFunction)(void (*)(void))function, METH_FASTCALL, NULL}
+#define DEF(function)                                                                              \
+    {                                                                                              \
+        "memexplorer_trace", (PyCFunction)(void (*)(void))function, METH_FASTCALL, NULL            \
+    }
 static PyMethodDef monitored_defs[NMONITORED] = {
     DEF(py_start),  DEF(py_resume), DEF(py_throw),  DEF(py_line),
     DEF(py_return), DEF(py_yield),  DEF(py_unwind),
@@ -237,7 +250,8 @@ static bool take_tool(void)
 {
     for (int tool = 4; tool >= 3; tool--) {
         watch.tool = tool;
-        if (call_ok(PyObject_CallMethod(watch.monitoring, "use_tool_id", "is", tool, "memexplorer")))
+        if (call_ok(
+                PyObject_CallMethod(watch.monitoring, "use_tool_id", "is", tool, "memexplorer")))
             return true;
         PyErr_Clear();
     }

@@ -10,16 +10,13 @@ or in a line of its own what happens at shutdown, and with what status it ends. 
 or (-3.10) is so from a version on or up to one: who holds an argument during a call.
 """
 
-import json
 import re
-import subprocess
 import sys
 from collections import Counter
 from pathlib import Path
 from typing import Any, Dict, List, Tuple
 
 import pytest
-
 from trace_run import run_traced, skip_where_not_traced
 
 PROGRAMS = sorted((Path(__file__).parent / "trace_programs").glob("*.py"))

@@ -6,9 +6,7 @@ sitecustomize runs in its place. Imports nothing that site has not imported.
 
 
 def _restore(os, sys):  # type: ignore[no-untyped-def]
-    config = dict(
-        line.split("=", 1) for line in os.environ.pop("MEMEXPLORER_TRACE").split("\n")
-    )
+    config = dict(line.split("=", 1) for line in os.environ.pop("MEMEXPLORER_TRACE").split("\n"))
     if config["path"]:
         os.environ["PYTHONPATH"] = config["path"][1:]
     else:
