@@ -242,8 +242,8 @@ mx_status mx_tree_types(const mx_tree *tree, struct mx_holding **ret, size_t *re
         sums_add(&sums, i);
     }
     if (!status)
-        status = dominators_union(&tree->tree.dominators, classes, (uint32_t)s->type_count,
-                                  tree->tree.retained, together, err);
+        status = dominator_children_union(&tree->tree.children, classes, (uint32_t)s->type_count,
+                                          tree->tree.retained, together, err);
     for (size_t i = 0; i < s->type_count && !status; i++)
         sums.by_type[i].retained = together[i];
     if (!status)

@@ -14,6 +14,7 @@ struct snapshot_options {
     bool compress;
     bool redact;         // no values, no command line
     uint64_t most_value; // bytes of a str or bytes that are kept; UINT64_MAX for all
+    bool plain;          // as mx_save_options has it
 };
 
 // Bytes in the file.

@@ -84,6 +84,17 @@ static void root_label(void *data, size_t root_reference, char *buffer, size_t n
     text_add_cut(&text, file->root_labels[root_reference], nbytes);
 }
 
+// What stands for itself: returns how many, up to the first that does not.
+static uint64_t copy_ascii(const uint8_t *bytes, uint64_t nbytes, char *ret)
+{
+    uint64_t count = 0;
+    while (count < nbytes && bytes[count] > 0 && bytes[count] < 0x80) {
+        ret[count] = (char)bytes[count];
+        count++;
+    }
+    return count;
+}
+
 static size_t value(void *data, uint32_t object, char *buffer, size_t nbytes)
 {
     const struct snapshot_file *file = data;
@@ -100,9 +111,14 @@ static size_t value(void *data, uint32_t object, char *buffer, size_t nbytes)
     }
     if (form != FORM_STR)
         return SNAPSHOT_NO_VALUE;
+    uint64_t at = copy_ascii(bytes, length < nbytes ? length : nbytes, buffer);
     struct text text;
+    if (at == length && at < nbytes) {
+        buffer[at] = '\0';
+        return at;
+    }
     text_init(&text, buffer, nbytes);
-    for (uint64_t at = 0; at < length && !text.full;) {
+    for (at = 0; at < length && !text.full;) {
         uint32_t c;
         at += file_character(bytes + at, length - at, &c);
         if (c == 0 || c > 0x10FFFF || (c >= 0xD800 && c < 0xE000))
