@@ -23,6 +23,7 @@ import run
 
 ROOT = Path(__file__).resolve().parent.parent
 NODE = ["node", "--max-old-space-size=12000"]
+PYHEAP_SIZE = 10**5  # and no larger: it takes a minute for it
 READERS = {
     "devtools": [ROOT / "tests/devtools/retained.mjs", "READER", "--summary"],
     "memlab": [ROOT / "bench/memlab.cjs", "READER"],
@@ -89,7 +90,9 @@ def measure(
         with run.heap_process(python, size) as target:
             text, seconds, usage = run.run_with_usage([*types, str(target.pid)])
             written, export_seconds, export_usage = run.run_with_usage([*export, str(target.pid)])
-            others = [measure_pyheap(pyheap, python, size, target)] if pyheap else []
+            others = []
+            if pyheap and size <= PYHEAP_SIZE:
+                others = [measure_pyheap(pyheap, python, size, target)]
         total = sum(json.loads(line)["bytes"] for line in text.splitlines())
         file = json.loads(written)["files"][0]
         results = [
