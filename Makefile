@@ -33,7 +33,8 @@ PACKAGE_FILES = $(shell find python include src examples/lessons meson.build mes
 package: .cache/package.stamp ## install the Python package into .venv
 
 .cache/package.stamp: $(PACKAGE_FILES) | .cache/setup.stamp
-	@$(VENV) -m pip install --quiet --disable-pip-version-check --no-build-isolation --no-deps \
+	@PATH="$(CURDIR)/.venv/bin:$$PATH" $(VENV) -m pip install --quiet --disable-pip-version-check \
+		--no-build-isolation --no-deps \
 		--force-reinstall .
 	@touch $@
 

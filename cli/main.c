@@ -119,6 +119,21 @@ static mx_status supply_needs(struct request *request, struct mx_error *err)
     return status;
 }
 
+// An answer out of damaged bytes is none: what was printed of it and is not out yet never gets there.
+static mx_status check_intact(const struct request *request, mx_status status, struct mx_error *err)
+{
+    struct mx_error damage;
+    mx_status damaged = request->heap ? mx_heap_intact(request->heap, &damage) : MX_OK;
+    if (damaged) {
+        output_drop();
+        *err = damage;
+        status = damaged;
+    }
+    for (size_t i = 0; i < request->other_count; i++)
+        status = check_intact(&request->others[i], status, err);
+    return status;
+}
+
 static void release(struct request *request)
 {
     for (size_t i = 0; i < request->other_count; i++)
@@ -140,6 +155,7 @@ static mx_status run_command(const struct command *command, int argc, char **arg
         status = supply_needs(&request, err);
         if (!status)
             status = command->run(&request, err);
+        status = check_intact(&request, status, err);
     }
     release(&request);
     *ret_exit = request.exit_code;

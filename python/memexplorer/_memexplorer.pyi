@@ -1,6 +1,6 @@
 """The part of memexplorer that is written in C: Doomed, addresses, and open snapshots."""
 
-from typing import Callable, Protocol
+from typing import Any, Callable, Protocol
 
 class _Writes(Protocol):
     def write(self, text: str, /) -> object: ...
@@ -67,12 +67,91 @@ class Heap:
     def closed(self) -> bool:
         """Whether it was closed."""
 
+class TableData:
+    """Rows of an open snapshot, in columns: what memexplorer.Table shows.
+
+    name     the table, and `what` a tuple of columns, or None for all of them
+    None     and `what` is a query in SQL, which may take so many seconds; 0: any time
+    """
+
+    def __init__(
+        self, heap: Heap, name: str | None, what: Any = None, seconds: float = 0
+    ) -> None: ...
+    @property
+    def row_count(self) -> int:
+        """How many rows it has."""
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """The names of its columns."""
+    def read(self, first: int, most: int, /) -> list[tuple[Any, ...]]:
+        """Rows from `first` on, `most` or fewer: 65536 of a table. None behind the last."""
+    def __arrow_c_stream__(self, requested_schema: object = None) -> object:
+        """A capsule with an ArrowArrayStream. The wish for another schema is not granted."""
+    def __arrow_c_schema__(self) -> object:
+        """A capsule with an ArrowSchema."""
+
 def capture_self(
-    path: str | bytes, redact: bool = False, compress: bool = False, seconds: float = 0, /
+    path: str | bytes,
+    redact: bool = False,
+    compress: bool = False,
+    plain: bool = False,
+    seconds: float = 0,
+    argument: int = 0,
+    callee: int = 0,
+    /,
 ) -> None:
-    """Write a snapshot of this process to path."""
+    """Write a snapshot of this process to path.
+
+    argument and callee are addresses of an object, and of the function that is being called with
+    it: the reference that the call itself has to it is left out.
+    """
 
 def capture_process(
-    pid: int, path: str | bytes, redact: bool = False, compress: bool = False, mode: int = 0, /
+    pid: int,
+    path: str | bytes,
+    redact: bool = False,
+    compress: bool = False,
+    plain: bool = False,
+    mode: int = 0,
+    /,
 ) -> None:
     """Write a snapshot of another process to path; mode is the mx_capture_mode."""
+
+def why(heap: Heap, address: int, type: str | None, paths: int, /) -> dict[str, Any]:
+    """Why the object at address, or those of a type, are alive, as `memexplorer why --json`."""
+
+def show(heap: Heap, address: int, /) -> dict[str, Any]:
+    """The object at address, as `memexplorer show --json`."""
+
+def retained(heap: Heap, address: int, /) -> dict[str, Any]:
+    """What the object at address retains, as `memexplorer retained --json`."""
+
+def dominators(heap: Heap, whole: bool, address: int, depth: int, top: int, /) -> dict[str, Any]:
+    """The dominator tree, whole or below an address, as `memexplorer dominators --json`."""
+
+def free(heap: Heap, address: int, label: str | None, /) -> dict[str, Any]:
+    """What would be freed with a reference, as `memexplorer free --json`."""
+
+def cycles(heap: Heap, garbage: bool, /) -> dict[str, Any]:
+    """Cycles that are garbage, or held: `memexplorer garbage --json`, `memexplorer cycles --json`."""
+
+def suspects(heap: Heap, /) -> dict[str, Any]:
+    """What may be leaking, as `memexplorer suspects --json`."""
+
+def diff(heaps: tuple[Heap, ...], type: str | None, rows: int, /) -> dict[str, Any]:
+    """What changed between snapshots, as `memexplorer diff --json`."""
+
+def watch_begin(object: object, /) -> int | None:
+    """Hear of the object's death, without a reference to it: a token; None before CPython 3.13."""
+
+def watch_fate(token: int, /) -> int:
+    """1: alive, 2: its count reached zero, 3: the same while the collector ran, else not known."""
+
+def watch_end(token: int, /) -> None:
+    """Hear of it no more."""
+
+def watch_collection(phase: str, info: dict[str, Any], /) -> None:
+    """For gc.callbacks, while there are tokens."""
+
+def watch_again(address: int, callback: Callable[[object], object], /) -> object:
+    """A weak reference to what the collector is about to finalize; only in a weak callback of it."""

@@ -71,13 +71,13 @@ static PyObject *doomed_hold(PyObject *op, PyObject *objects)
     Py_END_CRITICAL_SECTION();
     if (result < 0)
         return NULL;
-    Py_RETURN_NONE;
+    return compat_new_ref(Py_None);
 }
 
 static PyObject *doomed_release(PyObject *op, PyObject *Py_UNUSED(unused))
 {
     release_all((struct doomed *)op);
-    Py_RETURN_NONE;
+    return compat_new_ref(Py_None);
 }
 
 static PyObject *doomed_get_held(PyObject *op, void *Py_UNUSED(closure))
@@ -102,9 +102,8 @@ static PyObject *identity(PyObject *op)
     PyObject *class_name = compat_type_name(op);
     if (!class_name)
         return NULL;
-    PyObject *who = self->name
-                        ? PyUnicode_FromFormat("%U(%R) at %p", class_name, self->name, op)
-                        : PyUnicode_FromFormat("%U() at %p", class_name, op);
+    PyObject *who = self->name ? PyUnicode_FromFormat("%U(%R) at %p", class_name, self->name, op)
+                               : PyUnicode_FromFormat("%U() at %p", class_name, op);
     Py_DECREF(class_name);
     return who;
 }
@@ -398,6 +397,5 @@ static PyType_Spec doomed_spec = {
 
 PyObject *doomed_type_new(PyObject *module)
 {
-    return compat_type_new(module, &doomed_spec, doomed_members,
-                           offsetof(struct doomed, weaklist));
+    return compat_type_new(module, &doomed_spec, doomed_members, offsetof(struct doomed, weaklist));
 }

@@ -104,7 +104,7 @@ static uint32_t with_names(const struct ends *ends, uint32_t object)
     uint64_t end = column_at(&s->referrer_first, (uint64_t)object + 1);
     if (snapshot_type_of(s, object)->family != SNAPSHOT_DICT)
         return object;
-    end = end - at < REFERRERS_LOOKED_AT ? end : at + REFERRERS_LOOKED_AT;
+    end = snapshot_referrers(s, object) < REFERRERS_LOOKED_AT ? end : at + REFERRERS_LOOKED_AT;
     for (char label[STEP_NBYTES]; at < end; at++) {
         uint32_t from = (uint32_t)column_at(&s->referrer, at);
         if (column_at(&s->referrer_hold, at) != MX_OWNED || !ends_are(ends, from))
@@ -271,13 +271,14 @@ mx_status mx_heap_why(const mx_heap *heap, const uint32_t *objects, size_t count
     if (!status)
         status = count == 1 ? explain_one(why, objects[0], paths, err)
                             : explain_each(why, objects, count, err);
-    if (status) {
+    if (!status)
+        finish(why, count != 1);
+    status = snapshot_answered(s, status, err);
+    if (status)
         mx_why_free(why);
-        return status;
-    }
-    finish(why, count != 1);
-    *ret = why;
-    return MX_OK;
+    else
+        *ret = why;
+    return status;
 }
 
 size_t mx_why_chains(const mx_why *why, const struct mx_chain **ret)

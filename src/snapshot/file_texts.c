@@ -8,10 +8,11 @@ const uint8_t *file_text(const struct snapshot_file *file, uint32_t object, uint
 {
     uint64_t first = column_at(&file->text_first, object);
     uint64_t end = column_at(&file->text_first, (uint64_t)object + 1);
-    if (end <= first)
+    const struct file_section *texts = &file->sections[SECTION_texts];
+    if (end <= first || !file_may_read(texts, first, end - first))
         return NULL;
     *ret_nbytes = end - first;
-    return file->sections[SECTION_texts].bytes + first;
+    return texts->bytes + first;
 }
 
 static void add_key(const struct snapshot_file *file, uint32_t key, struct text *text)
@@ -152,8 +153,10 @@ static struct snapshot_stored stored(const struct snapshot_file *file)
 {
     for (size_t i = 0; i < file->snapshot.type_count; i++)
         file->are_values[i] = is_value((enum text_form)file->forms[i]);
+    const struct file_section *texts = &file->sections[SECTION_texts];
     return (struct snapshot_stored){
-        .bytes = file->flags & FORMAT_REDACTED ? NULL : file->sections[SECTION_texts].bytes,
+        .bytes = file->flags & FORMAT_REDACTED ? NULL : texts->bytes,
+        .pieces = texts->right ? NULL : &texts->pieces,
         .first = &file->text_first,
         .by_type = file->are_values,
     };

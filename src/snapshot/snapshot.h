@@ -157,6 +157,7 @@ struct snapshot_stored {
     const struct column
         *first;             // [objects + 1] within bytes; nothing is kept where the next is no more
     const uint8_t *by_type; // [types] 1: what is kept of its instances stands for itself
+    const struct pieces *pieces; // of bytes: looked at before they are read; NULL when all were
 };
 
 // What is made only when it is asked for.
@@ -195,7 +196,12 @@ struct snapshot {
     struct mx_heap_summary summary;
     struct snapshot_texts texts;
     struct snapshot_stored stored;
+    const struct damage *damage; // of a file: what was noticed so far; NULL of a live heap
 };
+
+// How an answer ends that would end with `status`: MX_CORRUPT when anything that was read of the snapshot so
+// far was damaged, since that read as zeros. Every public question ends with it. O(1).
+mx_status snapshot_answered(const struct snapshot *s, mx_status status, struct mx_error *err);
 
 // The snapshot behind a heap, live or from a file; it belongs to the heap. A live one makes it when
 // it is first asked for: O(references). Implemented in heap/.
@@ -220,6 +226,19 @@ static inline const struct snapshot_type *snapshot_type_of(const struct snapshot
                                                            uint32_t object)
 {
     return &s->types[column_at(&s->type, object)];
+}
+// How many references or referrers it has. Those of a file need not rise: none then, and a loop from the first
+// one to that of the next object has no turn.
+static inline uint64_t snapshot_references(const struct snapshot *s, uint32_t object)
+{
+    uint64_t first = column_at(&s->first, object), end = column_at(&s->first, object + 1ull);
+    return end > first ? end - first : 0;
+}
+static inline uint64_t snapshot_referrers(const struct snapshot *s, uint32_t object)
+{
+    uint64_t first = column_at(&s->referrer_first, object);
+    uint64_t end = column_at(&s->referrer_first, object + 1ull);
+    return end > first ? end - first : 0;
 }
 // What it takes: itself and the blocks that it owns.
 static inline uint64_t snapshot_nbytes(const struct snapshot *s, uint32_t object)

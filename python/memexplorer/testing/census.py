@@ -5,7 +5,7 @@ from types import TracebackType
 from typing import Dict, List, Optional, Set, Tuple, Type
 
 from .collector import collect, type_name
-from .explain import indented, instances_of, why
+from .explain import explained, indented, instances_of, why
 
 __all__ = ["Census", "no_new"]
 
@@ -47,8 +47,8 @@ class no_new:  # noqa: N801 - reads as the assertion that it is
     """Assert that a block leaves no new instances: `with no_new(Session, Request): ...`.
 
     For each type, there must not be more instances at the end than at the beginning, those of
-    subclasses included. Garbage is collected at both ends: it does not count. AssertionError names the
-    new ones and who holds them. Nothing is asserted when the block raises.
+    subclasses included. Garbage is collected at both ends: it does not count. AssertionError names
+    the new ones and who holds them. Nothing is asserted when the block raises.
     """
 
     def __init__(self, *types: type) -> None:
@@ -70,16 +70,18 @@ class no_new:  # noqa: N801 - reads as the assertion that it is
         collect()
         after = Census(self.types)
         lines: List[str] = []
+        examples: List[int] = []
         for kind in self.types:
             was, now = self._before.addresses[kind], after.addresses[kind]
             more = len(now) - len(was)
             if more > 0:
-                lines.append(
-                    f"{more:,} {type_name(kind)} more than before ({len(was):,}, now {len(now):,})"
-                )
-                # Of those that came, some may stand where others were: not all are seen, but enough.
-                for address in sorted(now - was)[:MOST_EXAMPLES]:
-                    lines += why(address)
+                counts = f"({len(was):,}, now {len(now):,})"
+                lines.append(f"{more:,} {type_name(kind)} more than before {counts}")
+                # Of those that came, some may stand where others were: not all are seen, but
+                # enough.
+                examples += sorted(now - was)[:MOST_EXAMPLES]
+        if lines:
+            lines += explained(lambda snapshot: why(snapshot, examples))
         return indented(lines)
 
     def __enter__(self) -> None:

@@ -5,7 +5,7 @@ from typing import Callable, Optional, Set
 
 from .. import memutil
 from .collector import collector_off, find_garbage, new_inside, type_name, young_ids
-from .explain import cycles_of, indented, why
+from .explain import cycles_of, explained, holders, indented
 
 __all__ = ["assert_freed_at_once"]
 
@@ -34,10 +34,10 @@ class _Remains:
 def assert_freed_at_once(obj_factory: Callable[[], object]) -> None:
     """Assert that what obj_factory() returns is gone when the last reference to it goes.
 
-    It is called with the cycle collector off. When it has returned, its result is let go: the object
-    must be freed then and there, by reference counting. So must what came into being with it and
-    hangs on it, unless something else holds that, too: a cycle inside an object that is freed itself
-    fails as well. AssertionError says which cycle, or who holds it.
+    It is called with the cycle collector off. When it has returned, its result is let go: the
+    object must be freed then and there, by reference counting. So must what came into being with it
+    and hangs on it, unless something else holds that, too: a cycle inside an object that is freed
+    itself fails as well. AssertionError says which cycle, or who holds it.
     """
     __tracebackhide__ = True
     with collector_off():
@@ -67,13 +67,12 @@ def _problem(remains: _Remains, alive: bool) -> str:
         f"{count} reference{'' if count == 1 else 's'} to it {'is' if count == 1 else 'are'} left"
     )
     if remains.address in find_garbage():
-        lines = [
-            f"{who} was not freed when its last reference went: it is on a cycle, or hangs on one,"
-        ]
-        lines[0] += " and only the cycle collector frees it"
+        kept = "it is on a cycle, or hangs on one, and only the cycle collector frees it"
+        lines = [f"{who} was not freed when its last reference went: {kept}"]
         lines += cycles_of({remains.address, *remains.inside})
     else:
-        lines = [f"{who} was not freed when its last reference went: {left}", *why(remains.address)]
+        lines = [f"{who} was not freed when its last reference went: {left}"]
+        lines += explained(lambda snapshot: holders(snapshot, remains.address))
     return indented(lines)
 
 
