@@ -4,7 +4,7 @@ RUNNERS ?=
 VENV := .venv/bin/python
 SANITIZE := -Db_sanitize=address,undefined -Db_lundef=false -Dc_args=-fno-sanitize-recover=all
 
-.PHONY: help setup build build-san package demo test lint fmt bench clean
+.PHONY: help setup build build-san package demo test lint fmt bench docs clean
 
 help: ## say what can be made
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1 | /p' Makefile | column -t -s '|'
@@ -33,7 +33,8 @@ PACKAGE_FILES = $(shell find python include src examples/lessons meson.build mes
 package: .cache/package.stamp ## install the Python package into .venv
 
 .cache/package.stamp: $(PACKAGE_FILES) | .cache/setup.stamp
-	@$(VENV) -m pip install --quiet --disable-pip-version-check --no-build-isolation --no-deps \
+	@PATH="$(CURDIR)/.venv/bin:$$PATH" $(VENV) -m pip install --quiet --disable-pip-version-check \
+		--no-build-isolation --no-deps \
 		--force-reinstall .
 	@touch $@
 
@@ -51,6 +52,10 @@ fmt: setup ## format all C and Python files
 
 bench: setup build ## measure; writes docs/benchmarks.md
 	@$(VENV) bench/run.py
+
+docs: setup ## make the documentation a site: build/docs/index.html
+	@$(VENV) -m mkdocs build --quiet
+	@echo build/docs/index.html
 
 clean: ## remove what was built, keep .venv
 	rm -rf build build-san .cache/package.stamp

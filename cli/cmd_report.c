@@ -266,13 +266,15 @@ static mx_status run(struct request *request, struct mx_error *err)
 {
     const mx_heap *heap = request->heap;
     struct mx_blind_spots spots;
-    mx_status status = mx_heap_blind_spots(heap, &spots, err);
-    if (status)
-        return status;
     struct report_retained retained;
-    status = report_find_retained(heap, (uint32_t)settings.top, &retained, err);
+    mx_status status = report_find_retained(heap, (uint32_t)settings.top, &retained, err);
     if (status)
         return status;
+    status = mx_heap_blind_spots(heap, &spots, err);
+    if (status) {
+        report_free_retained(&retained);
+        return status;
+    }
     if (request->json)
         report_print_json(heap, &retained, &spots);
     else

@@ -8,12 +8,14 @@
 #include "arguments.h"
 #include "command.h"
 #include "output.h"
+#include "python.h"
 #include "suggest.h"
 
 static const struct command *const commands[] = {
-    &cmd_ps,      &cmd_report, &cmd_objects,  &cmd_show,    &cmd_refs,       &cmd_audit,
-    &cmd_garbage, &cmd_cycles, &cmd_suspects, &cmd_why,     &cmd_dominators, &cmd_retained,
-    &cmd_free,    &cmd_sql,    &cmd_export,   &cmd_capture, &cmd_diff,       &cmd_lesson,
+    &cmd_ps,         &cmd_report,   &cmd_objects, &cmd_show,     &cmd_refs,
+    &cmd_audit,      &cmd_garbage,  &cmd_cycles,  &cmd_suspects, &cmd_why,
+    &cmd_dominators, &cmd_retained, &cmd_free,    &cmd_sql,      &cmd_export,
+    &cmd_capture,    &cmd_diff,     &cmd_lesson,  &cmd_trace,    &cmd_run,
 };
 #define COMMAND_COUNT (sizeof commands / sizeof *commands)
 
@@ -86,6 +88,14 @@ static const struct command *find_command(const char *name)
     return NULL;
 }
 
+static bool is_in_python(const struct command *command, int argc, char **argv)
+{
+    bool inside = false;
+    for (int i = 1; command == &cmd_capture && i < argc; i++)
+        inside |= strcmp(argv[i], "--from-inside") == 0;
+    return inside || (command->needs & IN_PYTHON);
+}
+
 // ---- running one ------------------------------------------------------------------------------
 
 static mx_status supply_one(struct request *request, struct mx_error *err)
@@ -119,6 +129,21 @@ static mx_status supply_needs(struct request *request, struct mx_error *err)
     return status;
 }
 
+// An answer out of damaged bytes is none: what was printed of it and is not out yet never gets there.
+static mx_status check_intact(const struct request *request, mx_status status, struct mx_error *err)
+{
+    struct mx_error damage;
+    mx_status damaged = request->heap ? mx_heap_intact(request->heap, &damage) : MX_OK;
+    if (damaged) {
+        output_drop();
+        *err = damage;
+        status = damaged;
+    }
+    for (size_t i = 0; i < request->other_count; i++)
+        status = check_intact(&request->others[i], status, err);
+    return status;
+}
+
 static void release(struct request *request)
 {
     for (size_t i = 0; i < request->other_count; i++)
@@ -140,6 +165,7 @@ static mx_status run_command(const struct command *command, int argc, char **arg
         status = supply_needs(&request, err);
         if (!status)
             status = command->run(&request, err);
+        status = check_intact(&request, status, err);
     }
     release(&request);
     *ret_exit = request.exit_code;
@@ -165,6 +191,8 @@ static mx_status run(int argc, char **argv, int *ret_exit, struct mx_error *err)
     const struct command *command = find_command(word);
     if (!command)
         return unknown_command(word, err);
+    if (is_in_python(command, argc, argv))
+        return python_become(argc - 1, argv + 1, err);
     return run_command(command, argc - 1, argv + 1, ret_exit, err);
 }
 

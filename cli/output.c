@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
+#include <stdio_ext.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
@@ -47,6 +48,11 @@ mx_status output_finish(struct mx_error *err)
         return MX_OK;
     return cli_fail(err, MX_IO, "standard output: %s; what was printed is not complete",
                     strerror(errno ? errno : EIO));
+}
+
+void output_drop(void)
+{
+    __fpurge(stdout);
 }
 
 bool output_failed(void)

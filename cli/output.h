@@ -17,6 +17,9 @@ void output_error(const struct mx_error *err);
 // Flushes what was printed: an error when it did not get to where it was sent.
 mx_status output_finish(struct mx_error *err);
 
+// Forgets what was printed and is still in the buffer: of a file or pipe the last 256 KiB.
+void output_drop(void);
+
 // True when standard output takes no more; for loops that print millions of lines.
 bool output_failed(void);
 

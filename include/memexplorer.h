@@ -786,6 +786,7 @@ struct mx_save_options {
                  // the command line
     bool cut_values; // of str and bytes, to most_value bytes
     uint64_t most_value;
+    bool plain; // columns that Arrow shares stand in the file as they are: 40 bytes an object more
 };
 
 // What was written, in bytes of the file.
@@ -836,6 +837,13 @@ struct mx_self_options {
 // are left alone. O(bytes copied + references), of which the fork is 10 ms a GB.
 MX_EXPORT mx_status mx_capture_self(const char *path, const struct mx_self_options *options,
                                     struct mx_saved *ret, struct mx_error *err);
+
+// Of a heap from a snapshot: was every byte that answers were made of so far as it was written? A page of the
+// file is held against its checksum when it is first read; damaged ones read as zeros, and the question that
+// came upon one fails: those that return mx_status say so themselves, the others (mx_heap_facts,
+// mx_heap_find, mx_tree_..., rows that were told before) leave it to this. MX_CORRUPT, naming the part.
+// MX_OK for other heaps. O(1).
+MX_EXPORT mx_status mx_heap_intact(const mx_heap *heap, struct mx_error *err);
 
 // Does the file begin like a snapshot? Says nothing of the rest of it.
 MX_EXPORT bool mx_file_is_snapshot(const char *path);
@@ -899,6 +907,86 @@ MX_EXPORT void mx_sql_interrupt(mx_sql *sql);
 
 // Does the text end in a whole statement, so that a prompt need not ask for more?
 MX_EXPORT bool mx_sql_is_complete(const char *text);
+
+// ---- Arrow ------------------------------------------------------------------------------------
+
+// The C data interface of Apache Arrow, as its specification lays it out: what DuckDB, Polars, pandas
+// and PyArrow read. Two of these definitions in a program are the same.
+#ifndef ARROW_C_DATA_INTERFACE
+#define ARROW_C_DATA_INTERFACE
+#define ARROW_FLAG_DICTIONARY_ORDERED 1
+#define ARROW_FLAG_NULLABLE 2
+#define ARROW_FLAG_MAP_KEYS_SORTED 4
+
+struct ArrowSchema {
+    const char *format, *name, *metadata;
+    int64_t flags, n_children;
+    struct ArrowSchema **children, *dictionary;
+    void (*release)(struct ArrowSchema *);
+    void *private_data;
+};
+
+struct ArrowArray {
+    int64_t length, null_count, offset, n_buffers, n_children;
+    const void **buffers;
+    struct ArrowArray **children, *dictionary;
+    void (*release)(struct ArrowArray *);
+    void *private_data;
+};
+#endif
+
+#ifndef ARROW_C_STREAM_INTERFACE
+#define ARROW_C_STREAM_INTERFACE
+struct ArrowArrayStream {
+    int (*get_schema)(struct ArrowArrayStream *, struct ArrowSchema *ret);
+    int (*get_next)(struct ArrowArrayStream *, struct ArrowArray *ret);
+    const char *(*get_last_error)(struct ArrowArrayStream *);
+    void (*release)(struct ArrowArrayStream *);
+    void *private_data;
+};
+#endif
+
+// Rows in columns. It stays until mx_batch_free was called and every array of it is released, and
+// arrays may be released by any thread at any time.
+typedef struct mx_batch mx_batch;
+MX_EXPORT uint64_t mx_batch_rows(const mx_batch *batch);
+MX_EXPORT mx_status mx_batch_schema(const mx_batch *batch, struct ArrowSchema *ret,
+                                    struct mx_error *err);
+// A struct array, a child for each column. May be asked more than once.
+MX_EXPORT mx_status mx_batch_array(mx_batch *batch, struct ArrowArray *ret, struct mx_error *err);
+// One mx_batch_free more is wanted.
+MX_EXPORT void mx_batch_keep(mx_batch *batch);
+MX_EXPORT void mx_batch_free(mx_batch *batch);
+
+// Keeps a heap open for batches that share its mapped file. `release` is called by whichever thread
+// lets go of the last array.
+struct mx_keeper {
+    void (*keep)(void *data);
+    void (*release)(void *data);
+    void *data;
+};
+
+// A table of docs/sql.md ("objects", "references", ...), by columns: integers are int64, addresses
+// uint64, names of types a dictionary; values of bytes have a column `bytes` of their own.
+typedef struct mx_arrow mx_arrow;
+
+// Those columns with these names, in this order; all of them when `columns` is NULL. *ret is freed by
+// mx_arrow_free, before the heap or after it. MX_BAD_ARGUMENT: no such table or column.
+MX_EXPORT mx_status mx_arrow_open(const mx_heap *heap, const char *table,
+                                  const char *const *columns, size_t column_count, mx_arrow **ret,
+                                  struct mx_error *err);
+MX_EXPORT uint64_t mx_arrow_rows(const mx_arrow *arrow);
+// `most` rows from `first` on, or fewer: 65,536 at most. None behind the last row. Columns whose numbers
+// stand in the file as they are (mx_save_options.plain) are not copied, when there is a keeper; others are
+// unpacked here. `keeper` may be NULL.
+MX_EXPORT mx_status mx_arrow_read(mx_arrow *arrow, uint64_t first, uint64_t most,
+                                  const struct mx_keeper *keeper, mx_batch **ret,
+                                  struct mx_error *err);
+MX_EXPORT void mx_arrow_free(mx_arrow *arrow);
+
+// All rows of a query that has not begun. MX_LIMIT: more than 2 GiB of them. Errors of mx_sql_step.
+MX_EXPORT mx_status mx_sql_read_all(mx_sql_query *query, mx_batch **ret, struct mx_error *err);
+
 // ---- export -----------------------------------------------------------------------------------
 
 typedef enum mx_export_format {

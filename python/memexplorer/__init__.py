@@ -3,12 +3,15 @@
 memutil   reference counts by address: memutil.refs(id(v1))
 Doomed    an object that says when it is finalized, and why
 capture   a Snapshot of this process, or of another one; open() reads a file of one
+install   write a snapshot on a signal, or when memory runs out; uninstall() ends that
 lesson    walks through lessons on reference counting: python -m memexplorer.lesson refcounting
 """
 
 from . import memutil
 from ._memexplorer import Doomed
-from .snapshot import Snapshot, capture, open
+from .install import install, uninstall
+from .snapshot import Answer, Snapshot, capture, open
+from .table import Table
 
-__all__ = ["Doomed", "Snapshot", "capture", "memutil", "open"]
+__all__ = ["Answer", "Doomed", "Snapshot", "Table", "capture", "install", "memutil", "open", "uninstall"]
 __version__ = "0.1.0"

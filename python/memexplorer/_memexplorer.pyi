@@ -1,6 +1,6 @@
 """The part of memexplorer that is written in C: Doomed, addresses, and open snapshots."""
 
-from typing import Callable, Protocol
+from typing import Any, Callable, Protocol
 
 class _Writes(Protocol):
     def write(self, text: str, /) -> object: ...
@@ -66,13 +66,108 @@ class Heap:
     @property
     def closed(self) -> bool:
         """Whether it was closed."""
+    def ways(self, address: int, paths: int, /) -> list[tuple[str, str]]:
+        """Why the object is alive: kind of root and way of each; none where there is no object."""
+    def garbage_rows(self) -> list[tuple[str, int, int, list[int]]]:
+        """Garbage: shape, cycles, objects on them, addresses (of these, then of what they hold)."""
+    def object_rows(self, addresses: list[int], /) -> list[tuple[str, int, int, str, int] | None]:
+        """Type, count, references found, preview, retained bytes; None where there is no object."""
+    def instance_rows(self, types: list[int], /) -> list[tuple[int, int]]:
+        """Address of the type and of the object, for all objects of exactly these types."""
+    def type_rows(self) -> list[tuple[str, int, int, int]]:
+        """All types: name, objects, their bytes, what they retain together."""
+    def suspect_rows(self) -> list[tuple[str, str]]:
+        """What may be leaking: a sentence, and the way there."""
+    def growth(
+        self, before: Heap, /
+    ) -> tuple[
+        int,
+        int,
+        list[tuple[str, str, str, int, int, int, int]],
+        list[tuple[str, str, str, int, int, int, int]],
+    ]:
+        """Bytes born since, bytes that older objects grew by, then types and places that grew: name,
+        path, type, objects before and after, bytes before and after."""
+
+class TableData:
+    """Rows of an open snapshot, in columns: what memexplorer.Table shows.
+
+    name     the table, and `what` a tuple of columns, or None for all of them
+    None     and `what` is a query in SQL, which may take so many seconds; 0: any time
+    """
+
+    def __init__(
+        self, heap: Heap, name: str | None, what: Any = None, seconds: float = 0
+    ) -> None: ...
+    @property
+    def row_count(self) -> int:
+        """How many rows it has."""
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """The names of its columns."""
+    def read(self, first: int, most: int, /) -> list[tuple[Any, ...]]:
+        """Rows from `first` on, `most` or fewer: 65536 of a table. None behind the last."""
+    def __arrow_c_stream__(self, requested_schema: object = None) -> object:
+        """A capsule with an ArrowArrayStream. The wish for another schema is not granted."""
+    def __arrow_c_schema__(self) -> object:
+        """A capsule with an ArrowSchema."""
 
 def capture_self(
-    path: str | bytes, redact: bool = False, compress: bool = False, seconds: float = 0, /
+    path: str | bytes,
+    redact: bool = False,
+    compress: bool = False,
+    plain: bool = False,
+    seconds: float = 0,
+    /,
 ) -> None:
     """Write a snapshot of this process to path."""
 
 def capture_process(
-    pid: int, path: str | bytes, redact: bool = False, compress: bool = False, mode: int = 0, /
+    pid: int,
+    path: str | bytes,
+    redact: bool = False,
+    compress: bool = False,
+    plain: bool = False,
+    mode: int = 0,
+    /,
 ) -> None:
     """Write a snapshot of another process to path; mode is the mx_capture_mode."""
+
+def why(heap: Heap, address: int, type: str | None, paths: int, /) -> dict[str, Any]:
+    """Why the object at address, or those of a type, are alive, as `memexplorer why --json`."""
+
+def show(heap: Heap, address: int, /) -> dict[str, Any]:
+    """The object at address, as `memexplorer show --json`."""
+
+def retained(heap: Heap, address: int, /) -> dict[str, Any]:
+    """What the object at address retains, as `memexplorer retained --json`."""
+
+def dominators(heap: Heap, whole: bool, address: int, depth: int, top: int, /) -> dict[str, Any]:
+    """The dominator tree, whole or below an address, as `memexplorer dominators --json`."""
+
+def free(heap: Heap, address: int, label: str | None, /) -> dict[str, Any]:
+    """What would be freed with a reference, as `memexplorer free --json`."""
+
+def cycles(heap: Heap, garbage: bool, /) -> dict[str, Any]:
+    """Cycles that are garbage, or held: `memexplorer garbage --json`, `memexplorer cycles --json`."""
+
+def suspects(heap: Heap, /) -> dict[str, Any]:
+    """What may be leaking, as `memexplorer suspects --json`."""
+
+def diff(heaps: tuple[Heap, ...], type: str | None, rows: int, /) -> dict[str, Any]:
+    """What changed between snapshots, as `memexplorer diff --json`."""
+
+def arm(path: str | bytes, redact: bool, compress: bool, reserve: int, /) -> None:
+    """Write a snapshot to path, {pid} replaced, at this process' first MemoryError.
+
+    reserve  bytes of address space to keep free until then
+    """
+
+def disarm() -> None:
+    """Write none, and give the reserve back."""
+
+def memory_error(exception: object, /) -> None:
+    """Write what arm() was told to if this is a MemoryError, or its type."""
+
+def raised(code: object, offset: int, exception: object, /) -> None:
+    """The same, as sys.monitoring calls it."""

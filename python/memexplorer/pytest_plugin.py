@@ -138,4 +138,3 @@ def pytest_runtest_call(item: pytest.Item) -> Iterator[None]:
         return
     with _running.call(item):
         yield
-

@@ -102,9 +102,8 @@ static PyObject *identity(PyObject *op)
     PyObject *class_name = compat_type_name(op);
     if (!class_name)
         return NULL;
-    PyObject *who = self->name
-                        ? PyUnicode_FromFormat("%U(%R) at %p", class_name, self->name, op)
-                        : PyUnicode_FromFormat("%U() at %p", class_name, op);
+    PyObject *who = self->name ? PyUnicode_FromFormat("%U(%R) at %p", class_name, self->name, op)
+                               : PyUnicode_FromFormat("%U() at %p", class_name, op);
     Py_DECREF(class_name);
     return who;
 }
@@ -398,6 +397,5 @@ static PyType_Spec doomed_spec = {
 
 PyObject *doomed_type_new(PyObject *module)
 {
-    return compat_type_new(module, &doomed_spec, doomed_members,
-                           offsetof(struct doomed, weaklist));
+    return compat_type_new(module, &doomed_spec, doomed_members, offsetof(struct doomed, weaklist));
 }

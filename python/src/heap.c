@@ -1,24 +1,33 @@
 // heap.c - Heap: a snapshot file that is open, and who may use it when.
 //
-//   capture_self --> a file --> Heap --lease--> mx_heap, for one thread at a time
+//   capture_self --> a file --> Heap --> shared_heap --lock--> mx_heap, for one thread at a time
 //
-// A lease is taken with the interpreter's lock released, so that who holds one may want that lock. It
-// may be taken again by the same thread: objects that are made while it is held can set off the
-// collector, and that anybody's code. close() takes effect when the last lease ends.
+// The lock is waited for without the interpreter's, so that who holds it may want that one. It may be
+// taken again by the same thread: objects that are made while it is held can set off the collector,
+// and that anybody's code. close() takes effect when the last question is answered and the last array
+// that lies in the mapped file is released.
 #include "heap.h"
 
 #include <pthread.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "answers.h"
 #include "docstrings.h"
+
+struct shared_heap {
+    atomic_size_t users;
+    pthread_mutex_t lock;
+    mx_heap *heap; // NULL when it has been closed
+    int locks;     // by the thread that has the lock
+    int pins;
+    bool closing;
+};
 
 struct heap {
     PyObject ob_base; // what PyObject_HEAD says
-    pthread_mutex_t *lock;
-    mx_heap *heap; // NULL when closed
-    int leases;
-    bool closing;
+    struct shared_heap *shared;
 };
 
 PyObject *status_raise(mx_status status, const struct mx_error *err)
@@ -34,73 +43,136 @@ PyObject *status_raise(mx_status status, const struct mx_error *err)
     return NULL;
 }
 
-// ---- leases -----------------------------------------------------------------------------------
+// ---- sharing ----------------------------------------------------------------------------------
+
+static struct shared_heap *shared_new(void)
+{
+    pthread_mutexattr_t attributes;
+    struct shared_heap *shared = calloc(1, sizeof *shared);
+    if (!shared)
+        return NULL;
+    atomic_init(&shared->users, 1);
+    pthread_mutexattr_init(&attributes);
+    pthread_mutexattr_settype(&attributes, PTHREAD_MUTEX_RECURSIVE);
+    int error = pthread_mutex_init(&shared->lock, &attributes);
+    pthread_mutexattr_destroy(&attributes);
+    if (!error)
+        return shared;
+    free(shared);
+    return NULL;
+}
+
+void shared_keep(struct shared_heap *shared)
+{
+    atomic_fetch_add(&shared->users, 1);
+}
+
+void shared_release(struct shared_heap *shared)
+{
+    if (!shared || atomic_fetch_sub(&shared->users, 1) > 1)
+        return;
+    mx_heap_free(shared->heap);
+    pthread_mutex_destroy(&shared->lock);
+    free(shared);
+}
+
+// Gives up the lock, and the heap when it is time.
+static void unlock(struct shared_heap *shared)
+{
+    mx_heap *done = NULL;
+    if (shared->closing && !shared->locks && !shared->pins) {
+        done = shared->heap;
+        shared->heap = NULL;
+    }
+    pthread_mutex_unlock(&shared->lock);
+    mx_heap_free(done);
+}
+
+mx_heap *shared_lock(struct shared_heap *shared)
+{
+    pthread_mutex_lock(&shared->lock);
+    if (shared->closing) {
+        unlock(shared);
+        return NULL;
+    }
+    shared->locks++;
+    return shared->heap;
+}
+
+void shared_unlock(struct shared_heap *shared)
+{
+    shared->locks--;
+    unlock(shared);
+}
+
+// By a thread that has the lock.
+void shared_pin(void *data)
+{
+    struct shared_heap *shared = data;
+    shared_keep(shared);
+    shared->pins++;
+}
+
+void shared_unpin(void *data)
+{
+    struct shared_heap *shared = data;
+    pthread_mutex_lock(&shared->lock);
+    shared->pins--;
+    unlock(shared);
+    shared_release(shared);
+}
+
+mx_heap *shared_lease(struct shared_heap *shared)
+{
+    mx_heap *heap;
+    Py_BEGIN_ALLOW_THREADS heap = shared_lock(shared);
+    Py_END_ALLOW_THREADS if (!heap) PyErr_SetString(PyExc_ValueError, "the snapshot is closed");
+    return heap;
+}
+
+bool type_frees_with(PyObject *type, void *dealloc)
+{
+    // PyType_GetSlot takes heap types alone, up to 3.9.
+    return PyType_GetFlags((PyTypeObject *)type) & Py_TPFLAGS_HEAPTYPE &&
+           PyType_GetSlot((PyTypeObject *)type, Py_tp_dealloc) == dealloc;
+}
+
+static void heap_dealloc(PyObject *op);
+
+struct shared_heap *heap_shared(PyObject *op)
+{
+    if (type_frees_with((PyObject *)Py_TYPE(op), (void *)heap_dealloc))
+        return ((struct heap *)op)->shared;
+    PyErr_SetString(PyExc_TypeError, "a memexplorer._memexplorer.Heap is wanted");
+    return NULL;
+}
 
 const mx_heap *heap_lease(PyObject *op)
 {
-    struct heap *self = (struct heap *)op;
-    Py_BEGIN_ALLOW_THREADS pthread_mutex_lock(self->lock);
-    Py_END_ALLOW_THREADS if (!self->heap || self->closing)
-    {
-        pthread_mutex_unlock(self->lock);
-        PyErr_SetString(PyExc_ValueError, "the snapshot is closed");
-        return NULL;
-    }
-    self->leases++;
-    return self->heap;
+    struct shared_heap *shared = heap_shared(op);
+    return shared ? shared_lease(shared) : NULL;
 }
 
 void heap_return(PyObject *op)
 {
-    struct heap *self = (struct heap *)op;
-    mx_heap *done = NULL;
-    if (--self->leases == 0 && self->closing) {
-        done = self->heap;
-        self->heap = NULL;
-    }
-    pthread_mutex_unlock(self->lock);
-    mx_heap_free(done);
+    shared_unlock(((struct heap *)op)->shared);
 }
 
 static PyObject *heap_close(PyObject *op, PyObject *Py_UNUSED(unused))
 {
-    struct heap *self = (struct heap *)op;
-    mx_heap *done = NULL;
-    Py_BEGIN_ALLOW_THREADS pthread_mutex_lock(self->lock);
-    self->closing = true;
-    if (self->leases == 0) {
-        done = self->heap;
-        self->heap = NULL;
-    }
-    pthread_mutex_unlock(self->lock);
-    mx_heap_free(done);
+    struct shared_heap *shared = heap_shared(op);
+    Py_BEGIN_ALLOW_THREADS pthread_mutex_lock(&shared->lock);
+    shared->closing = true;
+    unlock(shared);
     Py_END_ALLOW_THREADS Py_RETURN_NONE;
 }
 
 static PyObject *heap_is_closed(PyObject *op, void *Py_UNUSED(closure))
 {
-    struct heap *self = (struct heap *)op;
-    return PyBool_FromLong(self->closing || !self->heap);
+    return PyBool_FromLong(heap_shared(op)->closing);
 }
 
 // ---- making -----------------------------------------------------------------------------------
-
-static bool heap_init(struct heap *self)
-{
-    pthread_mutexattr_t attributes;
-    self->lock = malloc(sizeof *self->lock);
-    if (!self->lock)
-        return false;
-    pthread_mutexattr_init(&attributes);
-    pthread_mutexattr_settype(&attributes, PTHREAD_MUTEX_RECURSIVE);
-    int error = pthread_mutex_init(self->lock, &attributes);
-    pthread_mutexattr_destroy(&attributes);
-    if (!error)
-        return true;
-    free(self->lock);
-    self->lock = NULL;
-    return false;
-}
 
 static PyObject *heap_new(PyTypeObject *type, PyObject *arguments, PyObject *keywords)
 {
@@ -111,7 +183,7 @@ static PyObject *heap_new(PyTypeObject *type, PyObject *arguments, PyObject *key
         return NULL;
     allocfunc allocate = (allocfunc)PyType_GetSlot(type, Py_tp_alloc);
     struct heap *self = (struct heap *)allocate(type, 0);
-    if (self && !heap_init(self)) {
+    if (self && !(self->shared = shared_new())) {
         Py_DECREF(self);
         self = NULL;
         PyErr_NoMemory();
@@ -119,7 +191,8 @@ static PyObject *heap_new(PyTypeObject *type, PyObject *arguments, PyObject *key
     if (self) {
         struct mx_error err = {0};
         mx_status status;
-        Py_BEGIN_ALLOW_THREADS status = mx_heap_open(PyBytes_AsString(path), &self->heap, &err);
+        Py_BEGIN_ALLOW_THREADS status =
+            mx_heap_open(PyBytes_AsString(path), &self->shared->heap, &err);
         Py_END_ALLOW_THREADS if (status)
         {
             Py_DECREF(self);
@@ -133,12 +206,8 @@ static PyObject *heap_new(PyTypeObject *type, PyObject *arguments, PyObject *key
 
 static void heap_dealloc(PyObject *op)
 {
-    struct heap *self = (struct heap *)op;
     PyTypeObject *type = Py_TYPE(op);
-    mx_heap_free(self->heap);
-    if (self->lock)
-        pthread_mutex_destroy(self->lock);
-    free(self->lock);
+    shared_release(((struct heap *)op)->shared);
     compat_free(op);
     Py_DECREF(type);
 }
@@ -169,14 +238,14 @@ static bool look_for_signals(void *data)
 static PyObject *heap_capture_self(PyObject *Py_UNUSED(module), PyObject *arguments)
 {
     PyObject *path = NULL;
-    int redact = 0, compress = 0;
+    int redact = 0, compress = 0, plain = 0;
     double seconds = 0;
-    if (!PyArg_ParseTuple(arguments, "O&|ppd:capture_self", PyUnicode_FSConverter, &path, &redact,
-                          &compress, &seconds))
+    if (!PyArg_ParseTuple(arguments, "O&|pppd:capture_self", PyUnicode_FSConverter, &path, &redact,
+                          &compress, &plain, &seconds))
         return NULL;
     struct waiting waiting = {NULL, false};
     struct mx_self_options options = {
-        .save = {.redact = redact, .compress = compress},
+        .save = {.redact = redact, .compress = compress, .plain = plain},
         .timeout_ns = seconds > 0 && seconds < 1e9 ? (uint64_t)(seconds * 1e9) : 0,
         .forked = let_others_run,
         .go_on = look_for_signals,
@@ -197,12 +266,12 @@ static PyObject *heap_capture_self(PyObject *Py_UNUSED(module), PyObject *argume
 static PyObject *heap_capture_process(PyObject *Py_UNUSED(module), PyObject *arguments)
 {
     PyObject *path = NULL;
-    int pid, redact = 0, compress = 0, mode = MX_CAPTURE_FREEZE;
-    if (!PyArg_ParseTuple(arguments, "iO&|ppi:capture_process", &pid, PyUnicode_FSConverter, &path,
-                          &redact, &compress, &mode))
+    int pid, redact = 0, compress = 0, plain = 0, mode = MX_CAPTURE_FREEZE;
+    if (!PyArg_ParseTuple(arguments, "iO&|pppi:capture_process", &pid, PyUnicode_FSConverter, &path,
+                          &redact, &compress, &plain, &mode))
         return NULL;
     struct mx_capture_options how = {.mode = (mx_capture_mode)mode};
-    struct mx_save_options save = {.redact = redact, .compress = compress};
+    struct mx_save_options save = {.redact = redact, .compress = compress, .plain = plain};
     struct mx_error err = {0};
     mx_target *target = NULL;
     mx_heap *heap = NULL;
@@ -224,6 +293,13 @@ static PyObject *heap_capture_process(PyObject *Py_UNUSED(module), PyObject *arg
 
 static PyMethodDef heap_methods[] = {
     {"close", heap_close, METH_NOARGS, DOC_Heap_close},
+    {"ways", answer_ways, METH_VARARGS, DOC_Heap_ways},
+    {"garbage_rows", answer_garbage, METH_NOARGS, DOC_Heap_garbage_rows},
+    {"object_rows", answer_facts, METH_O, DOC_Heap_object_rows},
+    {"instance_rows", answer_instances, METH_O, DOC_Heap_instance_rows},
+    {"type_rows", answer_types, METH_NOARGS, DOC_Heap_type_rows},
+    {"suspect_rows", answer_suspects, METH_NOARGS, DOC_Heap_suspect_rows},
+    {"growth", answer_growth, METH_O, DOC_Heap_growth},
     {NULL, NULL, 0, NULL},
 };
 

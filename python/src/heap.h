@@ -10,14 +10,37 @@
 // Raises the exception that goes with the status; returns NULL.
 PyObject *status_raise(mx_status status, const struct mx_error *err);
 
-// The heap behind a Heap, for this thread alone until heap_return; NULL with an exception set when it
-// is closed. The interpreter's lock may be released and taken meanwhile.
+// A heap, and all who need it: Heap, tables, streams, arrays that readers have kept. Not one of
+// these functions needs the interpreter's lock.
+struct shared_heap;
+void shared_keep(struct shared_heap *shared);
+void shared_release(struct shared_heap *shared);
+// The heap for this thread alone until shared_unlock; may be locked again by the same thread. NULL when
+// it is closed: then there is nothing to unlock.
+mx_heap *shared_lock(struct shared_heap *shared);
+void shared_unlock(struct shared_heap *shared);
+// While something is pinned, closing waits for it. For mx_keeper.
+void shared_pin(void *shared);
+void shared_unpin(void *shared);
+
+// That of a Heap; TypeError, and NULL, when it is none.
+struct shared_heap *heap_shared(PyObject *heap);
+// shared_lock, waiting with the interpreter's lock released; ValueError when it is closed.
+mx_heap *shared_lease(struct shared_heap *shared);
+
+// Both for methods of Heap.
 const mx_heap *heap_lease(PyObject *heap);
 void heap_return(PyObject *heap);
 
-// A new reference to the type Heap, NULL with an exception set.
+// New references to types, NULL with an exception set.
 PyObject *heap_type_new(PyObject *module);
+PyObject *table_type_new(PyObject *module);
+
+// Is it of the type that has this function in Py_tp_dealloc? An interpreter has types of its own.
+bool type_frees_with(PyObject *type, void *dealloc);
 
 extern PyMethodDef heap_functions[];
+// answers_json.c, answers_lists.c: functions of the module that take a Heap.
+extern PyMethodDef answer_functions[], list_functions[];
 
 #endif

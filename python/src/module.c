@@ -19,9 +19,13 @@ static int add_type(PyObject *module, const char *name, PyObject *type)
 static int module_exec(PyObject *module)
 {
     if (compat_init() < 0 || add_type(module, "Doomed", doomed_type_new(module)) < 0 ||
-        add_type(module, "Heap", heap_type_new(module)) < 0)
+        add_type(module, "Heap", heap_type_new(module)) < 0 ||
+        add_type(module, "TableData", table_type_new(module)) < 0 ||
+        PyModule_AddFunctions(module, heap_functions) < 0 ||
+        PyModule_AddFunctions(module, install_functions) < 0 ||
+        PyModule_AddFunctions(module, answer_functions) < 0)
         return -1;
-    return PyModule_AddFunctions(module, heap_functions);
+    return PyModule_AddFunctions(module, list_functions);
 }
 
 static PyModuleDef_Slot module_slots[] = {

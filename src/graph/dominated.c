@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/error.h"
+#include "base/vector.h"
 
 // ---- children ---------------------------------------------------------------------------------
 
@@ -91,76 +92,106 @@ uint32_t dominator_children_largest(const struct dominator_children *children, u
 
 // ---- classes ----------------------------------------------------------------------------------
 
+// A walk from the root down and up again. Where it is: the place among children.nodes of the node, and of
+// each that it went down from.
 struct walk {
-    const struct dominators *dominators;
-    uint32_t *child,
-        *next;      // [node_count], the first child and the next of the same parent, or NONE
-    uint32_t first; // child of the root
+    const struct dominator_children *children;
+    VECTOR(uint32_t) above;
+    uint32_t at, end; // of the node; of its siblings
 };
 
-static bool walk_init(struct walk *walk, const struct dominators *dominators)
+// The node's own children, or those of the root.
+static void walk_into(struct walk *walk, uint32_t place)
 {
-    size_t count = (size_t)dominators->node_count + 1;
-    *walk = (struct walk){.dominators = dominators,
-                          .child = malloc(count * sizeof *walk->child),
-                          .next = malloc(count * sizeof *walk->next),
-                          .first = GRAPH_NONE};
-    if (!walk->child || !walk->next)
-        return false;
-    memset(walk->child, 0xFF, dominators->node_count * sizeof *walk->child);
-    for (uint32_t i = dominators->reached; i--;) {
-        uint32_t node = dominators->order[i], above = dominators->parent[node];
-        uint32_t *first = above == DOMINATOR_ROOT ? &walk->first : &walk->child[above];
-        walk->next[node] = *first;
-        *first = node;
+    walk->at = walk->children->first[place];
+    walk->end = walk->children->first[place + 1];
+}
+
+static void walk_up(struct walk *walk)
+{
+    uint32_t at = walk->above.items[--walk->above.count], depth = (uint32_t)walk->above.count;
+    const uint32_t *nodes = walk->children->nodes;
+    walk_into(walk, depth ? nodes[walk->above.items[depth - 1]] : walk->children->node_count);
+    walk->at = at;
+}
+
+struct classes {
+    const uint32_t *of;
+    uint32_t count;
+    const uint64_t *retained;
+    uint32_t *open; // [count], the node of the class that dominates where the walk is
+    uint64_t *sizes;
+};
+
+static void class_enter(struct classes *classes, uint32_t node)
+{
+    uint32_t class = classes->of[node];
+    if (class >= classes->count || classes->open[class] != GRAPH_NONE)
+        return;
+    classes->open[class] = node;
+    classes->sizes[class] += classes->retained[node];
+}
+
+static void class_leave(struct classes *classes, uint32_t node)
+{
+    uint32_t class = classes->of[node];
+    if (class < classes->count && classes->open[class] == node)
+        classes->open[class] = GRAPH_NONE;
+}
+
+// False when out of memory.
+static bool walk_classes(struct walk *walk, struct classes *classes)
+{
+    const uint32_t *nodes = walk->children->nodes, *first = walk->children->first;
+    for (walk_into(walk, walk->children->node_count); walk->at < walk->end;) {
+        uint32_t node = nodes[walk->at];
+        class_enter(classes, node);
+        if (first[node] < first[node + 1]) {
+            if (!vector_push(&walk->above, walk->at))
+                return false;
+            walk_into(walk, node);
+            continue;
+        }
+        for (;;) { // leaves nodes until one has another beside it
+            class_leave(classes, nodes[walk->at]);
+            if (++walk->at < walk->end || !walk->above.count)
+                break;
+            walk_up(walk);
+        }
     }
     return true;
 }
 
-// open[class]: the node of the class that dominates where the walk is, and is not dominated by one of
-// its class itself.
-static void walk_classes(const struct walk *walk, const uint32_t *classes, uint32_t class_count,
-                         const uint64_t *retained, uint32_t *open, uint64_t *sizes)
+mx_status dominator_children_union(const struct dominator_children *children,
+                                   const uint32_t *classes, uint32_t class_count,
+                                   const uint64_t *retained, uint64_t *ret_sizes,
+                                   struct mx_error *err)
 {
-    uint32_t node = walk->first;
-    while (node != GRAPH_NONE) {
-        uint32_t class = classes[node];
-        if (class < class_count && open[class] == GRAPH_NONE) {
-            open[class] = node;
-            sizes[class] += retained[node];
-        }
-        if (walk->child[node] != GRAPH_NONE) {
-            node = walk->child[node];
-            continue;
-        }
-        for (;;) { // leaves nodes until one has another beside it
-            class = classes[node];
-            if (class < class_count && open[class] == node)
-                open[class] = GRAPH_NONE;
-            uint32_t above = walk->dominators->parent[node];
-            node = walk->next[node];
-            if (node != GRAPH_NONE || above == DOMINATOR_ROOT)
-                break;
-            node = above;
-        }
+    struct walk walk = {.children = children};
+    struct classes all = {classes, class_count, retained, NULL, ret_sizes};
+    all.open = malloc(((size_t)class_count + 1) * sizeof *all.open);
+    if (!all.open)
+        return fail_no_memory(err);
+    for (uint32_t class = 0; class < class_count; class ++) {
+        all.open[class] = GRAPH_NONE;
+        ret_sizes[class] = 0;
     }
+    bool ok = walk_classes(&walk, &all);
+    vector_free(&walk.above);
+    free(all.open);
+    return ok ? MX_OK : fail_no_memory(err);
 }
 
 mx_status dominators_union(const struct dominators *dominators, const uint32_t *classes,
                            uint32_t class_count, const uint64_t *retained, uint64_t *ret_sizes,
                            struct mx_error *err)
 {
-    struct walk walk;
-    uint32_t *open = malloc(((size_t)class_count + 1) * sizeof *open);
-    bool ok = walk_init(&walk, dominators) && open;
-    for (uint32_t class = 0; ok && class < class_count; class ++) {
-        open[class] = GRAPH_NONE;
-        ret_sizes[class] = 0;
-    }
-    if (ok)
-        walk_classes(&walk, classes, class_count, retained, open, ret_sizes);
-    free(walk.child);
-    free(walk.next);
-    free(open);
-    return ok ? MX_OK : fail_no_memory(err);
+    struct dominator_children children;
+    mx_status status = dominator_children_find(dominators, &children, err);
+    if (status)
+        return status;
+    status =
+        dominator_children_union(&children, classes, class_count, retained, ret_sizes, err);
+    dominator_children_free(&children);
+    return status;
 }

@@ -267,4 +267,3 @@ void blocks_free(struct blocks *blocks)
     vector_free(&blocks->unreached);
     free(blocks);
 }
-

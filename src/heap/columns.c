@@ -20,9 +20,8 @@ static void find_missing(const struct columns *columns, int64_t *missing)
         struct header header = {.addr = heap->addresses[i],
                                 .refcount = heap->recorder.refcounts[i]};
         int64_t unowned = flags & OBJECT_STATIC ? refcount_unowned(heap, &header) : 0;
-        missing[i] = flags & OBJECT_IMMORTAL
-                         ? 0
-                         : header.refcount - unowned - (int64_t)heap->found[i];
+        missing[i] =
+            flags & OBJECT_IMMORTAL ? 0 : header.refcount - unowned - (int64_t)heap->found[i];
     }
 }
 
@@ -51,30 +50,6 @@ static void settle(struct columns *columns, int64_t *missing)
         }
     }
     recorder->first[columns->heap->count] = recorder->edge_count = kept;
-}
-
-// ---- referrers ----------------------------------------------------------------------------------
-
-static mx_status reverse(struct columns *columns, struct mx_error *err)
-{
-    const struct recorder *recorder = &columns->heap->recorder;
-    uint32_t count = columns->heap->count;
-    uint64_t *first = columns->referrer_first = calloc((size_t)count + 2, sizeof *first);
-    columns->referrers = malloc((recorder->edge_count + 1) * sizeof *columns->referrers);
-    columns->referrer_holds = malloc(recorder->edge_count + 1);
-    if (!first || !columns->referrers || !columns->referrer_holds)
-        return fail_no_memory(err);
-    for (uint64_t at = 0; at < recorder->edge_count; at++)
-        first[recorder->targets[at] + 2]++;
-    for (uint32_t i = 0; i < count; i++)
-        first[i + 2] += first[i + 1];
-    for (uint32_t i = 0; i < count; i++) // first[n + 1] goes from n's beginning to its end
-        for (uint64_t at = recorder->first[i]; at < recorder->first[i + 1]; at++) {
-            uint64_t place = first[recorder->targets[at] + 1]++;
-            columns->referrers[place] = i;
-            columns->referrer_holds[place] = recorder->holds[at];
-        }
-    return MX_OK;
 }
 
 // ---- objects ------------------------------------------------------------------------------------
@@ -121,12 +96,10 @@ static mx_status allocate(struct columns *columns, struct mx_error *err)
     size_t room = (size_t)columns->heap->count + 1;
     columns->unexplained = malloc(room * sizeof *columns->unexplained);
     columns->possible = calloc(room, sizeof *columns->possible);
-    columns->generations = malloc(room);
     columns->addresses = malloc(room * sizeof *columns->addresses);
     columns->dropped =
         calloc(columns->heap->recorder.edge_count / 64 + 1, sizeof *columns->dropped);
-    if (!columns->unexplained || !columns->possible || !columns->generations ||
-        !columns->addresses || !columns->dropped)
+    if (!columns->unexplained || !columns->possible || !columns->addresses || !columns->dropped)
         return fail_no_memory(err);
     return MX_OK;
 }
@@ -137,11 +110,29 @@ static void finish_objects(struct columns *columns, const int64_t *missing)
     for (uint32_t i = 0; i < heap->count; i++) {
         if (missing[i] > 0)
             heap->recorder.flags[i] |= OBJECT_NATIVE;
-        columns->generations[i] =
-            heap->generations[i] == NO_GENERATION ? SNAPSHOT_NO_GENERATION : heap->generations[i];
         columns->unexplained[i] = zigzag(missing[i]); // in its place
         columns->addresses[i] = heap->addresses[i] >> 3;
     }
+}
+
+struct column columns_narrow(uint64_t **numbers, uint64_t count)
+{
+    uint64_t all = 0;
+    for (uint64_t i = 0; i < count; i++)
+        all |= (*numbers)[i];
+    if (all > UINT32_MAX)
+        return column_plain(*numbers, count, COLUMN_U64);
+    size_t width = all > UINT16_MAX ? 4 : all > UINT8_MAX ? 2 : 1;
+    for (uint64_t i = 0; i < count; i++) {
+        uint64_t number = (*numbers)[i]; // little-endian, as all that is read here
+        memcpy((uint8_t *)*numbers + i * width, &number, width);
+    }
+    void *shrunk = realloc(*numbers, (count + 1) * width);
+    *numbers = shrunk ? shrunk : *numbers;
+    return column_plain(*numbers, count,
+                        width == 4   ? COLUMN_U32
+                        : width == 2 ? COLUMN_U16
+                                     : COLUMN_U8);
 }
 
 static void publish(struct columns *columns)
@@ -157,18 +148,14 @@ static void publish(struct columns *columns)
                                    : column_plain(columns->types, objects, COLUMN_U32);
     s->size = columns->sizes ? column_plain(columns->sizes, objects, COLUMN_U64)
                              : column_plain(recorder->sizes, objects, COLUMN_U32);
-    s->extra = column_plain(columns->extras, objects, COLUMN_U64);
     s->refcount = column_plain(recorder->refcounts, objects, COLUMN_U32);
-    s->unexplained = column_plain(columns->unexplained, objects, COLUMN_U64);
+    s->unexplained = columns_narrow(&columns->unexplained, objects);
     s->possible = column_plain(columns->possible, objects, COLUMN_U32);
     s->flags = column_plain(recorder->flags, objects, COLUMN_U8);
-    s->generation = column_plain(columns->generations, objects, COLUMN_U8);
+    s->generation = column_plain(heap->generations, objects, COLUMN_U8);
     s->first = column_plain(recorder->first, objects + 1, COLUMN_U64);
     s->target = column_plain(recorder->targets, references, COLUMN_U32);
     s->hold = column_plain(recorder->holds, references, COLUMN_U8);
-    s->referrer_first = column_plain(columns->referrer_first, objects + 1, COLUMN_U64);
-    s->referrer = column_plain(columns->referrers, references, COLUMN_U32);
-    s->referrer_hold = column_plain(columns->referrer_holds, references, COLUMN_U8);
     s->types = columns->type_rows;
     s->type_count = heap->type_stats.count;
     s->threads = heap->threads.items;
@@ -189,10 +176,6 @@ static mx_status build(struct columns *columns, struct mx_error *err)
         status = columns_add_roots(columns, missing, err);
     if (!status)
         status = widen_sizes(columns, err);
-    if (!status)
-        status = reverse(columns, err);
-    if (!status)
-        status = columns_add_blocks(columns, err);
     if (status)
         return status;
     finish_objects(columns, missing);
@@ -254,7 +237,6 @@ void columns_free(struct columns *columns)
     free(columns->extras);
     free(columns->unexplained);
     free(columns->possible);
-    free(columns->generations);
     free(columns->addresses);
     free(columns->dropped);
     free(columns->referrer_first);

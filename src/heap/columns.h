@@ -15,10 +15,9 @@ struct columns {
     uint16_t *small_types;           // [objects], or
     uint32_t *types;                 // [objects], where there are more than 2^16
     uint64_t *sizes;                 // [objects], where one is of 4 GiB or more
-    uint64_t *extras;                // [objects], NULL where no object has blocks
-    uint64_t *unexplained;           // [objects], zigzag
+    uint64_t *extras;                // [objects], until it is narrow
+    uint64_t *unexplained;           // [objects], zigzag; the same
     uint32_t *possible;              // [objects]
-    uint8_t *generations;            // [objects]
     uint64_t *addresses;             // [objects]
     uint64_t *dropped;               // a bit for each recorded reference that is none
     uint64_t *referrer_first;        // [objects + 1]
@@ -41,6 +40,8 @@ struct columns {
 #define NO_EDGE UINT32_MAX
 
 void columns_free(struct columns *columns); // may be NULL
+// Numbers as narrow as they can be, in their own place, which shrinks: the column of them.
+struct column columns_narrow(uint64_t **numbers, uint64_t count);
 
 // columns_tables.c. All but MX_NO_MEMORY cannot go wrong.
 mx_status columns_add_types(struct columns *columns, struct mx_error *err);

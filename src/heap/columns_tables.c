@@ -362,6 +362,7 @@ mx_status columns_add_blocks(struct columns *columns, struct mx_error *err)
             columns->extras[owner] += block->nbytes;
     }
     subtract_counted(columns);
+    columns->snapshot.extra = columns_narrow(&columns->extras, heap->count);
     columns->snapshot.block_count = blocks->items.count;
     return MX_OK;
 }

@@ -75,7 +75,7 @@ struct mx_heap {
     void *progress_data;
 };
 
-#define NO_GENERATION 0xFF
+#define NO_GENERATION SNAPSHOT_NO_GENERATION
 #define LIMIT_INTERPRETERS 10000 // no process has more: each costs half a megabyte at least
 
 // heap.c: from bytes to a finished heap. memory, maps, runtime and info are set.

@@ -165,7 +165,8 @@ mx_status heap_labels(const mx_heap *heap, struct mx_error *err)
 {
     const struct snapshot *snapshot;
     if (heap->opened)
-        return file_make_labels(heap->opened, err);
+        return snapshot_answered(file_snapshot(heap->opened), file_make_labels(heap->opened, err),
+                                 err);
     mx_status status = heap_snapshot(heap, &snapshot, err);
     if (status || snapshot->label_kind.count || !snapshot->reference_count)
         return status;

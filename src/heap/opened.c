@@ -35,6 +35,11 @@ mx_status mx_heap_verify(const mx_heap *heap, struct mx_error *err)
     return heap->opened ? file_verify(heap->opened, err) : MX_OK;
 }
 
+mx_status mx_heap_intact(const mx_heap *heap, struct mx_error *err)
+{
+    return heap->opened ? snapshot_answered(file_snapshot(heap->opened), MX_OK, err) : MX_OK;
+}
+
 // ---- objects ----------------------------------------------------------------------------------
 
 void opened_facts(const struct mx_heap *heap, uint32_t index, struct mx_object *ret,
@@ -67,7 +72,7 @@ mx_status opened_object(const struct mx_heap *heap, uint32_t index, struct mx_ob
     text_init(&type, ret->type, sizeof ret->type);
     text_add_cut(&type, snapshot_type_of(s, index)->name, sizeof ret->type - 1);
     s->texts.preview(s->texts.data, index, ret->preview, sizeof ret->preview);
-    return MX_OK;
+    return snapshot_answered(s, MX_OK, err);
 }
 
 // Undoes what heap.c, refcount_unowned has taken from the count.
@@ -183,7 +188,7 @@ mx_status opened_references(const struct mx_heap *heap, uint32_t index, mx_refer
         return fail(err, MX_BAD_ARGUMENT, "object %u: there are only %u", index, s->object_count);
     struct telling telling = {heap, s, fn, data, MX_NO_OBJECT, false};
     tell_object(&telling, index);
-    return MX_OK;
+    return snapshot_answered(s, MX_OK, err);
 }
 
 // Instances of a static class, when that is what is asked for: every object is looked at.
@@ -244,7 +249,7 @@ mx_status opened_referrers(const struct mx_heap *heap, uint32_t index, mx_refere
         snprintf(reference.root, sizeof reference.root, "%s", told[i].root);
         tell(&telling, &reference);
     }
-    return MX_OK;
+    return snapshot_answered(s, MX_OK, err);
 }
 
 // ---- cycles -----------------------------------------------------------------------------------

@@ -30,8 +30,8 @@ struct recorder {
     VECTOR(struct recorded_big) big_sizes; // by object
     uint32_t *refcounts;                   // [count], as in the header; 0 for immortal ones
     uint8_t *flags;                        // [count], OBJECT_...
-    size_t static_at; // facts.c: the range of the heap's statics that has come
-    bool failed;      // out of memory
+    size_t static_at;                      // facts.c: the range of the heap's statics that has come
+    bool failed;                           // out of memory
 };
 
 // Room for `count` objects; false when out of memory.

@@ -3,12 +3,50 @@
 //   entries: what a root keeps alive, what native code holds, what is immortal
 //   garbage: what none of these leads to is entered at its own beginnings, by a root of that name
 //            where the collector would find it
+//
+// Blocks, which add to sizes alone, are found in the target's memory while this thread's other half turns
+// the references round and finds the dominators, in numbers alone.
 #include <stdlib.h>
 
+#include "base/beside.h"
 #include "base/error.h"
 #include "graph/dominators.h"
 #include "heap/columns.h"
 #include "snapshot/flow.h"
+
+// ---- referrers ----------------------------------------------------------------------------------
+
+static mx_status reverse(struct columns *columns, struct mx_error *err)
+{
+    const struct recorder *recorder = &columns->heap->recorder;
+    uint32_t count = columns->heap->count;
+    uint64_t *first = columns->referrer_first = calloc((size_t)count + 2, sizeof *first);
+    columns->referrers = malloc((recorder->edge_count + 1) * sizeof *columns->referrers);
+    columns->referrer_holds = malloc(recorder->edge_count + 1);
+    if (!first || !columns->referrers || !columns->referrer_holds)
+        return fail_no_memory(err);
+    for (uint64_t at = 0; at < recorder->edge_count; at++)
+        first[recorder->targets[at] + 2]++;
+    for (uint32_t i = 0; i < count; i++)
+        first[i + 2] += first[i + 1];
+    for (uint32_t i = 0; i < count; i++) // first[n + 1] goes from n's beginning to its end
+        for (uint64_t at = recorder->first[i]; at < recorder->first[i + 1]; at++) {
+            uint64_t place = first[recorder->targets[at] + 1]++;
+            columns->referrers[place] = i;
+            columns->referrer_holds[place] = recorder->holds[at];
+        }
+    return MX_OK;
+}
+
+static void publish_referrers(struct columns *columns)
+{
+    struct snapshot *s = &columns->snapshot;
+    s->referrer_first = columns_narrow(&columns->referrer_first, (uint64_t)s->object_count + 1);
+    s->referrer = column_plain(columns->referrers, s->reference_count, COLUMN_U32);
+    s->referrer_hold = column_plain(columns->referrer_holds, s->reference_count, COLUMN_U8);
+}
+
+// ---- dominators ---------------------------------------------------------------------------------
 
 // Roots that follow from the objects' own counts.
 static bool add_holders(struct columns *columns)
@@ -55,26 +93,67 @@ static void publish_roots(struct columns *columns)
     s->root_reference_count = columns->root_references.count;
 }
 
-mx_status columns_add_retained(struct columns *columns, struct mx_error *err)
-{
-    struct snapshot *s = &columns->snapshot;
-    if (!add_holders(columns))
-        return fail_no_memory(err);
-    publish_roots(columns);
-    struct snapshot_flow flow;
+// What is done while blocks are found: it reads the columns that there are, and no memory of the target.
+struct graph_work {
+    struct columns *columns;
     struct dominators dominators;
-    mx_status status = snapshot_flow_init(s, &flow, err);
+    mx_status status;
+    struct mx_error err;
+};
+
+static mx_status find_dominators(struct graph_work *work)
+{
+    struct snapshot_flow flow;
+    mx_status status = snapshot_flow_init(&work->columns->snapshot, &flow, &work->err);
     if (status)
         return status;
     flow.flow.close = true;
-    status = dominators_find(&flow.flow, &dominators, err);
+    status = dominators_find(&flow.flow, &work->dominators, &work->err);
     snapshot_flow_free(&flow);
+    return status;
+}
+
+static void *work_on_graph(void *data)
+{
+    struct graph_work *work = data;
+    work->status = find_dominators(work); // first: it takes more memory, for a while
+    if (!work->status)
+        work->status = reverse(work->columns, &work->err);
+    return NULL;
+}
+
+// `work` is filled, and its dominators the caller's, when this succeeds.
+static mx_status work_and_add_blocks(struct graph_work *work, struct mx_error *err)
+{
+    struct beside beside;
+    beside_begin(&beside, work_on_graph, work);
+    mx_status status = columns_add_blocks(work->columns, err);
+    beside_end(&beside);
+    if (!status && work->status) {
+        status = work->status;
+        if (err)
+            *err = work->err;
+    }
+    if (status)
+        dominators_free(&work->dominators);
+    return status;
+}
+
+mx_status columns_add_retained(struct columns *columns, struct mx_error *err)
+{
+    struct snapshot *s = &columns->snapshot;
+    struct graph_work work = {.columns = columns};
+    if (!add_holders(columns))
+        return fail_no_memory(err);
+    publish_roots(columns);
+    mx_status status = work_and_add_blocks(&work, err);
     if (status)
         return status;
-    status = retain(columns, &dominators, err);
+    publish_referrers(columns);
+    status = retain(columns, &work.dominators, err);
     if (!status)
-        status = columns_add_unreached(columns, &dominators, err);
-    dominators_free(&dominators);
+        status = columns_add_unreached(columns, &work.dominators, err);
+    dominators_free(&work.dominators);
     publish_roots(columns);
     s->dominator = column_plain(columns->dominators, s->object_count, COLUMN_U32);
     s->retained = column_plain(columns->retained, s->object_count, COLUMN_U64);

@@ -78,7 +78,8 @@ mx_status mx_heap_save(const mx_heap *heap, const char *path, const struct mx_sa
 {
     struct mx_save_options wanted = options ? *options : (struct mx_save_options){0};
     const struct snapshot_options how = {wanted.compress, wanted.redact,
-                                         wanted.cut_values ? wanted.most_value : UINT64_MAX};
+                                         wanted.cut_values ? wanted.most_value : UINT64_MAX,
+                                         wanted.plain};
     struct given given = {0};
     struct snapshot_sizes sizes = {0};
     if (heap->opened)

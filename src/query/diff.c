@@ -148,6 +148,8 @@ mx_status mx_heap_diff(const mx_heap *const *heaps, size_t count,
         status = heap_snapshot(heaps[i], &diff->of[i], err);
     if (!status)
         status = diff_make(diff, err);
+    for (size_t i = 0; i < count && diff->of[i]; i++)
+        status = snapshot_answered(diff->of[i], status, err);
     diff->type = NULL; // the caller's
     if (status)
         mx_diff_free(diff);

@@ -61,8 +61,11 @@ static const uint8_t *value_at(struct reading *reading, uint32_t object, uint64_
         return NULL;
     uint64_t first = cursor_at(&reading->values, object);
     uint64_t end = cursor_at(&reading->values, (uint64_t)object + 1);
+    const struct pieces *pieces = reading->stored.pieces;
+    if (end <= first || (pieces && !pieces_are_right(pieces, first, end - first)))
+        return NULL;
     *ret_nbytes = end - first;
-    return first < end ? reading->stored.bytes + first : NULL;
+    return reading->stored.bytes + first;
 }
 
 // Is it an immutable value, and of both the same bytes of a file? No answer when it says no.

@@ -21,7 +21,7 @@ mx_status mx_heap_tree(const mx_heap *heap, mx_tree **ret, struct mx_error *err)
     if (!tree)
         return fail_no_memory(err);
     tree->snapshot = s;
-    status = tree_make(s, &tree->tree, err);
+    status = snapshot_answered(s, tree_make(s, &tree->tree, err), err);
     if (status) {
         mx_tree_free(tree);
         return status;
@@ -111,6 +111,9 @@ static mx_status sums_finish(struct sums *sums, uint64_t objects, struct mx_hold
                              size_t *ret_count, uint32_t **ret_objects, struct mx_error *err)
 {
     size_t type_count = sums->tree->snapshot->type_count, count = 0;
+    mx_status status = snapshot_answered(sums->tree->snapshot, MX_OK, err);
+    if (status)
+        return status;
     for (size_t i = 0; i < type_count; i++)
         count += sums->by_type[i].count != 0;
     struct mx_holding *rows =
@@ -239,8 +242,8 @@ mx_status mx_tree_types(const mx_tree *tree, struct mx_holding **ret, size_t *re
         sums_add(&sums, i);
     }
     if (!status)
-        status = dominators_union(&tree->tree.dominators, classes, (uint32_t)s->type_count,
-                                  tree->tree.retained, together, err);
+        status = dominator_children_union(&tree->tree.children, classes, (uint32_t)s->type_count,
+                                          tree->tree.retained, together, err);
     for (size_t i = 0; i < s->type_count && !status; i++)
         sums.by_type[i].retained = together[i];
     if (!status)
@@ -293,5 +296,5 @@ mx_status mx_tree_verify(const mx_tree *tree, bool *ret_right, uint32_t *ret_obj
         return fail_no_memory(err);
     *ret_right = sizes_are_right(s, &tree->tree, ret_object, sums);
     free(sums);
-    return MX_OK;
+    return snapshot_answered(s, MX_OK, err);
 }

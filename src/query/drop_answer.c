@@ -196,7 +196,7 @@ mx_status drop_of_snapshot(const struct snapshot *s, mx_addr address, const char
     if (!drop)
         return fail_no_memory(err);
     drop->snapshot = s;
-    mx_status status = drop_make(drop, address, label, err);
+    mx_status status = snapshot_answered(s, drop_make(drop, address, label, err), err);
     if (status) {
         mx_drop_free(drop);
         return status;

@@ -77,7 +77,7 @@ mx_status export_snapshot(const struct snapshot *snapshot, mx_export_format form
     struct export export = {
         .snapshot = snapshot, .options = options ? options : &none, .sink = sink};
     mx_status status = run(&export, format, err);
-    mx_status finished = status ? status : sink_finish(sink, err);
+    mx_status finished = snapshot_answered(snapshot, status ? status : sink_finish(sink, err), err);
     export.result.bytes = sink->written;
     free(sink);
     if (!finished && ret)

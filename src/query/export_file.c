@@ -1,12 +1,12 @@
 // export_file.c - an export under a name that it gets when it is complete.
 #include <errno.h>
 #include <fcntl.h>
-#include <limits.h>
-#include <stdio.h>
+#include <stdlib.h>
 #include <sys/stat.h>
 
 #include "base/cleanup.h"
 #include "base/error.h"
+#include "base/whole_file.h"
 #include "query/export.h"
 
 static bool write_file(const char *bytes, size_t nbytes, void *data)
@@ -39,16 +39,40 @@ static mx_status write_in_place(const mx_heap *heap, mx_export_format format,
     return mx_heap_export(heap, format, options, write_file, &file, ret, err);
 }
 
-// Its folder, so that the new name is on the disk too.
-static void sync_folder(const char *path)
+struct written {
+    struct whole_file file;
+    uint64_t nbytes;
+    mx_status status; // of what failed first, and why
+    struct mx_error failure;
+};
+
+static bool write_whole(const char *bytes, size_t nbytes, void *data)
 {
-    char folder[PATH_MAX];
-    const char *slash = strrchr(path, '/');
-    snprintf(folder, sizeof folder, "%.*s", slash ? (int)(slash - path) + 1 : 1,
-             slash ? path : ".");
-    cleanup(close_fd) int file = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    if (file >= 0)
-        fsync(file);
+    struct written *written = data;
+    written->status =
+        whole_file_write(&written->file, bytes, nbytes, written->nbytes, &written->failure);
+    written->nbytes += nbytes;
+    return !written->status;
+}
+
+static mx_status write_new(const mx_heap *heap, mx_export_format format,
+                           const struct mx_export_options *options, struct written *written,
+                           struct mx_export_result *ret, struct mx_error *err)
+{
+    struct mx_export_result result;
+    mx_status status = mx_heap_export(heap, format, options, write_whole, written, &result, err);
+    if (written->status) {
+        if (err)
+            *err = written->failure;
+        return written->status;
+    }
+    if (!status)
+        status = whole_file_sync(&written->file, err);
+    if (!status)
+        status = whole_file_publish(&written->file, err);
+    if (!status && ret)
+        *ret = result;
+    return status;
 }
 
 mx_status mx_heap_export_file(const mx_heap *heap, mx_export_format format,
@@ -59,22 +83,13 @@ mx_status mx_heap_export_file(const mx_heap *heap, mx_export_format format,
     if (stat(path, &facts) == 0 && !S_ISREG(facts.st_mode))
         return S_ISDIR(facts.st_mode) ? fail_file(err, path, EISDIR)
                                       : write_in_place(heap, format, options, path, ret, err);
-    char temporary[PATH_MAX];
-    if (snprintf(temporary, sizeof temporary, "%s.XXXXXX", path) >= (int)sizeof temporary)
-        return fail_file(err, path, ENAMETOOLONG);
-    cleanup(close_fd) int file = mkostemp(temporary, O_CLOEXEC); // 0600
-    if (file < 0)
-        return fail_file(err, path, errno);
-    struct mx_export_result result;
-    mx_status status = mx_heap_export(heap, format, options, write_file, &file, &result, err);
-    if (!status && (fsync(file) || rename(temporary, path)))
-        status = fail_file(err, path, errno);
-    if (status) {
-        unlink(temporary);
-        return status;
-    }
-    sync_folder(path);
-    if (ret)
-        *ret = result;
-    return MX_OK;
+    struct written *written = calloc(1, sizeof *written);
+    if (!written)
+        return fail_no_memory(err);
+    mx_status status = whole_file_open(&written->file, path, err);
+    if (!status)
+        status = write_new(heap, format, options, written, ret, err);
+    whole_file_close(&written->file);
+    free(written);
+    return status;
 }

@@ -136,6 +136,19 @@ bool sql_data_retain_types(struct sql_data *data)
 
 #define LABEL_STEPS_ALWAYS 10000 // done one by one, however small the heap is
 
+// Without the memory for it, it goes on one by one.
+static void make_labels(struct sql_data *data)
+{
+    const struct snapshot *made = data->plain.of;
+    struct snapshot *s = &data->plain.snapshot;
+    heap_labels(data->heap, NULL);
+    data->heap = NULL;
+    s->label_kind = made->label_kind;
+    s->label_number = made->label_number;
+    s->label_names = made->label_names;
+    s->label_name_count = made->label_name_count;
+}
+
 void sql_data_expect_label(struct sql_data *data, uint32_t object)
 {
     const struct snapshot *s = data->snapshot;
@@ -145,8 +158,7 @@ void sql_data_expect_label(struct sql_data *data, uint32_t object)
         column_at(&s->first, (uint64_t)object + 1) - column_at(&s->first, object) + 1;
     if (data->label_steps < LABEL_STEPS_ALWAYS || data->label_steps < s->reference_count / 4)
         return;
-    heap_labels(data->heap, NULL); // without the memory for it, it goes on one by one
-    data->heap = NULL;
+    make_labels(data);
 }
 
 // ---- strings ------------------------------------------------------------------------------------
@@ -190,7 +202,9 @@ static mx_status number_frames(struct sql_data *data, struct mx_error *err)
 mx_status sql_data_init(struct sql_data *data, const struct snapshot *snapshot,
                         struct mx_error *err)
 {
-    *data = (struct sql_data){.snapshot = snapshot};
+    *data = (struct sql_data){0};
+    plain_init(&data->plain, snapshot);
+    data->snapshot = &data->plain.snapshot;
     mx_status status = rank_types(data, err);
     if (!status)
         status = number_frames(data, err);
@@ -211,6 +225,7 @@ void sql_data_fini(struct sql_data *data)
     free(data->same);
     free(data->frame_first);
     free(data->buffer);
+    plain_free(&data->plain);
     *data = (struct sql_data){0};
 }
 

@@ -16,6 +16,8 @@ struct sql_virtual_table {
     sqlite3_vtab base;
     const struct sql_table *table;
     struct sql_data *data;
+    uint64_t rows_read; // in all queries, up to UNPACK_AFTER
+    uint64_t unpacked;  // columns of the table, as bits
 };
 
 // How a cursor goes through the rows: idxNum, with SQL_WALK_BACKWARDS if need be.
@@ -33,7 +35,7 @@ enum sql_walk {
 
 // Constraints that a cursor checks before SQLite sees a row. idxStr: the column of the walk, then two
 // characters for each filter, its column and one of these, then SQL_READS and the columns that will
-// be read.
+// be read, SQL_ORDERS and those of WALK_ORDER.
 enum sql_filter_kind {
     FILTER_EQUAL = 'a',
     FILTER_NOT_EQUAL,
@@ -46,10 +48,11 @@ enum sql_filter_kind {
     FILTER_NULL,
     FILTER_NOT_NULL,
 };
-#define SQL_READS '|'            // no column's character
+#define SQL_READS '|' // no column's character
+#define SQL_ORDERS '}'
 #define LIMIT_FILTERS 8          // those beyond are SQLite's
 #define SQL_COLUMN_CHARACTER '0' // that of column 0; of the rowid, the one before
-#define SQL_PLAN_NBYTES (1 + 2 * LIMIT_FILTERS + 1 + LIMIT_COLUMNS + 1)
+#define SQL_PLAN_NBYTES (1 + 2 * LIMIT_FILTERS + 1 + LIMIT_COLUMNS + 1 + LIMIT_ORDER_COLUMNS + 1)
 _Static_assert(SQL_COLUMN_CHARACTER + LIMIT_COLUMNS < SQL_READS, "they are told apart");
 
 struct sql_filter {

@@ -20,16 +20,23 @@ struct keys {
     const struct sql_column *column;
     uint64_t row_count;
     int64_t least;
-    int bits; // of the greatest
+    int bits;               // of the greatest
+    struct sql_place place; // that was looked at last: the next one is near it, mostly
 };
 
-static uint64_t key_at(const struct keys *keys, uint64_t row)
+static bool value_at(struct keys *keys, uint64_t row, int64_t *ret)
 {
-    struct sql_place place = {.row = row, .target = MX_NO_OBJECT};
-    int64_t value;
+    keys->place.row = row;
+    keys->place.target = MX_NO_OBJECT;
     if (keys->table->settle)
-        keys->table->settle(keys->data, &place);
-    if (!sql_key(keys->data, keys->column, &place, &value))
+        keys->table->settle(keys->data, &keys->place);
+    return sql_key(keys->data, keys->column, &keys->place, ret);
+}
+
+static uint64_t key_at(struct keys *keys, uint64_t row)
+{
+    int64_t value;
+    if (!value_at(keys, row, &value))
         return 0;
     return (uint64_t)value - (uint64_t)keys->least + 1;
 }
@@ -43,7 +50,7 @@ static bool are_types(const struct keys *keys)
 }
 
 // Keys of the rows from `row` on, at most READ_AT_ONCE; returns how many.
-static uint64_t read_keys(const struct keys *keys, uint64_t row, uint64_t *ret)
+static uint64_t read_keys(struct keys *keys, uint64_t row, uint64_t *ret)
 {
     uint64_t count = keys->row_count - row;
     count = count < READ_AT_ONCE ? count : READ_AT_ONCE;
@@ -73,9 +80,8 @@ static void measure(struct keys *keys)
         return;
     }
     for (uint64_t row = 0; row < keys->row_count; row++) {
-        struct sql_place place = {.row = row, .target = MX_NO_OBJECT};
         int64_t value;
-        if (!sql_key(keys->data, keys->column, &place, &value))
+        if (!value_at(keys, row, &value))
             continue;
         least = value < least ? value : least;
         most = value > most ? value : most;
@@ -97,7 +103,7 @@ static void count_to_starts(uint64_t *counts, size_t count)
     }
 }
 
-static bool sort_counted(const struct keys *keys, uint32_t *rows)
+static bool sort_counted(struct keys *keys, uint32_t *rows)
 {
     size_t key_count = (size_t)1 << keys->bits;
     uint64_t *starts = calloc(key_count, sizeof *starts);
@@ -119,17 +125,26 @@ static bool sort_counted(const struct keys *keys, uint32_t *rows)
     return true;
 }
 
-// A key and its row in one number: the row below, `row_bits` of it.
-static bool sort_packed(const struct keys *keys, int row_bits, uint32_t *rows)
+// Keys of rows, in the order in which they stand so far, each with its place in the lowest `row_bits`.
+static void pack_keys(struct keys *keys, int row_bits, bool is_first, const uint32_t *rows,
+                      uint64_t *ret)
 {
-    uint64_t count = keys->row_count;
-    uint64_t *from = malloc(count * sizeof *from), *to = malloc(count * sizeof *to);
-    bool done = from && to;
-    for (uint64_t row = 0, some; done && row < count; row += some) {
-        some = read_keys(keys, row, from + row);
-        for (uint64_t i = row; i < row + some; i++)
-            from[i] = from[i] << row_bits | i;
+    for (uint64_t at = 0, some; at < keys->row_count; at += some) {
+        some = is_first ? read_keys(keys, at, ret + at) : 1;
+        if (!is_first)
+            ret[at] = key_at(keys, rows[at]);
+        for (uint64_t i = at; i < at + some; i++)
+            ret[i] = ret[i] << row_bits | i;
     }
+}
+
+static bool sort_packed(struct keys *keys, int row_bits, bool is_first, uint32_t *rows)
+{
+    uint64_t count = keys->row_count, mask = (UINT64_C(1) << row_bits) - 1;
+    uint64_t *from = malloc((count + 1) * sizeof *from), *to = malloc((count + 1) * sizeof *to);
+    bool done = from && to;
+    if (done)
+        pack_keys(keys, row_bits, is_first, rows, from);
     for (int shift = row_bits; done && shift < row_bits + keys->bits; shift += DIGIT_BITS) {
         uint64_t starts[DIGITS] = {0};
         for (uint64_t i = 0; i < count; i++)
@@ -142,67 +157,107 @@ static bool sort_packed(const struct keys *keys, int row_bits, uint32_t *rows)
         from = sorted;
     }
     for (uint64_t i = 0; done && i < count; i++)
-        rows[i] = (uint32_t)(from[i] & ((UINT64_C(1) << row_bits) - 1));
+        to[i] = is_first ? from[i] & mask : rows[from[i] & mask];
+    for (uint64_t i = 0; done && i < count; i++)
+        rows[i] = (uint32_t)to[i];
     free(from);
     free(to);
     return done;
 }
 
-static int compare_rows(const void *a, const void *b, void *data)
+static int compare_by(struct keys *keys, uint32_t left, uint32_t right)
 {
-    const struct keys *keys = data;
-    uint32_t left = *(const uint32_t *)a, right = *(const uint32_t *)b;
-    struct sql_place place = {.row = left, .target = MX_NO_OBJECT};
     int64_t left_value = 0, right_value = 0;
-    bool left_there = sql_key(keys->data, keys->column, &place, &left_value);
-    place.row = right;
-    bool right_there = sql_key(keys->data, keys->column, &place, &right_value);
+    bool left_there = value_at(keys, left, &left_value);
+    bool right_there = value_at(keys, right, &right_value);
     if (left_there != right_there)
         return left_there ? 1 : -1;
-    if (left_value != right_value)
-        return left_value > right_value ? 1 : -1;
-    return (left > right) - (left < right);
+    return (left_value > right_value) - (left_value < right_value);
+}
+
+struct all_keys {
+    struct keys *of;
+    size_t count;
+};
+
+static int compare_rows(const void *a, const void *b, void *data)
+{
+    const struct all_keys *keys = data;
+    uint32_t left = *(const uint32_t *)a, right = *(const uint32_t *)b;
+    int order = 0;
+    for (size_t i = 0; !order && i < keys->count; i++)
+        order = compare_by(&keys->of[i], left, right);
+    return order ? order : (left > right) - (left < right);
 }
 
 // Keys that spread over more than 64 bits less a row's: only a damaged file has such sizes.
-static bool sort_compared(const struct keys *keys, uint32_t *rows)
+static void sort_compared(struct keys *keys, size_t count, uint32_t *rows)
 {
+    struct all_keys all = {keys, count};
     for (uint64_t row = 0; row < keys->row_count; row++)
         rows[row] = (uint32_t)row;
-    qsort_r(rows, keys->row_count, sizeof *rows, compare_rows, (void *)keys);
+    qsort_r(rows, keys->row_count, sizeof *rows, compare_rows, &all);
+}
+
+// By the last column first: each sort leaves rows that are equal in it as they were.
+static bool sort_rows(struct keys *keys, size_t count, uint32_t *rows)
+{
+    int row_bits = 64 - __builtin_clzll(keys->row_count | 1);
+    bool packed = true;
+    for (size_t i = 0; i < count; i++) {
+        measure(&keys[i]);
+        packed = packed && keys[i].bits + row_bits <= 64;
+    }
+    if (!packed) {
+        sort_compared(keys, count, rows);
+        return true;
+    }
+    for (size_t i = count; i-- > 0;) {
+        bool is_first = i + 1 == count;
+        if (is_first && keys[i].bits <= COUNTED_BITS
+                ? !sort_counted(&keys[i], rows)
+                : !sort_packed(&keys[i], row_bits, is_first, rows))
+            return false;
+    }
     return true;
 }
 
-static bool sort_rows(struct keys *keys, uint32_t *rows)
+static bool is_order_of(const struct sql_order *order, const struct sql_column *const *columns,
+                        size_t count, uint64_t row_count)
 {
-    measure(keys);
-    int row_bits = 64 - __builtin_clzll(keys->row_count | 1);
-    if (keys->bits <= COUNTED_BITS)
-        return sort_counted(keys, rows);
-    if (keys->bits + row_bits <= 64)
-        return sort_packed(keys, row_bits, rows);
-    return sort_compared(keys, rows);
+    bool same = order->column_count == count && order->row_count == row_count;
+    for (size_t i = 0; same && i < count; i++)
+        same = order->columns[i]->number == columns[i]->number &&
+               order->columns[i]->kind == columns[i]->kind;
+    return same;
 }
 
 const struct sql_order *sql_order_of(struct sql_data *data, const struct sql_table *table,
-                                     const struct sql_column *column)
+                                     const struct sql_column *const *columns, size_t count)
 {
     uint64_t row_count = table->count(data);
+    struct keys keys[LIMIT_ORDER_COLUMNS];
     for (size_t i = 0; i < data->order_count; i++)
-        if (data->orders[i].number == column->number && data->orders[i].kind == column->kind &&
-            data->orders[i].row_count == row_count)
+        if (is_order_of(&data->orders[i], columns, count, row_count))
             return &data->orders[i];
     if (row_count > UINT32_MAX || data->order_count == LIMIT_ORDERS)
         return NULL;
-    uint32_t *rows = malloc((row_count + 1) * sizeof *rows);
-    struct keys keys = {.data = data, .table = table, .column = column, .row_count = row_count};
-    if (!rows || !sort_rows(&keys, rows)) {
-        free(rows);
+    unsigned reads = table->reads;
+    struct sql_order made = {.column_count = count, .row_count = row_count};
+    for (size_t i = 0; i < count; i++) {
+        made.columns[i] = columns[i];
+        reads |= plain_column(columns[i]->column);
+        keys[i] = (struct keys){
+            .data = data, .table = table, .column = columns[i], .row_count = row_count};
+    }
+    plain_add(&data->plain, reads, NULL);
+    made.rows = malloc((row_count + 1) * sizeof *made.rows);
+    if (!made.rows || !sort_rows(keys, count, made.rows)) {
+        free(made.rows);
         return NULL;
     }
-    struct sql_order *order = &data->orders[data->order_count++];
-    *order = (struct sql_order){column->number, column->kind, row_count, rows};
-    return order;
+    data->orders[data->order_count] = made;
+    return &data->orders[data->order_count++];
 }
 
 // ---- finding ------------------------------------------------------------------------------------

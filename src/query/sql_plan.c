@@ -17,6 +17,8 @@ struct walk {
     enum sql_walk kind;
     int column;     // of the table, -1 for the rowid
     int constraint; // whose value it needs, or -1
+    size_t order_count;
+    int order[LIMIT_ORDER_COLUMNS]; // columns of WALK_ORDER
     double rows, cost;
 };
 
@@ -58,6 +60,7 @@ static double rows_of_equality(struct sql_data *data, const struct sql_table *ta
     case ACCESS_INDEXED:
         return is_type(table, column) ? 1 + row_count / (double)(s->type_count + 1)
                                       : 1 + row_count / VALUES_OF_INDEX;
+    case ACCESS_GROUPED:
     case ACCESS_NONE:
         break;
     }
@@ -85,7 +88,8 @@ static bool walk_of_equality(struct sql_data *data, const struct sql_table *tabl
                                           [ACCESS_REFERRERS] = WALK_REFERRERS};
     enum sql_access access = access_of(table, column);
     bool is_null = info->aConstraint[index].op == SQLITE_INDEX_CONSTRAINT_ISNULL;
-    if (access == ACCESS_NONE || (is_null && access != ACCESS_INDEXED) ||
+    if (access == ACCESS_NONE || access == ACCESS_GROUPED ||
+        (is_null && access != ACCESS_INDEXED) ||
         (access == ACCESS_INDEXED && row_count > UINT32_MAX) ||
         (is_type(table, column) && !is_null && !compares_bytes(info, index)))
         return false;
@@ -95,8 +99,11 @@ static bool walk_of_equality(struct sql_data *data, const struct sql_table *tabl
         cost = 1;
     if (access == ACCESS_REFERRERS && wants_label(info, table))
         cost += rows * COST_FIND_LABEL;
-    *ret = (struct walk){is_null ? WALK_NULLS : walks[access], column, is_null ? -1 : index, rows,
-                         cost};
+    *ret = (struct walk){.kind = is_null ? WALK_NULLS : walks[access],
+                         .column = column,
+                         .constraint = is_null ? -1 : index,
+                         .rows = rows,
+                         .cost = cost};
     return true;
 }
 
@@ -104,7 +111,8 @@ static bool walk_of_equality(struct sql_data *data, const struct sql_table *tabl
 static struct walk choose_walk(struct sql_data *data, const struct sql_table *table,
                                sqlite3_index_info *info, double row_count)
 {
-    struct walk best = {WALK_ALL, -1, -1, row_count, row_count};
+    struct walk best = {
+        .kind = WALK_ALL, .column = -1, .constraint = -1, .rows = row_count, .cost = row_count};
     for (int i = 0; i < info->nConstraint; i++) {
         struct walk walk;
         int op = info->aConstraint[i].op;
@@ -119,26 +127,59 @@ static struct walk choose_walk(struct sql_data *data, const struct sql_table *ta
 
 // ---- order --------------------------------------------------------------------------------------
 
+// Has the column a number by which rows can be put in order?
+static bool is_ordered(const struct sql_table *table, int column, bool grouped)
+{
+    switch (access_of(table, column)) {
+    case ACCESS_INDEXED:
+        return true;
+    case ACCESS_GROUPED:
+        return grouped;
+    case ACCESS_ROW: // as many values as rows: nothing comes together
+    case ACCESS_ASCENDING:
+    case ACCESS_NONE:
+        return false;
+    case ACCESS_REFERRERS:
+        return grouped && table->columns[column].kind == SQL_INTEGER;
+    }
+    return false;
+}
+
+// Is there an index, or can one be made, of all columns that are wanted in order?
+static bool take_index(struct sql_data *data, const struct sql_table *table,
+                       sqlite3_index_info *info, struct walk *walk)
+{
+    bool grouped = sqlite3_vtab_distinct(info) == 1 && data->order_count < LIMIT_GROUP_ORDERS;
+    if (info->nOrderBy > (grouped ? LIMIT_ORDER_COLUMNS : 1))
+        return false;
+    for (int i = 0; i < info->nOrderBy; i++) {
+        if (!is_ordered(table, info->aOrderBy[i].iColumn, grouped))
+            return false;
+        walk->order[i] = info->aOrderBy[i].iColumn;
+    }
+    walk->order_count = (size_t)info->nOrderBy;
+    return true;
+}
+
 // Do rows come in the order wanted without anything done, but perhaps backwards? Turns the walk into
 // one through an index where that is all it takes.
-static void take_order(const struct sql_table *table, sqlite3_index_info *info, double row_count,
-                       struct walk *walk)
+static void take_order(struct sql_data *data, const struct sql_table *table,
+                       sqlite3_index_info *info, double row_count, struct walk *walk)
 {
-    if (info->nOrderBy != 1)
+    if (info->nOrderBy < 1)
         return;
-    int column = info->aOrderBy[0].iColumn;
-    enum sql_access access = access_of(table, column);
-    bool natural = access == ACCESS_ROW || access == ACCESS_ASCENDING;
-    if (!natural && walk->kind == WALK_ALL && access == ACCESS_INDEXED && row_count <= UINT32_MAX) {
+    enum sql_access access = access_of(table, info->aOrderBy[0].iColumn);
+    bool natural = info->nOrderBy == 1 && (access == ACCESS_ROW || access == ACCESS_ASCENDING);
+    if (!natural && walk->kind == WALK_ALL && row_count <= UINT32_MAX &&
+        take_index(data, table, info, walk)) {
         walk->kind = WALK_ORDER;
-        walk->column = column;
         walk->cost = row_count * COST_ORDERED;
         natural = true;
     }
     if (!natural)
         return;
     info->orderByConsumed = 1;
-    if (info->aOrderBy[0].desc)
+    if (info->aOrderBy[0].desc && info->nOrderBy == 1)
         info->idxNum |= SQL_WALK_BACKWARDS;
 }
 
@@ -163,7 +204,7 @@ static int filter_of(const struct sql_table *table, sqlite3_index_info *info, in
     default: // those of LIMIT and OFFSET have no column
         return 0;
     }
-    if (column < 0 || !table->columns[column].number)
+    if (column < 0 || !table->columns[column].number || table->columns[column].kind == SQL_TEXT)
         return 0;
     bool type = is_type(table, column), bytes = type && compares_bytes(info, index);
     switch (info->aConstraint[index].op) {
@@ -211,13 +252,17 @@ static size_t take_filters(const struct sql_table *table, sqlite3_index_info *in
     return at;
 }
 
-// Columns that lie in memory, so that a cursor can have them brought before it gets there.
-static void take_reads(const struct sql_table *table, const sqlite3_index_info *info, char *text)
+// Columns of numbers, so that a cursor can have them brought before it gets there; and the order.
+static void take_reads(const struct sql_table *table, const sqlite3_index_info *info,
+                       const struct walk *walk, char *text)
 {
     *text++ = SQL_READS;
     for (size_t i = 0; i < table->column_count; i++)
         if (table->columns[i].column && info->colUsed & (UINT64_C(1) << i))
             *text++ = (char)(SQL_COLUMN_CHARACTER + i);
+    *text++ = SQL_ORDERS;
+    for (size_t i = 0; i < walk->order_count; i++)
+        *text++ = (char)(SQL_COLUMN_CHARACTER + walk->order[i]);
     *text = '\0';
 }
 
@@ -235,10 +280,10 @@ int sql_plan(sqlite3_vtab *virtual_table, sqlite3_index_info *info)
         info->aConstraintUsage[walk.constraint].argvIndex = ++argument;
         info->aConstraintUsage[walk.constraint].omit = 1;
     }
-    take_order(table, info, (double)row_count, &walk);
+    take_order(data, table, info, (double)row_count, &walk);
     char text[SQL_PLAN_NBYTES] = {(char)(SQL_COLUMN_CHARACTER + walk.column)};
     size_t nbytes = take_filters(table, info, &walk, argument, text);
-    take_reads(table, info, text + nbytes);
+    take_reads(table, info, &walk, text + nbytes);
     info->idxNum |= (int)walk.kind;
     info->idxStr = sqlite3_mprintf("%s", text);
     info->needToFreeIdxStr = 1;

@@ -214,11 +214,9 @@ static void entry_found_by(struct sql_data *data, const struct sql_place *place,
                            struct sql_cell *ret)
 {
     (void)data;
-    static const char *const names[] = {[ACCESS_NONE] = NULL,
-                                        [ACCESS_ROW] = "row",
-                                        [ACCESS_ASCENDING] = "sorted",
-                                        [ACCESS_INDEXED] = "index",
-                                        [ACCESS_REFERRERS] = "referrers"};
+    static const char *const names[] = {
+        [ACCESS_NONE] = NULL,       [ACCESS_ROW] = "row",        [ACCESS_ASCENDING] = "sorted",
+        [ACCESS_INDEXED] = "index", [ACCESS_GROUPED] = "groups", [ACCESS_REFERRERS] = "referrers"};
     struct entry entry = entry_at(place->row);
     sql_cell_text(ret, entry.column ? names[entry.column->access] : NULL);
 }

@@ -114,6 +114,8 @@ static void reference_ownership(struct sql_data *data, const struct sql_place *p
     sql_cell_text(ret, ownership_name(column_at(hold, place->row)));
 }
 
+NUMBER(reference_hold, column_at(by_target(place) ? &s->referrer_hold : &s->hold, row))
+
 static void reference_label(struct sql_data *data, const struct sql_place *place,
                             struct sql_cell *ret)
 {
@@ -131,11 +133,12 @@ static const struct sql_column reference_columns[] = {
     {"reference", SQL_INTEGER, ACCESS_ROW, reference_number, NULL,
      "number of the reference, by source; also its rowid", 0},
     {"source", SQL_INTEGER, ACCESS_ASCENDING, reference_source, NULL, "the object that refers", 0},
-    {"target", SQL_INTEGER, ACCESS_REFERRERS, reference_target, NULL, "the object referred to", 0},
+    {"target", SQL_INTEGER, ACCESS_REFERRERS, reference_target, NULL, "the object referred to",
+     COLUMN(target)},
     {"label", SQL_TEXT, ACCESS_NONE, NULL, reference_label,
      "its name: `.attr`, `['key']`, `[3]`, `local x`, `closure x`, `__class__`", 0},
-    {"ownership", SQL_TEXT, ACCESS_NONE, NULL, reference_ownership,
-     "owned (counts in the refcount), borrowed or weak", 0},
+    {"ownership", SQL_TEXT, ACCESS_GROUPED, reference_hold, reference_ownership,
+     "owned (counts in the refcount), borrowed or weak", COLUMN(hold)},
     {"source_address", SQL_ADDRESS, ACCESS_ASCENDING, source_address, NULL,
      "of the object that refers", 0},
     {"target_address", SQL_ADDRESS, ACCESS_REFERRERS, target_address, NULL,
@@ -149,6 +152,7 @@ const struct sql_table sql_table_references = {
     .column_count = SQL_COLUMN_COUNT(reference_columns),
     .count = count_references,
     .settle = settle_reference,
+    .reads = PLAIN_first,
 };
 
 // ---- roots --------------------------------------------------------------------------------------

@@ -14,7 +14,7 @@
 #include <stdint.h>
 
 #include "memexplorer.h"
-#include "snapshot/snapshot.h"
+#include "snapshot/plain.h"
 
 struct sql_data;
 struct sql_table;
@@ -34,6 +34,7 @@ enum sql_access {
     ACCESS_ROW,       // the value is the row's number
     ACCESS_ASCENDING, // values ascend with the rows: O(log rows)
     ACCESS_INDEXED,   // an index is made when it is first wanted: O(rows), 4 bytes a row
+    ACCESS_GROUPED,   // the same for GROUP BY alone
     ACCESS_REFERRERS, // references by target, or its address: the snapshot's referrers
 };
 
@@ -55,7 +56,8 @@ struct sql_column {
     const char *name;
     enum sql_kind kind;
     enum sql_access access;
-    // False for NULL. O(1), or O(log objects). Missing for SQL_TEXT and SQL_ANY.
+    // False for NULL. O(1), or O(log objects). Of SQL_TEXT: the same where texts are the same, for
+    // ACCESS_GROUPED, else missing; missing for SQL_ANY.
     bool (*number)(struct sql_data *data, const struct sql_place *place, int64_t *ret);
     // For these two.
     void (*cell)(struct sql_data *data, const struct sql_place *place, struct sql_cell *ret);
@@ -71,6 +73,7 @@ struct sql_table {
     uint64_t (*count)(struct sql_data *data); // of rows; UINT64_MAX when out of memory
     // Completes a place whose row was set; NULL where there is nothing to complete.
     void (*settle)(struct sql_data *data, struct sql_place *place);
+    unsigned reads; // enum plain_columns that this reads
 };
 
 struct sql_view {
@@ -81,7 +84,8 @@ struct sql_view {
 
 #define COLUMN(name) offsetof(struct snapshot, name)
 #define SQL_COLUMN_COUNT(columns) (sizeof(columns) / sizeof *(columns))
-#define LIMIT_COLUMNS 64 // of a table: SQLite says which are used in 64 bits
+#define LIMIT_COLUMNS                                                                              \
+    63 // of a table: SQLite says which are used in 64 bits, the last for all others
 
 extern const struct sql_table sql_table_objects, sql_table_dominators, sql_table_types,
     sql_table_references, sql_table_roots, sql_table_root_references, sql_table_strings,
@@ -104,20 +108,25 @@ struct sql_type {
     uint64_t retained;       // by its instances together
 };
 
-// Rows in the order of a column, NULL first. Made when it is first wanted.
+#define LIMIT_ORDER_COLUMNS 4 // of one order
+
+// Rows in the order of some columns, the first one above all, NULL first. Made when it is first wanted.
 struct sql_order {
-    bool (*number)(struct sql_data *data, const struct sql_place *place, int64_t *ret);
-    enum sql_kind kind;
+    const struct sql_column *columns[LIMIT_ORDER_COLUMNS];
+    size_t column_count;
     uint64_t row_count;
     uint32_t *rows;
 };
 
-#define LIMIT_ORDERS 32 // more than there are indexed columns
+#define LIMIT_ORDERS 64 // more than there are indexed columns, and then some
+#define LIMIT_GROUP_ORDERS                                                                         \
+    16 // before those of ACCESS_GROUPED, and of several columns, are left to SQLite
 
 struct sql_data {
-    const struct snapshot *snapshot;
-    struct sql_type *types;  // as the snapshot's
-    uint32_t *types_by_name; // places in types
+    const struct snapshot *snapshot; // that of `plain`
+    struct plain plain;              // columns of which many rows were read are unpacked
+    struct sql_type *types;          // as the snapshot's
+    uint32_t *types_by_name;         // places in types
     bool types_summed, types_retained, retaining_failed;
     const mx_heap *heap;  // whose snapshot it is; NULL for one that has its labels
     uint64_t label_steps; // that labels have cost so far
@@ -170,10 +179,10 @@ static inline bool sql_key(struct sql_data *data, const struct sql_column *colum
     return true;
 }
 
-// The table's rows in the order of an ACCESS_INDEXED column; NULL when there is no memory, or no
+// The table's rows in the order of columns that have a number; NULL when there is no memory, or no
 // index because of its size. It belongs to data. O(rows) when it is first asked for, then O(1).
 const struct sql_order *sql_order_of(struct sql_data *data, const struct sql_table *table,
-                                     const struct sql_column *column);
+                                     const struct sql_column *const *columns, size_t count);
 
 // Places in `order`, or rows where order is NULL and the column ascends, that have this key; NULL
 // when is_null. O(log rows).

@@ -85,7 +85,7 @@ mx_status mx_heap_suspects(const mx_heap *heap, mx_suspects **ret, struct mx_err
     mx_status status =
         suspects ? heap_snapshot(heap, &suspects->snapshot, err) : fail_no_memory(err);
     if (!status)
-        status = suspects_make(suspects, err);
+        status = snapshot_answered(suspects->snapshot, suspects_make(suspects, err), err);
     if (status)
         mx_suspects_free(suspects);
     else

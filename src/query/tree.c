@@ -11,7 +11,8 @@ static void read_columns(const struct snapshot *s, struct tree *tree)
         uint32_t parent = snapshot_dominator(s, i);
         tree->dominators.parent[i] = parent < s->object_count ? parent : DOMINATOR_ROOT;
         tree->dominators.order[i] = i; // until it is known: all that dominator_children_find needs
-        tree->retained[i] = column_at(&s->retained, i);
+        if (tree->unpacked)
+            tree->unpacked[i] = column_at(&s->retained, i);
     }
 }
 
@@ -60,7 +61,10 @@ mx_status tree_make(const struct snapshot *s, struct tree *ret, struct mx_error 
     *ret = (struct tree){.dominators = {.node_count = s->object_count, .reached = s->object_count}};
     ret->dominators.parent = malloc(room * sizeof *ret->dominators.parent);
     ret->dominators.order = malloc(room * sizeof *ret->dominators.order);
-    ret->retained = malloc(room * sizeof *ret->retained);
+    if (s->retained.encoding == COLUMN_U64 && !s->retained.untrusted)
+        ret->retained = (const uint64_t *)(const void *)s->retained.bytes;
+    else
+        ret->retained = ret->unpacked = malloc(room * sizeof *ret->unpacked);
     if (!ret->dominators.parent || !ret->dominators.order || !ret->retained)
         return fail_no_memory(err);
     read_columns(s, ret);
@@ -75,6 +79,6 @@ void tree_free(struct tree *tree)
 {
     dominators_free(&tree->dominators);
     dominator_children_free(&tree->children);
-    free(tree->retained);
-    tree->retained = NULL;
+    free(tree->unpacked);
+    tree->retained = tree->unpacked = NULL;
 }

@@ -8,10 +8,12 @@
 struct tree {
     struct dominators dominators; // order: each after the one that holds it
     struct dominator_children children;
-    uint64_t *retained; // [objects]
+    const uint64_t *retained; // [objects]
+    uint64_t *unpacked;       // retained, when it is not the column's own
 };
 
-// Freed by tree_free, also after a failure. O(objects), 24 bytes an object. A column that is no tree
+// Freed by tree_free, also after a failure. O(objects), 16 bytes an object, and 8
+// where the column of retained sizes is packed. Not for longer than the snapshot. A column that is no tree
 // (of a damaged file) gives a part of it.
 mx_status tree_make(const struct snapshot *s, struct tree *ret, struct mx_error *err);
 void tree_free(struct tree *tree);

@@ -271,13 +271,14 @@ mx_status mx_heap_why(const mx_heap *heap, const uint32_t *objects, size_t count
     if (!status)
         status = count == 1 ? explain_one(why, objects[0], paths, err)
                             : explain_each(why, objects, count, err);
-    if (status) {
+    if (!status)
+        finish(why, count != 1);
+    status = snapshot_answered(s, status, err);
+    if (status)
         mx_why_free(why);
-        return status;
-    }
-    finish(why, count != 1);
-    *ret = why;
-    return MX_OK;
+    else
+        *ret = why;
+    return status;
 }
 
 size_t mx_why_chains(const mx_why *why, const struct mx_chain **ret)

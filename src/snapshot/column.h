@@ -5,7 +5,7 @@
 //
 // Knows nothing of what the numbers stand for. Reading one is O(1) in every encoding, and safe
 // whatever the bytes of a column that column_from_file has made: what lies outside of them reads as 0,
-// and so does what is above `most`.
+// and so does what is above `most`, or damaged.
 #ifndef MX_SNAPSHOT_COLUMN_H
 #define MX_SNAPSHOT_COLUMN_H
 
@@ -14,6 +14,7 @@
 #include <string.h>
 
 #include "memexplorer.h"
+#include "snapshot/pieces.h"
 
 enum column_encoding {
     COLUMN_EMPTY, // count numbers that are all 0; no bytes
@@ -34,6 +35,7 @@ struct column {
     bool sloped;        // packed: blocks have a slope
     bool untrusted;     // from a file: what is above `most` reads as 0
     uint64_t most;
+    const struct pieces *pieces; // of a file: looked at before they are read; NULL when all were
 };
 
 // A column of numbers in memory; of NULL, `count` zeros.
@@ -48,10 +50,11 @@ static inline struct column column_plain(const void *numbers, uint64_t count,
                            .encoding = (uint8_t)(numbers ? encoding : COLUMN_EMPTY)};
 }
 
-// A column of a file: false when `nbytes` cannot be `count` numbers. O(1); `bytes` is aligned as its
-// numbers are, and stays.
+// A column of a file: false when `nbytes` cannot be `count` numbers. O(1) when it is packed; `bytes` is
+// aligned as its numbers are, and stays. `pieces` are those of `bytes`; NULL where all are right.
 bool column_from_file(struct column *ret, enum column_encoding encoding, uint64_t count,
-                      const uint8_t *bytes, uint64_t nbytes, uint64_t most);
+                      const uint8_t *bytes, uint64_t nbytes, uint64_t most,
+                      const struct pieces *pieces);
 
 // packed.c
 uint64_t packed_at(const struct column *column, uint64_t index);

@@ -2,7 +2,8 @@
 //
 // A hostile file may have any bytes anywhere. Sections are within the file, columns within their sections;
 // numbers are looked at when they are read. Sections of records and small columns are held against
-// their checksums at once; the others by file_verify.
+// their checksums at once; the others page by page, when they are read (pieces.h), so that opening takes no
+// longer for a large file.
 #include <endian.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -28,6 +29,8 @@ mx_status fail_damaged(const struct snapshot_file *file, const char *what, struc
 struct wire_in file_records(const struct snapshot_file *file, enum format_number section)
 {
     const struct file_section *records = &file->sections[section];
+    if (!file_section_is_right(records))
+        return (struct wire_in){records->bytes, records->bytes, true};
     return (struct wire_in){records->bytes, records->bytes + records->nbytes, false};
 }
 
@@ -38,11 +41,11 @@ const uint8_t *file_string_bytes(const struct snapshot_file *file, uint64_t numb
         return NULL;
     uint64_t first = column_at(&file->string_first, number);
     uint64_t end = column_at(&file->string_first, number + 1);
-    const uint8_t *strings = file->sections[SECTION_strings].bytes;
-    if (first >= end || strings[end - 1] != 0)
+    const struct file_section *strings = &file->sections[SECTION_strings];
+    if (first >= end || !file_may_read(strings, first, end - first) || strings->bytes[end - 1] != 0)
         return NULL;
     *ret_nbytes = end - first - 1;
-    return strings + first;
+    return strings->bytes + first;
 }
 
 static bool is_clean(const uint8_t *bytes, uint64_t nbytes)
@@ -72,16 +75,20 @@ const char *file_string(const struct snapshot_file *file, uint64_t number)
 
 // ---- the header -------------------------------------------------------------------------------
 
-static mx_status map_file(struct snapshot_file *file, struct mx_error *err)
+static mx_status fail_open(const struct snapshot_file *file, struct mx_error *err)
 {
-    cleanup(close_fd) int fd = open(file->path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+    return fail(err,
+                errno == ENOENT   ? MX_NOT_FOUND
+                : errno == EACCES ? MX_PERMISSION
+                                  : MX_IO,
+                "%.300s: cannot be opened: %s", file->path, strerror(errno));
+}
+
+static mx_status map_file(struct snapshot_file *file, int fd, struct mx_error *err)
+{
     struct stat facts;
     if (fd < 0 || fstat(fd, &facts) != 0)
-        return fail(err,
-                    errno == ENOENT   ? MX_NOT_FOUND
-                    : errno == EACCES ? MX_PERMISSION
-                                      : MX_IO,
-                    "%.300s: cannot be opened: %s", file->path, strerror(errno));
+        return fail_open(file, err);
     if (!S_ISREG(facts.st_mode) || (size_t)facts.st_size < sizeof(struct format_header))
         return fail(err, MX_BAD_ARGUMENT,
                     "%.300s: is not a snapshot; 'memexplorer capture' writes one", file->path);
@@ -103,11 +110,11 @@ static mx_status check_header(const struct snapshot_file *file, struct format_he
                     "%.300s: is not a snapshot; 'memexplorer capture' writes one", file->path);
     if (le32toh(header.checksum) != crc32c(0, &header, offsetof(struct format_header, checksum)))
         return fail_damaged(file, "its header", err);
-    if (le32toh(header.version) > FORMAT_VERSION || !header.version)
-        return fail(
-            err, MX_UNSUPPORTED,
-            "%.300s: is of format %u and this program reads up to %u; use a newer memexplorer",
-            file->path, le32toh(header.version), FORMAT_VERSION);
+    uint32_t version = le32toh(header.version);
+    if (version != FORMAT_VERSION)
+        return fail(err, MX_UNSUPPORTED, "%.300s: is of format %u and this program reads %u; %s",
+                    file->path, version, FORMAT_VERSION,
+                    version > FORMAT_VERSION ? "use a newer memexplorer" : "capture it again");
     uint64_t nbytes = le64toh(header.nbytes), table = le64toh(header.table_offset);
     if (nbytes > file->mapped_nbytes)
         return fail(
@@ -133,6 +140,21 @@ static int number_of(const char *name)
     return -1; // of a newer program, which says more
 }
 
+// What follows a section of so many bytes: their checksums, 8-aligned.
+static bool find_checksums(struct snapshot_file *file, struct file_section *section,
+                           const uint8_t *end)
+{
+    uint64_t room = (uint64_t)(end - section->stored), nbytes = section->stored_nbytes;
+    uint64_t sums_nbytes = 4 * piece_count(nbytes), before = (nbytes + 7) & ~7ull;
+    if (before > room || sums_nbytes > room - before)
+        return false;
+    section->pieces.bytes = section->stored;
+    section->pieces.nbytes = nbytes;
+    section->pieces.checksums = section->stored + before;
+    section->pieces.damage = &file->damage;
+    return crc32c(0, section->pieces.checksums, sums_nbytes) == section->checksum;
+}
+
 static mx_status find_sections(struct snapshot_file *file, const struct format_header *header,
                                struct mx_error *err)
 {
@@ -152,7 +174,10 @@ static mx_status find_sections(struct snapshot_file *file, const struct format_h
         *section = (struct file_section){file->mapped + offset,  le64toh(entry.raw_nbytes),
                                          le64toh(entry.count),   le32toh(entry.encoding),
                                          file->mapped + offset,  nbytes,
-                                         le32toh(entry.checksum)};
+                                         le32toh(entry.checksum), {0}, false};
+        section->pieces.section = format_name((enum format_number)number);
+        if (!find_checksums(file, section, file->mapped + table))
+            return fail_damaged(file, format_name((enum format_number)number), err);
     }
     for (int i = 0; i < FORMAT_SECTION_COUNT; i++)
         if (!file->sections[i].stored)
@@ -160,9 +185,24 @@ static mx_status find_sections(struct snapshot_file *file, const struct format_h
     return MX_OK;
 }
 
-bool file_checksum_is_right(const struct file_section *section)
+static mx_status make_states(struct snapshot_file *file, struct mx_error *err)
 {
-    return crc32c(0, section->stored, section->stored_nbytes) == section->checksum;
+    uint64_t count = 0;
+    for (int i = 0; i < FORMAT_SECTION_COUNT; i++)
+        count += piece_count(file->sections[i].stored_nbytes);
+    uint8_t *states = file->piece_states = calloc(count + 1, 1);
+    if (!states)
+        return fail_no_memory(err);
+    for (int i = 0; i < FORMAT_SECTION_COUNT; i++) {
+        file->sections[i].pieces.states = states;
+        states += piece_count(file->sections[i].stored_nbytes);
+    }
+    return MX_OK;
+}
+
+bool file_section_is_right(const struct file_section *section)
+{
+    return file_may_read(section, 0, section->stored_nbytes);
 }
 
 static bool is_records(int number)
@@ -182,13 +222,13 @@ static bool is_records(int number)
 }
 
 // Records that are read when a file is opened, and as many others as take no time.
-static mx_status check_checksums(const struct snapshot_file *file, struct mx_error *err)
+static mx_status check_checksums(struct snapshot_file *file, uint64_t at_once, struct mx_error *err)
 {
-    uint64_t left = file->flags & FORMAT_COMPRESSED ? UINT64_MAX : CHECKED_AT_ONCE;
+    uint64_t left = file->flags & FORMAT_COMPRESSED ? UINT64_MAX : at_once;
     for (int i = 0; i < FORMAT_SECTION_COUNT; i++) {
-        const struct file_section *section = &file->sections[i];
+        struct file_section *section = &file->sections[i];
         bool checked = is_records(i) || section->stored_nbytes <= left;
-        if (checked && !file_checksum_is_right(section))
+        if (checked && !(section->right = file_section_is_right(section)))
             return fail_damaged(file, format_name((enum format_number)i), err);
         if (checked && !is_records(i))
             left -= section->stored_nbytes;
@@ -235,8 +275,9 @@ mx_status file_column(const struct snapshot_file *file, enum format_number secti
                       uint64_t most, struct column *ret, struct mx_error *err)
 {
     const struct file_section *bytes = &file->sections[section];
-    if (bytes->count != count || !column_from_file(ret, (enum column_encoding)bytes->encoding,
-                                                   count, bytes->bytes, bytes->nbytes, most))
+    if (bytes->count != count ||
+        !column_from_file(ret, (enum column_encoding)bytes->encoding, count, bytes->bytes,
+                          bytes->nbytes, most, bytes->right ? NULL : &bytes->pieces))
         return fail_damaged(file, format_name(section), err);
     return MX_OK;
 }
@@ -312,16 +353,20 @@ static mx_status open_others(struct snapshot_file *file, struct mx_error *err)
 
 // ---- the file ---------------------------------------------------------------------------------
 
-static mx_status open_mapped(struct snapshot_file *file, struct mx_error *err)
+static mx_status open_mapped(struct snapshot_file *file, uint64_t at_once, struct mx_error *err)
 {
     struct format_header header = {0};
+    file->damage.path = file->path;
+    file->snapshot.damage = &file->damage;
     mx_status status = check_header(file, &header, err);
     if (status)
         return status;
     file->flags = le32toh(header.flags);
     status = find_sections(file, &header, err);
     if (!status)
-        status = check_checksums(file, err);
+        status = make_states(file, err);
+    if (!status)
+        status = check_checksums(file, at_once, err);
     if (!status && file->flags & FORMAT_COMPRESSED)
         status = unpack(file, err);
     if (!status)
@@ -337,22 +382,45 @@ static mx_status open_mapped(struct snapshot_file *file, struct mx_error *err)
     return status;
 }
 
-mx_status file_open(const char *path, struct snapshot_file **ret, struct mx_error *err)
+// `fd` is open, or says why not in errno.
+static mx_status open_descriptor(const char *path, int fd, uint64_t at_once,
+                                 struct snapshot_file **ret, struct mx_error *err)
 {
     struct snapshot_file *file = calloc(1, sizeof *file);
     if (!file || !(file->path = strdup(path))) {
         free(file);
         return fail_no_memory(err);
     }
-    mx_status status = map_file(file, err);
+    mx_status status = map_file(file, fd, err);
     if (!status)
-        status = open_mapped(file, err);
+        status = open_mapped(file, at_once, err);
     if (status) {
         file_free(file);
         return status;
     }
     *ret = file;
     return MX_OK;
+}
+
+mx_status file_open_some(const char *path, uint64_t at_once, struct snapshot_file **ret,
+                         struct mx_error *err)
+{
+    cleanup(close_fd) int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+    return open_descriptor(path, fd, at_once, ret, err);
+}
+
+mx_status file_open(const char *path, struct snapshot_file **ret, struct mx_error *err)
+{
+    return file_open_some(path, CHECKED_AT_ONCE, ret, err);
+}
+
+mx_status file_read_back(const char *path, int fd, struct mx_error *err)
+{
+    struct snapshot_file *file;
+    mx_status status = open_descriptor(path, fd, UINT64_MAX, &file, err);
+    if (!status)
+        file_free(file);
+    return status;
 }
 
 void file_free(struct snapshot_file *file)
@@ -364,6 +432,7 @@ void file_free(struct snapshot_file *file)
         munmap(file->unpacked, file->unpacked_nbytes);
     if (file->mapped)
         munmap((void *)(uintptr_t)file->mapped, file->mapped_nbytes);
+    free(file->piece_states);
     free(file->path);
     free(file);
 }

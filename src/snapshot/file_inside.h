@@ -9,14 +9,18 @@ struct file_section {
     const uint8_t *bytes;
     uint64_t nbytes, count;
     uint32_t encoding;
-    const uint8_t *stored; // as it is in the file
+    const uint8_t *stored; // as it is in the file, and then the checksums of its pieces
     uint64_t stored_nbytes;
-    uint32_t checksum;
+    uint32_t checksum; // of those
+    struct pieces pieces;
+    bool right; // every piece of it
 };
 
 struct snapshot_file {
     struct snapshot snapshot;
     char *path;
+    struct damage damage;
+    uint8_t *piece_states; // of all sections
     const uint8_t *mapped;
     uint64_t mapped_nbytes;
     uint8_t *unpacked; // what was compressed
@@ -49,6 +53,10 @@ struct snapshot_file {
     const char **label_names;
 };
 
+// file_open, which looks at so many bytes of sections at once, apart from records.
+mx_status file_open_some(const char *path, uint64_t at_once, struct snapshot_file **ret,
+                         struct mx_error *err);
+
 // The string, "?" when there is none of that number or it is not clean UTF-8.
 const char *file_string(const struct snapshot_file *file, uint64_t number);
 // Its bytes, whatever they are; NULL when there is none.
@@ -60,7 +68,13 @@ mx_status fail_damaged(const struct snapshot_file *file, const char *what, struc
 mx_status file_column(const struct snapshot_file *file, enum format_number section, uint64_t count,
                       uint64_t most, struct column *ret, struct mx_error *err);
 
-bool file_checksum_is_right(const struct file_section *section);
+// May these bytes of the section be read?
+static inline bool file_may_read(const struct file_section *section, uint64_t from, uint64_t nbytes)
+{
+    return section->right || pieces_are_right(&section->pieces, from, nbytes);
+}
+// Looks at all of it.
+bool file_section_is_right(const struct file_section *section);
 
 // file_tables.c
 mx_status file_read_info(struct snapshot_file *file, struct mx_error *err);
@@ -72,6 +86,7 @@ struct held {
     uint64_t first, count;
     uint64_t shape;
     const uint8_t *marks; // of a listed shape
+    const struct file_section *shapes;
     uint64_t mark_count;
 };
 struct held file_held(const struct snapshot_file *file, uint32_t object);

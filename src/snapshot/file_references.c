@@ -14,6 +14,7 @@ struct held file_held(const struct snapshot_file *file, uint32_t object)
     held.count = end > held.first ? end - held.first : 0;
     const struct file_section *shapes = &file->sections[SECTION_shapes];
     if (held.shape >= SHAPE_LISTED && held.shape - SHAPE_LISTED <= shapes->nbytes / 4) {
+        held.shapes = shapes;
         held.marks = shapes->bytes + 4 * (held.shape - SHAPE_LISTED);
         held.mark_count = shapes->nbytes / 4 - (held.shape - SHAPE_LISTED);
     }
@@ -33,7 +34,8 @@ enum mark_kind file_mark(const struct held *held, uint64_t k, uint64_t *ret_deta
         return k % 2 ? MARK_PREVIOUS : MARK_KEY;
     }
     uint32_t word;
-    if (k >= held->mark_count)
+    if (k >= held->mark_count ||
+        !file_may_read(held->shapes, (uint64_t)(held->marks - held->shapes->bytes) + 4 * k, 4))
         return MARK_OMITTED;
     memcpy(&word, held->marks + 4 * k, sizeof word);
     word = le32toh(word);

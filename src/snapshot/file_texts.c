@@ -8,10 +8,11 @@ const uint8_t *file_text(const struct snapshot_file *file, uint32_t object, uint
 {
     uint64_t first = column_at(&file->text_first, object);
     uint64_t end = column_at(&file->text_first, (uint64_t)object + 1);
-    if (end <= first)
+    const struct file_section *texts = &file->sections[SECTION_texts];
+    if (end <= first || !file_may_read(texts, first, end - first))
         return NULL;
     *ret_nbytes = end - first;
-    return file->sections[SECTION_texts].bytes + first;
+    return texts->bytes + first;
 }
 
 static void add_key(const struct snapshot_file *file, uint32_t key, struct text *text)
@@ -83,6 +84,17 @@ static void root_label(void *data, size_t root_reference, char *buffer, size_t n
     text_add_cut(&text, file->root_labels[root_reference], nbytes);
 }
 
+// What stands for itself: returns how many, up to the first that does not.
+static uint64_t copy_ascii(const uint8_t *bytes, uint64_t nbytes, char *ret)
+{
+    uint64_t count = 0;
+    while (count < nbytes && bytes[count] > 0 && bytes[count] < 0x80) {
+        ret[count] = (char)bytes[count];
+        count++;
+    }
+    return count;
+}
+
 static size_t value(void *data, uint32_t object, char *buffer, size_t nbytes)
 {
     const struct snapshot_file *file = data;
@@ -99,9 +111,14 @@ static size_t value(void *data, uint32_t object, char *buffer, size_t nbytes)
     }
     if (form != FORM_STR)
         return SNAPSHOT_NO_VALUE;
+    uint64_t at = copy_ascii(bytes, length < nbytes ? length : nbytes, buffer);
     struct text text;
+    if (at == length && at < nbytes) {
+        buffer[at] = '\0';
+        return at;
+    }
     text_init(&text, buffer, nbytes);
-    for (uint64_t at = 0; at < length && !text.full;) {
+    for (at = 0; at < length && !text.full;) {
         uint32_t c;
         at += file_character(bytes + at, length - at, &c);
         if (c == 0 || c > 0x10FFFF || (c >= 0xD800 && c < 0xE000))
@@ -136,8 +153,10 @@ static struct snapshot_stored stored(const struct snapshot_file *file)
 {
     for (size_t i = 0; i < file->snapshot.type_count; i++)
         file->are_values[i] = is_value((enum text_form)file->forms[i]);
+    const struct file_section *texts = &file->sections[SECTION_texts];
     return (struct snapshot_stored){
-        .bytes = file->flags & FORMAT_REDACTED ? NULL : file->sections[SECTION_texts].bytes,
+        .bytes = file->flags & FORMAT_REDACTED ? NULL : texts->bytes,
+        .pieces = texts->right ? NULL : &texts->pieces,
         .first = &file->text_first,
         .by_type = file->are_values,
     };

@@ -19,7 +19,7 @@ mx_status file_verify(const struct snapshot_file *file, struct mx_error *err)
 {
     const struct snapshot *s = &file->snapshot;
     for (int i = 0; i < FORMAT_SECTION_COUNT; i++)
-        if (!file_checksum_is_right(&file->sections[i]))
+        if (!file_section_is_right(&file->sections[i]))
             return fail_damaged(file, format_name((enum format_number)i), err);
 #define X(name, of, meaning)                                                                       \
     if (!column_check(&s->name))                                                                   \

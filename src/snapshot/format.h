@@ -1,6 +1,6 @@
 // format.h - a snapshot file, byte by byte; docs/format.md tells the same and a test compares them.
 //
-//   header | sections, each 8-aligned | section table
+//   header | sections, each 8-aligned and followed by the checksums of its pieces | section table
 //
 // All numbers are little-endian. The header comes last when a file is written: what was cut short has
 // none. Knows no meaning: what a section holds is known by its maker.
@@ -15,7 +15,7 @@
 // As PNG has it: a transfer that changes line ends, or strips a bit, is noticed.
 #define FORMAT_MAGIC "\211MXS\r\n\032\n"
 #define FORMAT_MAGIC_NBYTES 8
-#define FORMAT_VERSION 1
+#define FORMAT_VERSION 2
 
 #define FORMAT_REDACTED (1u << 0)   // made with --redact: no values
 #define FORMAT_COMPRESSED (1u << 1) // sections are zstd frames
@@ -37,11 +37,11 @@ _Static_assert(sizeof(struct format_header) == 64, "no padding");
 struct format_section {
     char name[FORMAT_NAME_NBYTES]; // padded with zeros
     uint64_t offset;
-    uint64_t nbytes;     // in the file
+    uint64_t nbytes;     // in the file, without checksums
     uint64_t raw_nbytes; // when it is not compressed
     uint64_t count;      // of a column: numbers
     uint32_t encoding;   // of a column: enum column_encoding
-    uint32_t checksum;   // of the bytes in the file
+    uint32_t checksum;   // of the checksums of its pieces, which follow its bytes (pieces.h)
 };
 _Static_assert(sizeof(struct format_section) == 64, "no padding");
 

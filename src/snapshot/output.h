@@ -1,24 +1,21 @@
-// output.h - a file that is there as a whole or not at all.
+// output.h - writing a snapshot file, which is there as a whole or not at all.
 #ifndef MX_SNAPSHOT_OUTPUT_H
 #define MX_SNAPSHOT_OUTPUT_H
 
 #include <pthread.h>
-#include <signal.h>
 
+#include "base/whole_file.h"
 #include "snapshot/format.h"
+#include "snapshot/pieces.h"
 
 struct output {
-    const char *path;
-    char directory[4096], name[256];
-    char temporary[300]; // "" for a file without a name
-    int directory_fd, fd;
+    struct whole_file file;
     uint64_t nbytes; // written so far
     struct format_section sections[FORMAT_SECTION_COUNT];
     bool added[FORMAT_SECTION_COUNT];
     uint64_t packed_nbytes[FORMAT_SECTION_COUNT];
     bool compress;
     pthread_mutex_t mutex;
-    sigset_t signals; // those of the thread that opened it
 };
 
 mx_status output_open(struct output *output, const char *path, bool compress, struct mx_error *err);

@@ -13,6 +13,7 @@
 #define OFTEN 3             // times in a block: it may be worth a code of its own
 #define SAMPLE_EVERY 61     // of so many groups of numbers one is packed to learn from
 #define LEAST_SAMPLED 16384 // numbers: of fewer all are
+#define COUNTED 1024        // numbers so close together are sorted by counting them
 
 struct plan {
     struct packed_block facts;
@@ -24,6 +25,8 @@ struct plan {
 struct packer {
     VECTOR(uint8_t) bytes;
     uint64_t numbers[PACKED_MOST], sorted[PACKED_MOST], rest[PACKED_MOST];
+    uint64_t codes[PACKED_MOST];
+    uint16_t times[COUNTED]; // all 0 between two sorts
     uint32_t count;
     uint64_t least, greatest;
     bool sloped;
@@ -33,7 +36,6 @@ struct packer {
 // ---- sorting ----------------------------------------------------------------------------------
 
 #define DIGITS 256
-#define COUNTED 1024 // numbers so close together are counted
 
 static void find_range(struct packer *packer)
 {
@@ -47,13 +49,19 @@ static void find_range(struct packer *packer)
 
 static void sort_counted(struct packer *packer, uint32_t range)
 {
-    uint16_t times[COUNTED] = {0};
+    uint64_t met[COUNTED / 64] = {0}; // a bit for each that there is: few of many, mostly
     uint32_t filled = 0;
-    for (uint32_t i = 0; i < packer->count; i++)
-        times[packer->numbers[i] - packer->least]++;
-    for (uint32_t digit = 0; digit <= range; digit++)
-        for (uint16_t left = times[digit]; left; left--)
-            packer->sorted[filled++] = packer->least + digit;
+    for (uint32_t i = 0; i < packer->count; i++) {
+        uint64_t digit = packer->numbers[i] - packer->least;
+        packer->times[digit]++;
+        met[digit / 64] |= 1ull << digit % 64;
+    }
+    for (uint32_t word = 0; word <= range / 64; word++)
+        for (uint64_t bits = met[word]; bits; bits &= bits - 1) {
+            uint32_t digit = word * 64 + (uint32_t)__builtin_ctzll(bits);
+            for (; packer->times[digit]; packer->times[digit]--)
+                packer->sorted[filled++] = packer->least + digit;
+        }
 }
 
 // Numbers to sorted: by their bytes, the lowest first, as far as they differ.
@@ -190,22 +198,44 @@ static void put_value(uint8_t **at, uint64_t value, uint32_t nbytes)
     *at += nbytes;
 }
 
-static uint64_t code_of(const struct plan *plan, uint64_t number, bool *ret_exception)
+#define EXCEPTION UINT64_MAX // no code is as wide
+#define SLOTS 64
+
+static uint32_t slot_of(uint64_t number)
 {
-    *ret_exception = false;
-    for (uint32_t k = 0; k < plan->facts.common; k++)
-        if (plan->common[k] == number)
-            return k;
-    if (number >= plan->base && number <= plan->last)
-        return ((number - plan->base) >> plan->facts.shift) + plan->facts.common;
-    *ret_exception = true;
-    return (1ull << plan->facts.width) - 1;
+    return (uint32_t)(number * 0x9E3779B97F4A7C15ull >> 58);
+}
+
+// Codes of all numbers; returns how many are exceptions. Where the window ends in the midst of equal numbers
+// those are fewer than it left out.
+static uint32_t find_codes(struct packer *packer, const struct plan *plan)
+{
+    uint64_t slots[SLOTS] = {0}; // a bit for each common number that may be meant
+    uint32_t common = plan->facts.common, shift = plan->facts.shift, exceptions = 0;
+    uint64_t base = plan->base, range = plan->last - plan->base;
+    for (uint32_t k = 0; k < common; k++)
+        slots[slot_of(plan->common[k])] |= 1ull << k;
+    for (uint32_t i = 0; i < packer->count; i++) {
+        uint64_t number = packer->numbers[i], code = EXCEPTION;
+        if (number - base <= range && number >= base)
+            code = ((number - base) >> shift) + common;
+        for (uint64_t bits = common ? slots[slot_of(number)] : 0; bits; bits &= bits - 1) {
+            uint32_t k = (uint32_t)__builtin_ctzll(bits);
+            if (plan->common[k] == number) {
+                code = k;
+                break;
+            }
+        }
+        exceptions += code == EXCEPTION;
+        packer->codes[i] = code;
+    }
+    return exceptions;
 }
 
 static void put_block(struct packer *packer, const struct plan *plan, const uint64_t *whole,
                       uint8_t *at)
 {
-    uint32_t nbytes = plan->facts.value_nbytes, width = plan->facts.width, exceptions = 0;
+    uint32_t nbytes = plan->facts.value_nbytes, width = plan->facts.width;
     put_value(&at, plan->base, nbytes);
     if (packer->sloped)
         put_value(&at, plan->slope, 8);
@@ -213,33 +243,23 @@ static void put_block(struct packer *packer, const struct plan *plan, const uint
         put_value(&at, plan->common[k], nbytes);
     uint8_t *places = at, *values = places + plan->facts.exceptions * packer->place_size;
     at = values + plan->facts.exceptions * nbytes;
-    uint64_t word = 0;
+    uint64_t word = 0, highest = (1ull << width) - 1;
     uint32_t filled = 0;
     for (uint32_t i = 0; i < packer->count; i++) {
-        bool exception;
-        uint64_t code = code_of(plan, packer->numbers[i], &exception);
-        if (exception && exceptions++ < plan->facts.exceptions) {
+        uint64_t code = packer->codes[i];
+        if (code == EXCEPTION) {
             put_value(&places, i, packer->place_size);
             put_value(&values, whole[i], nbytes);
+            code = highest;
         }
         word |= code << filled;
-        for (filled += width; filled >= 8; filled -= 8, word >>= 8)
-            *at++ = (uint8_t)word;
+        uint64_t little = htole64(word);
+        memcpy(at, &little, sizeof little); // what is not full yet is written again
+        filled += width;
+        at += filled / 8;
+        word >>= filled & ~7u;
+        filled %= 8;
     }
-    if (filled)
-        *at = (uint8_t)word;
-}
-
-// Where the window ends in the midst of equal numbers there are fewer exceptions than it left out.
-static uint32_t count_exceptions(const struct packer *packer, const struct plan *plan)
-{
-    uint32_t count = 0;
-    bool exception;
-    for (uint32_t i = 0; plan->facts.exceptions && i < packer->count; i++) {
-        code_of(plan, packer->numbers[i], &exception);
-        count += exception;
-    }
-    return count;
 }
 
 // Bytes of the block that the plan makes.
@@ -294,7 +314,7 @@ static bool add_block(struct packer *packer, const uint64_t *whole, uint32_t cou
     uint64_t slope = take_slope(packer), greatest = 0;
     choose(packer, &plan);
     plan.slope = slope;
-    plan.facts.exceptions = count_exceptions(packer, &plan);
+    plan.facts.exceptions = find_codes(packer, &plan);
     for (uint32_t i = 0; slope && i < count; i++) // exceptions are whole numbers
         greatest = whole[i] > greatest ? whole[i] : greatest;
     if (bytes_of(greatest) > plan.facts.value_nbytes)
@@ -302,7 +322,7 @@ static bool add_block(struct packer *packer, const uint64_t *whole, uint32_t cou
     uint64_t nbytes = block_nbytes(packer, &plan);
     if (plan.cost == UINT64_MAX || nbytes > 8ull * count)
         return add_raw(packer, whole, first, ret_descriptor);
-    if (!vector_reserve(&packer->bytes, packer->bytes.count + nbytes))
+    if (!vector_reserve(&packer->bytes, packer->bytes.count + nbytes + PACKED_PADDING))
         return false;
     plan.facts.offset = packer->bytes.count - first;
     put_block(packer, &plan, whole, packer->bytes.items + packer->bytes.count);

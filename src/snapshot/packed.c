@@ -1,7 +1,7 @@
 // packed.c - reading packed columns (packed.h), which nobody vouches for.
 //
-// Each block is looked at against the column's bytes before a number is read from it; a block that does
-// not lie within them reads as zeros.
+// Each block is looked at against the column's bytes and their checksums before a number is read from it;
+// one that does not lie within them, or is damaged, reads as zeros.
 #include "snapshot/packed.h"
 
 #include "snapshot/column.h"
@@ -25,12 +25,20 @@ static uint64_t value_at(const uint8_t *values, uint32_t nbytes, uint64_t index)
     return bytes_u64(values + index * nbytes) & (UINT64_MAX >> (64 - 8 * nbytes));
 }
 
+static inline bool may_read(const struct column *column, const uint8_t *at, uint64_t nbytes)
+{
+    return !column->pieces ||
+           pieces_are_right(column->pieces, (uint64_t)(at - column->bytes), nbytes);
+}
+
 static bool block_open(const struct column *column, uint64_t number, struct block *ret)
 {
     const uint8_t *descriptors = column->bytes + PACKED_HEAD;
     uint64_t blocks = block_count(column);
     const uint8_t *at = descriptors + 8 * blocks;
     uint64_t room = (uint64_t)(column->bytes + column->nbytes - at) - PACKED_PADDING;
+    if (!may_read(column, descriptors + 8 * number, 8))
+        return false;
     struct packed_block facts = packed_described(bytes_u64(descriptors + 8 * number));
     uint64_t left = column->count - (number << column->log2_block);
     uint32_t count = left >> column->log2_block ? 1u << column->log2_block : (uint32_t)left;
@@ -44,13 +52,13 @@ static bool block_open(const struct column *column, uint64_t number, struct bloc
     room -= facts.offset;
     if (facts.width == PACKED_RAW) {
         ret->codes = at;
-        return room >= 8ull * count;
+        return room >= 8ull * count && may_read(column, at, 8ull * count);
     }
     uint64_t slope_nbytes = column->sloped ? 8 : 0;
     uint64_t needed = nbytes + slope_nbytes + facts.common * nbytes +
                       facts.exceptions * (place_size + nbytes) +
                       (((uint64_t)count * facts.width + 7) >> 3);
-    if (needed > room || facts.width > PACKED_WIDEST)
+    if (needed > room || facts.width > PACKED_WIDEST || !may_read(column, at, needed))
         return false;
     ret->base = value_at(at, nbytes, 0);
     at += nbytes;
@@ -225,16 +233,19 @@ bool column_check(const struct column *column)
 }
 
 bool column_from_file(struct column *ret, enum column_encoding encoding, uint64_t count,
-                      const uint8_t *bytes, uint64_t nbytes, uint64_t most)
+                      const uint8_t *bytes, uint64_t nbytes, uint64_t most,
+                      const struct pieces *pieces)
 {
     static const uint8_t WIDTH[COLUMN_ENCODINGS] = {0, 1, 2, 4, 8, 0};
-    struct column column = {count, bytes, nbytes, (uint8_t)encoding, 0, false, true, most};
-    if (encoding != COLUMN_PACKED) {
+    struct column column = {count, bytes, nbytes, (uint8_t)encoding, 0, false, true, most, pieces};
+    if (encoding != COLUMN_PACKED) { // short ones: all of it at once
         *ret = column;
         return encoding == COLUMN_EMPTY ||
-               (count <= UINT64_MAX / 8 && nbytes >= count * WIDTH[encoding]);
+               (count <= UINT64_MAX / 8 && nbytes >= count * WIDTH[encoding] &&
+                may_read(&column, bytes, nbytes));
     }
-    if (nbytes < PACKED_HEAD + PACKED_PADDING || count > UINT64_MAX / 16)
+    if (nbytes < PACKED_HEAD + PACKED_PADDING || count > UINT64_MAX / 16 ||
+        !may_read(&column, bytes, PACKED_HEAD))
         return false;
     uint32_t log2_block, sloped;
     memcpy(&log2_block, bytes, sizeof log2_block);

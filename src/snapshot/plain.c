@@ -104,6 +104,14 @@ mx_status plain_add(struct plain *plain, unsigned columns, struct mx_error *err)
     return MX_OK;
 }
 
+unsigned plain_column(size_t offset)
+{
+    for (int i = 0; i < PLAIN_COUNT; i++)
+        if (OFFSETS[i] == offset)
+            return 1u << i;
+    return 0;
+}
+
 void plain_drop(struct plain *plain, unsigned columns)
 {
     for (int i = 0; i < PLAIN_COUNT; i++)

@@ -8,13 +8,19 @@
 #include "snapshot/snapshot.h"
 
 #define PLAIN_COLUMNS(X)                                                                           \
+    X(address)                                                                                     \
     X(type)                                                                                        \
     X(size)                                                                                        \
     X(extra)                                                                                       \
+    X(refcount)                                                                                    \
+    X(unexplained)                                                                                 \
+    X(possible)                                                                                    \
     X(flags)                                                                                       \
+    X(generation)                                                                                  \
     X(first)                                                                                       \
     X(target)                                                                                      \
     X(hold)                                                                                        \
+    X(referrer_first)                                                                              \
     X(dominator)                                                                                   \
     X(retained)
 
@@ -47,6 +53,9 @@ void plain_init(struct plain *plain, const struct snapshot *s);
 // Unpacks those of the columns that are packed, each as narrow as its numbers are. plain_free also
 // after a failure. O(objects + references). MX_NO_MEMORY.
 mx_status plain_add(struct plain *plain, unsigned columns, struct mx_error *err);
+
+// The one at this place in struct snapshot; 0 for one that is never unpacked.
+unsigned plain_column(size_t offset);
 
 // These are packed again: their memory is given back.
 void plain_drop(struct plain *plain, unsigned columns);

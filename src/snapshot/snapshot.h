@@ -157,6 +157,7 @@ struct snapshot_stored {
     const struct column
         *first;             // [objects + 1] within bytes; nothing is kept where the next is no more
     const uint8_t *by_type; // [types] 1: what is kept of its instances stands for itself
+    const struct pieces *pieces; // of bytes: looked at before they are read; NULL when all were
 };
 
 // What is made only when it is asked for.
@@ -195,7 +196,12 @@ struct snapshot {
     struct mx_heap_summary summary;
     struct snapshot_texts texts;
     struct snapshot_stored stored;
+    const struct damage *damage; // of a file: what was noticed so far; NULL of a live heap
 };
+
+// How an answer ends that would end with `status`: MX_CORRUPT when anything that was read of the snapshot so
+// far was damaged, since that read as zeros. Every public question ends with it. O(1).
+mx_status snapshot_answered(const struct snapshot *s, mx_status status, struct mx_error *err);
 
 // The snapshot behind a heap, live or from a file; it belongs to the heap. A live one makes it when
 // it is first asked for: O(references). Implemented in heap/.

@@ -194,7 +194,7 @@ static mx_status collect_shapes(struct writing *writing, uint32_t *shapes, struc
             return fail_no_memory(err);
         if (shape > UINT32_MAX)
             return fail(err, MX_LIMIT, "%.300s: more than 4 billion labels of references",
-                        writing->output.path);
+                        writing->output.file.path);
         shapes[i] = (uint32_t)shape;
     }
     return MX_OK;

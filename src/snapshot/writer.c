@@ -33,6 +33,25 @@ mx_status write_records(struct writing *writing, enum format_number section, str
 
 // ---- the graph --------------------------------------------------------------------------------
 
+// Those that Arrow shares: see query/arrow.c.
+static bool is_shared(enum format_number section)
+{
+    return section == SECTION_size || section == SECTION_extra || section == SECTION_possible ||
+           section == SECTION_retained || section == SECTION_refcount;
+}
+
+// As numbers of 8 bytes, one next to the other.
+static mx_status write_plain(struct writing *writing, enum format_number section,
+                             const struct column *column, struct mx_error *err)
+{
+    cleanup(free_pointer) uint64_t *numbers = malloc((column->count + 1) * sizeof *numbers);
+    if (!numbers)
+        return fail_no_memory(err);
+    column_read(column, 0, column->count, numbers);
+    return output_add(&writing->output, section, (const uint8_t *)numbers,
+                      column->count * sizeof *numbers, COLUMN_U64, column->count, err);
+}
+
 enum count_of { COUNT_objects, COUNT_objects1, COUNT_references };
 
 static const struct {
@@ -90,8 +109,10 @@ static void *pack_columns(void *data)
         struct mx_error err = {0};
         if (column.encoding == COLUMN_EMPTY) // zeros; one that was not filled has no count
             column.count = count_of(writing->snapshot, COLUMNS[i].count);
-        mx_status status =
-            write_column(writing, (enum format_number)i, &column, COLUMNS[i].rising, &err);
+        enum format_number section = (enum format_number)i;
+        mx_status status = writing->options.plain && is_shared(section)
+                               ? write_plain(writing, section, &column, &err)
+                               : write_column(writing, section, &column, COLUMNS[i].rising, &err);
         if (status)
             set_failed(writing, status, &err);
     }

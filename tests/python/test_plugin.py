@@ -321,7 +321,9 @@ def test_no_cycles_fails_on_garbage_and_passes_else(results):
                     raise LookupError
     """)
     for name in ("test_marker", "test_fixture", "test_of_a_type", "TestCase::test_method"):
-        assert "objects left that only the cycle collector frees: 2 app.Node" in failure(found[name])
+        assert "objects left that only the cycle collector frees: 2 app.Node" in failure(
+            found[name]
+        )
     assert "2 app.Node" in failure(found["test_block"])
     assert "2 app.Node" in failure(found["test_but_not_what_hangs_on_it"])
     assert "a collection inside found" in failure(found["test_collects_itself"])

@@ -15,7 +15,7 @@
 #include <cmocka.h>
 
 #include "fake_snapshot.h"
-#include "snapshot/format.h"
+#include "snapshot/file_inside.h"
 
 #define OBJECTS 600
 
@@ -40,7 +40,7 @@ static void expect_packs(const uint64_t *numbers, uint64_t count, bool rising)
     uint8_t *bytes;
     uint64_t nbytes, read[700];
     assert_int_equal(column_pack(&plain, rising, &bytes, &nbytes, NULL), MX_OK);
-    assert_true(column_from_file(&packed, COLUMN_PACKED, count, bytes, nbytes, UINT64_MAX));
+    assert_true(column_from_file(&packed, COLUMN_PACKED, count, bytes, nbytes, UINT64_MAX, NULL));
     assert_true(column_check(&packed));
     for (uint64_t i = 0; i < count; i++)
         if (column_at(&packed, i) != numbers[i])
@@ -106,7 +106,7 @@ static void test_hostile_columns_read_as_numbers_within_their_limit(void **state
             for (uint64_t i = 8; i + 8 <= nbytes; i += 8)
                 memset(bytes + i + 1, 0, 4);
         struct column column;
-        if (column_from_file(&column, COLUMN_PACKED, count, bytes, nbytes, 1000)) {
+        if (column_from_file(&column, COLUMN_PACKED, count, bytes, nbytes, 1000, NULL)) {
             for (uint64_t i = 0; i < count; i++)
                 assert_true(column_at(&column, i) <= 1000);
             column_read(&column, 0, count, numbers);
@@ -124,13 +124,13 @@ static void test_columns_that_are_too_short_are_refused(void **state)
     static const uint64_t numbers[4] = {6};
     struct column column;
     const uint8_t *bytes = (const uint8_t *)numbers;
-    assert_false(column_from_file(&column, COLUMN_U32, 9, bytes, 32, 5));
-    assert_true(column_from_file(&column, COLUMN_U32, 8, bytes, 32, 5));
+    assert_false(column_from_file(&column, COLUMN_U32, 9, bytes, 32, 5, NULL));
+    assert_true(column_from_file(&column, COLUMN_U32, 8, bytes, 32, 5, NULL));
     assert_int_equal(column_at(&column, 0), 0); // 6 is above the limit
-    assert_false(column_from_file(&column, COLUMN_U64, UINT64_MAX / 2, bytes, 32, 5));
-    assert_false(column_from_file(&column, COLUMN_PACKED, 1, bytes, 15, 5));
-    assert_false(column_from_file(&column, COLUMN_PACKED, 1000, bytes, 32, 5));
-    assert_false(column_from_file(&column, COLUMN_PACKED, UINT64_MAX, bytes, 32, 5));
+    assert_false(column_from_file(&column, COLUMN_U64, UINT64_MAX / 2, bytes, 32, 5, NULL));
+    assert_false(column_from_file(&column, COLUMN_PACKED, 1, bytes, 15, 5, NULL));
+    assert_false(column_from_file(&column, COLUMN_PACKED, 1000, bytes, 32, 5, NULL));
+    assert_false(column_from_file(&column, COLUMN_PACKED, UINT64_MAX, bytes, 32, 5, NULL));
     (void)state;
 }
 
@@ -391,6 +391,46 @@ static void test_any_flipped_bit_of_a_small_file_is_noticed(void **state)
     (void)state;
 }
 
+// What a large file is, whose pages are looked at when they are read: whatever bit is flipped, what is read
+// is what was written, or it is known that it is not.
+static void test_no_answer_comes_from_damaged_bytes(void **state)
+{
+    size_t nbytes, opened = 0, told = 0, unread = 0;
+    uint64_t seed = 17;
+    assert_int_equal(write_fake(3000, &PLAIN, NULL, NULL), MX_OK);
+    uint8_t *bytes = load(&nbytes);
+    struct snapshot_file *file;
+    assert_int_equal(file_open_some(path, 0, &file, NULL), MX_OK);
+    uint64_t sum = read_everything(file);
+    assert_int_equal(snapshot_answered(file_snapshot(file), MX_OK, NULL), MX_OK);
+    file_free(file);
+    for (int round = 0; round < 600; round++) {
+        size_t at = sizeof(struct format_header) + next_random(&seed) % (nbytes - 64);
+        uint8_t bit = (uint8_t)(1 << next_random(&seed) % 8);
+        struct mx_error err = {0};
+        bytes[at] ^= bit;
+        store(bytes, nbytes);
+        mx_status status = file_open_some(path, 0, &file, &err);
+        if (!status) {
+            opened++;
+            uint64_t found = read_everything(file);
+            status = snapshot_answered(file_snapshot(file), MX_OK, &err);
+            if (!status && found != sum)
+                fail_msg("byte %zu of %zu: read as if it were right", at, nbytes);
+            told += status != MX_OK;
+            unread += status == MX_OK;
+            if ((bytes[at] ^ bit) != 0) // else it may be padding, which is nobody's
+                assert_int_equal(file_verify(file, NULL), MX_CORRUPT);
+            file_free(file);
+        }
+        assert_true(!status || (status == MX_CORRUPT && strstr(err.message, "damaged")));
+        bytes[at] ^= bit;
+    }
+    assert_true(told > 200 && unread > 5 && opened < 600);
+    free(bytes);
+    (void)state;
+}
+
 static void mend_header(uint8_t *bytes)
 {
     struct format_header header;
@@ -410,7 +450,11 @@ static void mend(uint8_t *bytes)
         struct format_section entry;
         uint8_t *at = bytes + le64toh(header.table_offset) + i * sizeof entry;
         memcpy(&entry, at, sizeof entry);
-        entry.checksum = htole32(crc32c(0, bytes + le64toh(entry.offset), le64toh(entry.nbytes)));
+        uint64_t section_nbytes = le64toh(entry.nbytes);
+        uint8_t *section = bytes + le64toh(entry.offset);
+        uint8_t *sums = section + ((section_nbytes + 7) & ~7ull);
+        pieces_sum(section, section_nbytes, sums);
+        entry.checksum = htole32(crc32c(0, sums, 4 * piece_count(section_nbytes)));
         memcpy(at, &entry, sizeof entry);
     }
     mend_header(bytes);
@@ -591,6 +635,7 @@ int main(void)
         cmocka_unit_test(test_what_is_no_snapshot_is_said_in_one_line),
         cmocka_unit_test(test_a_file_that_was_cut_short_says_so),
         cmocka_unit_test(test_any_flipped_bit_of_a_small_file_is_noticed),
+        cmocka_unit_test(test_no_answer_comes_from_damaged_bytes),
         cmocka_unit_test(test_a_newer_format_is_refused_by_name),
         cmocka_unit_test(test_hostile_files_do_no_harm),
         cmocka_unit_test(test_a_compressed_file_that_claims_too_much_is_refused),

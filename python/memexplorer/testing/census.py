@@ -5,7 +5,7 @@ from types import TracebackType
 from typing import Dict, List, Optional, Set, Tuple, Type
 
 from .collector import collect, type_name
-from .explain import indented, instances_of, why
+from .explain import explained, indented, instances_of, why
 
 __all__ = ["Census", "no_new"]
 
@@ -70,14 +70,17 @@ class no_new:  # noqa: N801 - reads as the assertion that it is
         collect()
         after = Census(self.types)
         lines: List[str] = []
+        examples: List[int] = []
         for kind in self.types:
             was, now = self._before.addresses[kind], after.addresses[kind]
             more = len(now) - len(was)
             if more > 0:
-                lines.append(f"{more:,} {type_name(kind)} more than before ({len(was):,}, now {len(now):,})")
+                counts = f"({len(was):,}, now {len(now):,})"
+                lines.append(f"{more:,} {type_name(kind)} more than before {counts}")
                 # Of those that came, some may stand where others were: not all are seen, but enough.
-                for address in sorted(now - was)[:MOST_EXAMPLES]:
-                    lines += why(address)
+                examples += sorted(now - was)[:MOST_EXAMPLES]
+        if lines:
+            lines += explained(lambda heap: why(heap, examples))
         return indented(lines)
 
     def __enter__(self) -> None:

@@ -5,7 +5,7 @@ from typing import Callable, Optional, Set
 
 from .. import memutil
 from .collector import collector_off, find_garbage, new_inside, type_name, young_ids
-from .explain import cycles_of, indented, why
+from .explain import cycles_of, explained, holders, indented
 
 __all__ = ["assert_freed_at_once"]
 
@@ -19,7 +19,7 @@ class _Remains:
         self.none = made is None
         self.immortal = memutil.is_immortal(self.address)
         try:
-            self.reference: Optional["weakref.ref[object]"] = weakref.ref(made)
+            self.reference: Optional[weakref.ref[object]] = weakref.ref(made)
         except TypeError:
             self.reference = None
         self.inside = new_inside(made, old)
@@ -63,13 +63,16 @@ def _problem(remains: _Remains, alive: bool) -> str:
     if not alive:
         return _left_inside(remains, who)
     count = memutil.refs(remains.address)
-    left = f"{count} reference{'' if count == 1 else 's'} to it {'is' if count == 1 else 'are'} left"
+    left = (
+        f"{count} reference{'' if count == 1 else 's'} to it {'is' if count == 1 else 'are'} left"
+    )
     if remains.address in find_garbage():
-        lines = [f"{who} was not freed when its last reference went: it is on a cycle, or hangs on one,"]
-        lines[0] += " and only the cycle collector frees it"
+        kept = "it is on a cycle, or hangs on one, and only the cycle collector frees it"
+        lines = [f"{who} was not freed when its last reference went: {kept}"]
         lines += cycles_of({remains.address, *remains.inside})
     else:
-        lines = [f"{who} was not freed when its last reference went: {left}", *why(remains.address)]
+        lines = [f"{who} was not freed when its last reference went: {left}"]
+        lines += explained(lambda heap: holders(heap, remains.address))
     return indented(lines)
 
 
@@ -80,5 +83,7 @@ def _left_inside(remains: _Remains, who: str) -> str:
     if not left:
         return ""  # something else holds it, and will free it
     objects = f"{len(left)} object{'' if len(left) == 1 else 's'}"
-    first = f"{who} was freed at once, but not what was in it: {objects} wait for the cycle collector"
+    first = (
+        f"{who} was freed at once, but not what was in it: {objects} wait for the cycle collector"
+    )
     return indented([first, *cycles_of(left)])

@@ -10,16 +10,21 @@ From 3.12 on None, True, (), small ints and static types are immortal: there are
 import gc
 import sys
 from array import array
+from contextlib import ExitStack
 from typing import Any, Callable, Dict, List, Optional, Tuple
 
+from .._memexplorer import Heap
+from ..snapshot import Snapshot, capture
 from .caches import Caches
 from .collector import collect, type_name
-from .explain import holders, indented, type_counts, why
+from .explain import INDENT, explained, holders, indented, why
 
 __all__ = ["RUNS", "WARM_UPS", "Growth", "Leaks", "assert_no_leaks", "examine"]
 
 HEAP_TYPE = 1 << 9  # Py_TPFLAGS_HEAPTYPE, a part of the stable ABI
-IMMORTAL = 1 << 29  # counts from here on are marks: PEP 683, and 32-bit counts of free-threaded builds
+IMMORTAL = (
+    1 << 29
+)  # counts from here on are marks: PEP 683, and 32-bit counts of free-threaded builds
 REFERS_TO_ITS_TYPE = sys.version_info >= (3, 9)  # an instance tells the collector of it (bpo-40217)
 
 _internedsize = getattr(sys, "getunicodeinternedsize", None)
@@ -104,7 +109,7 @@ class Leaks:
         self._ready = False
         self._types: Optional[Dict[type, int]] = None
         self._counts: Optional[Dict[int, int]] = None
-        self._least: Optional["array[int]"] = None  # growth of each that everybody shares
+        self._least: Optional[array[int]] = None  # growth of each that everybody shares
         self._most = array("q")
         self._blocks: Optional[int] = None
         self._born: Dict[type, List[int]] = {}
@@ -161,7 +166,9 @@ class Leaks:
         for one in gc.get_objects():
             address = id(one)
             if address in grown and grown[address] > by_new.get(address, 0):
-                found.references.append((_describe(one), address, grown[address] - by_new.get(address, 0)))
+                found.references.append(
+                    (_describe(one), address, grown[address] - by_new.get(address, 0))
+                )
 
 
 def _grown(
@@ -213,7 +220,7 @@ def _describe(one: object) -> str:
 
 # ---- in words -----------------------------------------------------------------------------------
 
-MOST_NAMED = 5  # types, and counts, in a message
+MOST_NAMED = 5  # types, counts and places in a message
 WARM_UPS, RUNS = 3, 4  # a cache that fills in steps has its next step seldom in four runs of four
 
 
@@ -234,20 +241,24 @@ def examine(
             return ""
         leaks.ran()
     growth = leaks.growth()
-    lines = _in_words(growth)
-    if not lines and growth.blocks:
+    lines: List[str] = []
+    if growth:
+        lines = explained(lambda heap: _in_words(growth, heap))
+    elif growth.blocks:
         lines = _untracked(run, leaks)
     if not lines:
         return ""
-    return indented([f"something more is left each time it runs ({warmups} + {runs} runs):", *lines])
+    return indented(
+        [f"something more is left each time it runs ({warmups} + {runs} runs):", *lines]
+    )
 
 
-def _in_words(growth: Growth) -> List[str]:
+def _in_words(growth: Growth, heap: Optional[Heap]) -> List[str]:
     lines: List[str] = []
     types = sorted(growth.types.items(), key=lambda one: -one[1])
     for kind, by in types[:MOST_NAMED]:
         lines.append(f"+{by:,} {type_name(kind)} a run")
-        lines += why(*growth.examples.get(kind, ())[-1:])
+        lines += why(heap, growth.examples.get(kind, [])[-1:])
     if len(types) > MOST_NAMED:
         lines.append(f"and objects of {len(types) - MOST_NAMED} more types")
     # A small int is referred to from everywhere: its count says nothing where something else grows.
@@ -255,7 +266,7 @@ def _in_words(growth: Growth) -> List[str]:
     references = sorted(named or (() if types else growth.references), key=lambda one: -one[2])
     for name, address, by in references[:MOST_NAMED]:
         lines.append(f"+{by:,} reference{'' if by == 1 else 's'} to {name} a run")
-        lines += holders(address)
+        lines += holders(heap, address)
     if len(references) > MOST_NAMED:
         lines.append(f"and references to {len(references) - MOST_NAMED} more objects")
     return lines
@@ -263,21 +274,52 @@ def _in_words(growth: Growth) -> List[str]:
 
 def _untracked(run: Callable[[], bool], leaks: Leaks) -> List[str]:
     """Blocks of memory grow, and no object that the collector knows: strings, bytes, numbers, or none."""
-    counts: List[Dict[str, int]] = []
-    blocks: List[int] = []
-    for _ in range(RUNS):
+    first: Optional[Snapshot] = None
+    last: Dict[str, int] = {}
+    least: Dict[str, int] = {}  # that types grew by
+    blocks = array("q", [0] * RUNS)
+    for at in range(RUNS):
         if not run():
             return []
         leaks.settle()
-        blocks.append(sys.getallocatedblocks() - _immortal_strings())
-        counts.append(type_counts())
-    steps = list(zip(counts, counts[1:]))
-    grown = {
-        name: counts[-1][name] - counts[-2].get(name, 0)
-        for name in counts[-1]
-        if all(b.get(name, 0) > a.get(name, 0) for a, b in steps)
-    }
-    return [f"+{by:,} {name} a run" for name, by in grown.items()]
+        blocks[at] = sys.getallocatedblocks() - _immortal_strings()
+        with ExitStack() as done:
+            snapshot = capture()
+            if first is None:
+                first = snapshot
+            else:
+                done.enter_context(snapshot)
+            now = _by_type(snapshot)
+            if at > 0:
+                least = _least_growth(least if at > 1 else now, last, now)
+            if at == RUNS - 1:
+                with first:
+                    places = snapshot._heap.growth(first._heap)[3]
+        last, now = now, {}
+    lines = [f"+{by:,} {name} a run" for name, by in sorted(least.items())[:MOST_NAMED]]
+    if lines:
+        return lines + [f"{INDENT}{row[1]}" for row in places[:MOST_NAMED] if row[2] in least]
+    if all(b > a for a, b in zip(blocks[1:], blocks[2:])):
+        return [
+            f"+{blocks[-1] - blocks[-2]:,} blocks of memory a run that are no objects: native code has"
+            " them (PyMem_Malloc, PyObject_Malloc), or has lost them"
+        ]
+    return []
+
+
+def _by_type(snapshot: Snapshot) -> Dict[str, int]:
+    """How many objects there are of each type, those included that the collector does not know."""
+    counts: Dict[str, int] = {}
+    for name, count, _, _ in snapshot._heap.type_rows():
+        counts[name] = counts.get(name, 0) + count
+    return counts
+
+
+def _least_growth(
+    least: Dict[str, int], last: Dict[str, int], now: Dict[str, int]
+) -> Dict[str, int]:
+    grown = {name: min(least[name], now.get(name, 0) - last.get(name, 0)) for name in least}
+    return {name: by for name, by in grown.items() if by > 0}
 
 
 def assert_no_leaks(

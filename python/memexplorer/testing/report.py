@@ -1,3 +1,152 @@
+"""--memexplorer-report: a snapshot and an HTML page of each failing test, in one folder."""
+
+import hashlib
+import os
+import platform
+import re
+import tempfile
+from pathlib import Path
+from types import FrameType
+from typing import Any, Iterator, List, NamedTuple, Optional
+
+import pytest
+
+from .._memexplorer import Heap
+from ..snapshot import capture
+from .page import Local, Page, Suspect, TypeRow, size_text
+
+__all__ = ["Reports", "file_stem"]
+
+MOST_NAME = (
+    120  # characters of a file's name that come from the test's: file systems take 255 bytes
+)
+MOST_FRAMES = 5  # of the traceback, the innermost
+MOST_LOCALS = 50  # of a frame
+MOST_TYPES = 30
+MOST_WAYS = 3
+NOT_OF_THE_TEST = ("_pytest", "pluggy", "pytest", "unittest", "memexplorer")  # packages
+IN_TRACEBACK = ".tb_frame"
+
+
+def file_stem(nodeid: str, when: str) -> str:
+    """A name for files of this test, and of no other: letters that every file system takes."""
+    readable = re.sub(r"[^A-Za-z0-9._-]+", "_", nodeid).strip("._-")[-MOST_NAME:].lstrip("._-")
+    digest = hashlib.sha1(nodeid.encode("utf-8", "surrogatepass")).hexdigest()[:8]
+    return f"{readable}-{digest}" + ("" if when == "call" else f"-{when}")
+
+
+class _Variable(NamedTuple):
+    frame: str
+    name: str
+    address: int
+
+
 class Reports:
-    def __init__(self, d): pass
-    def made(self, *a): pass
+    """A plugin of pytest's. Workers of xdist write each their own tests' files."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+
+    @pytest.hookimpl(hookwrapper=True, tryfirst=True)  # sees what the others have made of it
+    def pytest_runtest_makereport(self, item: pytest.Item, call: Any) -> Iterator[None]:
+        outcome: Any = yield
+        report = outcome.get_result()
+        if report.outcome == "failed":
+            try:
+                kept = self._keep(item, call, report)
+            except Exception as error:
+                kept = f"nothing was kept: {error}"
+            report.sections.append(("memexplorer", kept))
+
+    def _keep(self, item: pytest.Item, call: Any, report: pytest.TestReport) -> str:
+        self.folder.mkdir(parents=True, exist_ok=True)
+        stem = file_stem(item.nodeid, report.when)
+        page = self.folder / f"{stem}.html"
+        file = self.folder / f"{stem}.mxs"
+        try:
+            snapshot = capture(path=file)
+        except Exception as error:
+            _write(page, _page(item, report, None, [], str(error)))
+            return f"kept {page}, and no snapshot: {error}"
+        with snapshot:
+            # Looking at local variables makes a dict of them: after the snapshot.
+            variables = list(_variables(call.excinfo))
+            _write(page, _page(item, report, snapshot._heap, variables, "", file.name))
+        return f"kept {page} and {file}"
+
+
+def _write(path: Path, page: Page) -> None:
+    """As a whole or not at all, and readable by its owner alone."""
+    handle, name = tempfile.mkstemp(prefix=f".{path.name[:50]}-", dir=path.parent)
+    try:
+        with open(handle, "w", encoding="utf-8", errors="replace") as out:
+            out.write(page.html())
+            out.flush()
+            os.fsync(out.fileno())
+        os.replace(name, path)
+    except BaseException:
+        os.unlink(name)
+        raise
+
+
+def _variables(excinfo: Any) -> Iterator[_Variable]:
+    """Of the functions that the failure went through, the test's and those that it called."""
+    if excinfo is None:
+        return
+    frames: List[FrameType] = []
+    traceback = excinfo.tb
+    lines = []
+    while traceback is not None:
+        package = traceback.tb_frame.f_globals.get("__name__", "").partition(".")[0]
+        if package not in NOT_OF_THE_TEST:
+            frames.append(traceback.tb_frame)
+            lines.append(traceback.tb_lineno)
+        traceback = traceback.tb_next
+    for frame, line in list(zip(frames, lines))[-MOST_FRAMES:]:
+        code = frame.f_code
+        where = f"{code.co_name} at {os.path.basename(code.co_filename)}:{line}"
+        for name, value in list(frame.f_locals.items())[:MOST_LOCALS]:
+            if not name.startswith(("@", "__")):  # "@py_assert1" is of assertion rewriting
+                yield _Variable(where, name, id(value))
+
+
+def _page(
+    item: pytest.Item,
+    report: pytest.TestReport,
+    heap: Optional[Heap],
+    variables: List[_Variable],
+    problem: str,
+    snapshot: str = "",
+) -> Page:
+    facts = [("Python", f"{platform.python_version()}, process {os.getpid()}")]
+    types: List[TypeRow] = []
+    suspects: List[Suspect] = []
+    if heap is not None:
+        types = [TypeRow(*row) for row in heap.type_rows()]
+        objects, nbytes = sum(one.count for one in types), sum(one.bytes for one in types)
+        facts.append(("Memory", f"{objects:,} objects, {size_text(nbytes)}"))
+        types.sort(key=lambda one: -one.bytes)
+        suspects = [Suspect(*row) for row in heap.suspect_rows()]
+    return Page(
+        item.nodeid,
+        report.when,
+        report.longreprtext,
+        facts,
+        _locals(heap, variables) if heap is not None else [],
+        suspects,
+        types[:MOST_TYPES],
+        snapshot,
+        problem,
+    )
+
+
+def _locals(heap: Heap, variables: List[_Variable]) -> List[Local]:
+    found: List[Local] = []
+    rows = heap.object_rows([one.address for one in variables])
+    for one, row in zip(variables, rows):
+        if row is not None:
+            name, _, _, preview, retained = row
+            # By way of the failure's own traceback everything here is held: that says nothing.
+            ways = [way for _, way in heap.ways(one.address, MOST_WAYS) if IN_TRACEBACK not in way]
+            found.append(Local(one.frame, one.name, name, preview, retained, ways))
+    return found

@@ -1,7 +1,90 @@
-"""max_retained: how much memory a block, or a test, may leave behind it."""
+"""max_retained: how much more memory a block holds at its end, or a test leaves, than there was before."""
+
+import re
+from types import TracebackType
+from typing import Callable, List, Optional, Sequence, Tuple, Type, Union
+
+from ..snapshot import Snapshot, capture
+from .collector import collect
+from .explain import indented
+from .page import size_text
 
 __all__ = ["max_retained"]
 
-class max_retained:
-    def __init__(self, size):
+MOST_ROWS = 5  # of types, and of places, in a message
+UNITS = {
+    "": 1,
+    "b": 1,
+    **{letter + "b": 1000**n for n, letter in enumerate("kmgt", 1)},
+    **{letter + "ib": 1024**n for n, letter in enumerate("kmgt", 1)},
+}
+Row = Tuple[str, str, str, int, int, int, int]
+
+
+def _bytes(size: Union[str, int]) -> int:
+    """ "10 MB" is 10,000,000, "10 MiB" is 10,485,760."""
+    if isinstance(size, int):
+        return size
+    found = re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*([a-zA-Z]*)\s*", size)
+    if not found or found[2].lower() not in UNITS:
+        raise ValueError(f"max_retained: {size!r} is no size: write it as in '10 MB' or '512 KiB'")
+    return int(float(found[1]) * UNITS[found[2].lower()])
+
+
+class max_retained:  # noqa: N801 - reads as the assertion that it is
+    """Assert how much memory a block holds when it ends: `with max_retained("10 MB"): ...`.
+
+    What counts is what is alive at the end and was not at the beginning, and what older objects have
+    grown by: sizes of objects and of the blocks of memory that they own. What was taken and given back
+    between does not count, nor what has gone instead; garbage is collected at both ends. A snapshot is
+    taken at both ends. Nothing is asserted when the block raises.
+    """
+
+    def __init__(self, size: Union[str, int]) -> None:
         self.size = size
+        self.limit = _bytes(size)
+        self._before: Optional[Snapshot] = None
+
+    def begin(self) -> None:
+        collect()
+        self._before = capture()
+
+    def end(self) -> str:
+        """What is wrong, or ""."""
+        assert self._before is not None
+        collect()
+        with self._before as before, capture() as after:
+            born, grew, types, places = after._heap.growth(before._heap)
+        self._before = None
+        if born + grew <= self.limit:
+            return ""
+        limit = self.size if isinstance(self.size, str) else f"{self.size:,} bytes"
+        lines = [f"{size_text(born + grew)} more are held than before, and {limit} may be"]
+        lines += _rows(types, lambda row: row[0])
+        lines += _rows(places, lambda row: f"{row[1]} ({row[2]})")
+        return indented(lines)
+
+    def __enter__(self) -> None:
+        self.begin()
+
+    def __exit__(
+        self,
+        kind: Optional[Type[BaseException]],
+        error: Optional[BaseException],
+        traceback: Optional[TracebackType],
+    ) -> None:
+        __tracebackhide__ = True
+        problem = "" if kind else self.end()
+        if self._before is not None:
+            self._before.close()
+            self._before = None
+        if problem:
+            raise AssertionError(problem)
+
+
+def _rows(rows: Sequence[Row], name: Callable[[Row], str]) -> List[str]:
+    grown = sorted(rows, key=lambda row: row[5] - row[6])[:MOST_ROWS]
+    return [
+        f"+{size_text(row[6] - row[5])} {name(row)}, {row[3]:,} objects, now {row[4]:,}"
+        for row in grown
+    ]

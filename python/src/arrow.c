@@ -1,0 +1,520 @@
+// arrow.c - Table: rows of a snapshot in columns, for readers of Arrow and for Python.
+//
+//   TableData(heap, "objects", None)     mx_arrow, a batch at a time, when somebody reads it
+//   TableData(heap, None, "SELECT ...")  mx_batch, all of it
+//       \--__arrow_c_stream__--> a capsule with an ArrowArrayStream
+//       \----read(first, most)-> tuples
+//
+// A stream has all that it needs, and nothing of Python's: readers pull it from threads of their own,
+// without the interpreter's lock, after the table is gone.
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "docstrings.h"
+#include "heap.h"
+
+struct table {
+    PyObject ob_base; // what PyObject_HEAD says
+    struct shared_heap *shared;
+    char *name;     // of the table; NULL: the rows of a query
+    char **columns; // NULL: all
+    size_t column_count;
+    mx_batch *batch; // the rows of a query
+};
+
+// ---- opening ----------------------------------------------------------------------------------
+
+static void free_columns(char **columns, size_t count)
+{
+    for (size_t i = 0; columns && i < count; i++)
+        free(columns[i]);
+    free(columns);
+}
+
+static mx_status table_open(const struct table *table, const mx_heap *heap, mx_arrow **ret,
+                            struct mx_error *err)
+{
+    return mx_arrow_open(heap, table->name, (const char *const *)table->columns,
+                         table->column_count, ret, err);
+}
+
+// ---- streams ----------------------------------------------------------------------------------
+
+struct stream {
+    struct shared_heap *shared; // of a table
+    mx_arrow *arrow;
+    uint64_t row;
+    mx_batch
+        *batch; // the next; of a query the only one, of a table one without rows for its schema
+    bool whole; // `batch` is a query's
+    struct mx_error err;
+};
+
+static mx_status fail_closed(struct mx_error *err)
+{
+    snprintf(err->message, sizeof err->message, "the snapshot is closed");
+    return MX_BAD_ARGUMENT;
+}
+
+static int error_number(mx_status status)
+{
+    return status == MX_OK ? 0 : status == MX_NO_MEMORY ? ENOMEM : EIO;
+}
+
+static int stream_schema(struct ArrowArrayStream *self, struct ArrowSchema *ret)
+{
+    struct stream *stream = self->private_data;
+    return error_number(mx_batch_schema(stream->batch, ret, &stream->err));
+}
+
+static mx_status stream_read(struct stream *stream, uint64_t first, uint64_t most, mx_batch **ret)
+{
+    struct mx_keeper keeper = {shared_pin, shared_unpin, stream->shared};
+    if (!shared_lock(stream->shared))
+        return fail_closed(&stream->err);
+    mx_status status = mx_arrow_read(stream->arrow, first, most, &keeper, ret, &stream->err);
+    shared_unlock(stream->shared);
+    return status;
+}
+
+static int stream_next(struct ArrowArrayStream *self, struct ArrowArray *ret)
+{
+    struct stream *stream = self->private_data;
+    mx_batch *batch = NULL;
+    mx_status status = MX_OK;
+    ret->release = NULL;
+    if (stream->whole) {
+        if (stream->row)
+            return 0;
+        stream->row = 1;
+        return error_number(mx_batch_array(stream->batch, ret, &stream->err));
+    }
+    status = stream_read(stream, stream->row, UINT64_MAX, &batch);
+    if (!status && mx_batch_rows(batch)) {
+        stream->row += mx_batch_rows(batch);
+        status = mx_batch_array(batch, ret, &stream->err);
+    }
+    mx_batch_free(batch);
+    return error_number(status);
+}
+
+static const char *stream_error(struct ArrowArrayStream *self)
+{
+    const struct stream *stream = self->private_data;
+    return *stream->err.message ? stream->err.message : NULL;
+}
+
+static void stream_free(struct stream *stream)
+{
+    mx_arrow_free(stream->arrow);
+    mx_batch_free(stream->batch);
+    shared_release(stream->shared);
+    free(stream);
+}
+
+static void stream_release(struct ArrowArrayStream *self)
+{
+    stream_free(self->private_data);
+    self->release = NULL;
+}
+
+// A batch has as many arrays as are asked for.
+static mx_status stream_open_batch(struct stream *stream, mx_batch *batch)
+{
+    mx_batch_keep(batch);
+    stream->batch = batch;
+    stream->whole = true;
+    return MX_OK;
+}
+
+static mx_status stream_open_table(struct stream *stream, const struct table *table,
+                                   struct mx_error *err)
+{
+    const mx_heap *heap = shared_lock(table->shared);
+    if (!heap)
+        return fail_closed(err);
+    shared_keep(table->shared);
+    stream->shared = table->shared;
+    mx_status status = table_open(table, heap, &stream->arrow, err);
+    if (!status)
+        status = mx_arrow_read(stream->arrow, 0, 0, NULL, &stream->batch, err);
+    shared_unlock(table->shared);
+    return status;
+}
+
+static struct stream *stream_new(const struct table *table)
+{
+    struct mx_error err = {0};
+    struct stream *stream = calloc(1, sizeof *stream);
+    mx_status status;
+    if (!stream) {
+        PyErr_NoMemory();
+        return NULL;
+    }
+    Py_BEGIN_ALLOW_THREADS status = table->batch ? stream_open_batch(stream, table->batch)
+                                                 : stream_open_table(stream, table, &err);
+    Py_END_ALLOW_THREADS if (!status) return stream;
+    stream_free(stream);
+    status_raise(status, &err);
+    return NULL;
+}
+
+// ---- capsules ---------------------------------------------------------------------------------
+
+static void stream_capsule_free(PyObject *capsule)
+{
+    struct ArrowArrayStream *stream = PyCapsule_GetPointer(capsule, "arrow_array_stream");
+    if (stream && stream->release)
+        stream->release(stream);
+    free(stream);
+}
+
+static void schema_capsule_free(PyObject *capsule)
+{
+    struct ArrowSchema *schema = PyCapsule_GetPointer(capsule, "arrow_schema");
+    if (schema && schema->release)
+        schema->release(schema);
+    free(schema);
+}
+
+static PyObject *stream_capsule(struct stream *stream)
+{
+    struct ArrowArrayStream *made = malloc(sizeof *made);
+    if (!made) {
+        stream_free(stream);
+        return PyErr_NoMemory();
+    }
+    *made = (struct ArrowArrayStream){.get_schema = stream_schema,
+                                      .get_next = stream_next,
+                                      .get_last_error = stream_error,
+                                      .release = stream_release,
+                                      .private_data = stream};
+    PyObject *capsule = PyCapsule_New(made, "arrow_array_stream", stream_capsule_free);
+    if (!capsule) {
+        made->release(made);
+        free(made);
+    }
+    return capsule;
+}
+
+static PyObject *table_arrow_stream(PyObject *op, PyObject *arguments, PyObject *keywords)
+{
+    static char *names[] = {"requested_schema", NULL};
+    PyObject *requested = NULL; // a wish: there is one way in which these columns are given
+    if (!PyArg_ParseTupleAndKeywords(arguments, keywords, "|O:__arrow_c_stream__", names,
+                                     &requested))
+        return NULL;
+    struct stream *stream = stream_new((struct table *)op);
+    return stream ? stream_capsule(stream) : NULL;
+}
+
+static PyObject *table_arrow_schema(PyObject *op, PyObject *Py_UNUSED(unused))
+{
+    struct stream *stream = stream_new((struct table *)op);
+    if (!stream)
+        return NULL;
+    struct ArrowSchema *schema = calloc(1, sizeof *schema);
+    struct mx_error err = {0};
+    mx_status status = schema ? mx_batch_schema(stream->batch, schema, &err) : MX_NO_MEMORY;
+    stream_free(stream);
+    if (status) {
+        free(schema);
+        return status == MX_NO_MEMORY ? PyErr_NoMemory() : status_raise(status, &err);
+    }
+    PyObject *capsule = PyCapsule_New(schema, "arrow_schema", schema_capsule_free);
+    if (!capsule) {
+        schema->release(schema);
+        free(schema);
+    }
+    return capsule;
+}
+
+// ---- rows for Python --------------------------------------------------------------------------
+
+static bool is_there(const struct ArrowArray *array, int64_t row)
+{
+    const uint8_t *valid = array->buffers[0];
+    return !valid || valid[row / 8] >> row % 8 & 1;
+}
+
+static PyObject *bytes_at(const struct ArrowArray *array, int64_t row, bool text)
+{
+    const int32_t *offsets = array->buffers[1];
+    const char *bytes = (const char *)array->buffers[2] + offsets[row];
+    Py_ssize_t nbytes = offsets[row + 1] - offsets[row];
+    return text ? PyUnicode_DecodeUTF8(bytes, nbytes, "replace")
+                : PyBytes_FromStringAndSize(bytes, nbytes);
+}
+
+// Of an array that this extension has made: it has no offset.
+static PyObject *value_at(const struct ArrowSchema *schema, const struct ArrowArray *array,
+                          int64_t row)
+{
+    if (!is_there(array, row))
+        Py_RETURN_NONE;
+    const void *values = array->buffers[1];
+    switch (schema->format[0]) {
+    case 'l':
+        return PyLong_FromLongLong(((const int64_t *)values)[row]);
+    case 'L':
+        return PyLong_FromUnsignedLongLong(((const uint64_t *)values)[row]);
+    case 'b':
+        return PyBool_FromLong(((const uint8_t *)values)[row / 8] >> row % 8 & 1);
+    case 'g':
+        return PyFloat_FromDouble(((const double *)values)[row]);
+    case 'i':
+        return bytes_at(array->dictionary, ((const int32_t *)values)[row], true);
+    default:
+        return bytes_at(array, row, schema->format[0] == 'u');
+    }
+}
+
+static PyObject *row_at(const struct ArrowSchema *schema, const struct ArrowArray *array,
+                        int64_t row)
+{
+    PyObject *tuple = PyTuple_New((Py_ssize_t)schema->n_children);
+    for (int64_t i = 0; tuple && i < schema->n_children; i++) {
+        PyObject *value = value_at(schema->children[i], array->children[i], row);
+        if (!value || PyTuple_SetItem(tuple, (Py_ssize_t)i, value) < 0) {
+            Py_DECREF(tuple);
+            return NULL;
+        }
+    }
+    return tuple;
+}
+
+static PyObject *rows_of(mx_batch *batch, uint64_t first, uint64_t most)
+{
+    struct ArrowSchema schema = {0};
+    struct ArrowArray array = {0};
+    struct mx_error err = {0};
+    PyObject *rows = PyList_New(0);
+    mx_status status = mx_batch_schema(batch, &schema, &err);
+    if (!status)
+        status = mx_batch_array(batch, &array, &err);
+    uint64_t end = mx_batch_rows(batch);
+    end = first < end && end - first > most ? first + most : end;
+    for (uint64_t row = first; rows && !status && row < end; row++) {
+        PyObject *tuple = row_at(&schema, &array, (int64_t)row);
+        if (!tuple || PyList_Append(rows, tuple) < 0) {
+            Py_DECREF(rows);
+            rows = NULL;
+        }
+        Py_XDECREF(tuple);
+    }
+    if (array.release)
+        array.release(&array);
+    if (schema.release)
+        schema.release(&schema);
+    if (!status)
+        return rows;
+    Py_XDECREF(rows);
+    return status_raise(status, &err);
+}
+
+static PyObject *table_read(PyObject *op, PyObject *arguments)
+{
+    const struct table *table = (const struct table *)op;
+    unsigned long long first, most;
+    if (!PyArg_ParseTuple(arguments, "KK:read", &first, &most))
+        return NULL;
+    if (table->batch)
+        return rows_of(table->batch, first, most);
+    struct stream *stream = stream_new(table);
+    if (!stream)
+        return NULL;
+    mx_batch *batch = NULL;
+    mx_status status;
+    Py_BEGIN_ALLOW_THREADS status = stream_read(stream, first, most, &batch);
+    Py_END_ALLOW_THREADS PyObject *rows =
+        status ? status_raise(status, &stream->err) : rows_of(batch, 0, most);
+    mx_batch_free(batch);
+    stream_free(stream);
+    return rows;
+}
+
+static PyObject *table_rows(PyObject *op, void *Py_UNUSED(closure))
+{
+    const struct table *table = (const struct table *)op;
+    if (table->batch)
+        return PyLong_FromUnsignedLongLong(mx_batch_rows(table->batch));
+    struct stream *stream = stream_new(table);
+    if (!stream)
+        return NULL;
+    uint64_t rows = mx_arrow_rows(stream->arrow);
+    stream_free(stream);
+    return PyLong_FromUnsignedLongLong(rows);
+}
+
+static PyObject *table_columns(PyObject *op, void *Py_UNUSED(closure))
+{
+    struct ArrowSchema schema = {0};
+    struct mx_error err = {0};
+    struct stream *stream = stream_new((struct table *)op);
+    if (!stream)
+        return NULL;
+    mx_status status = mx_batch_schema(stream->batch, &schema, &err);
+    stream_free(stream);
+    if (status)
+        return status_raise(status, &err);
+    PyObject *names = PyTuple_New((Py_ssize_t)schema.n_children);
+    for (int64_t i = 0; names && i < schema.n_children; i++) {
+        const char *text = schema.children[i]->name;
+        PyObject *name = PyUnicode_DecodeUTF8(text, (Py_ssize_t)strlen(text), "replace");
+        if (!name || PyTuple_SetItem(names, (Py_ssize_t)i, name) < 0) {
+            Py_DECREF(names);
+            names = NULL;
+        }
+    }
+    schema.release(&schema);
+    return names;
+}
+
+// ---- making -----------------------------------------------------------------------------------
+
+static void table_dealloc(PyObject *op)
+{
+    struct table *self = (struct table *)op;
+    PyTypeObject *type = Py_TYPE(op);
+    mx_batch_free(self->batch);
+    free_columns(self->columns, self->column_count);
+    free(self->name);
+    shared_release(self->shared);
+    compat_free(op);
+    Py_DECREF(type);
+}
+
+// A tuple of str.
+static bool take_columns(PyObject *names, struct table *table)
+{
+    Py_ssize_t count = PyTuple_Size(names);
+    if (count < 0)
+        return false;
+    table->columns = calloc((size_t)count + 1, sizeof *table->columns);
+    for (Py_ssize_t i = 0; table->columns && i < count; i++) {
+        PyObject *bytes = PyUnicode_AsUTF8String(PyTuple_GetItem(names, i));
+        const char *text = bytes ? PyBytes_AsString(bytes) : NULL;
+        char *copy = text ? strdup(text) : NULL;
+        Py_XDECREF(bytes);
+        if (!copy) {
+            if (!PyErr_Occurred())
+                PyErr_NoMemory();
+            return false;
+        }
+        table->columns[table->column_count++] = copy;
+    }
+    if (!table->columns)
+        PyErr_NoMemory();
+    return table->columns != NULL;
+}
+
+static mx_status run_query(struct shared_heap *shared, const char *text, double seconds,
+                           mx_batch **ret, struct mx_error *err)
+{
+    mx_sql *sql = NULL;
+    mx_sql_query *query = NULL;
+    struct mx_sql_options options = {
+        .timeout_ns = seconds > 0 && seconds < 1e9 ? (uint64_t)(seconds * 1e9) : 0};
+    const mx_heap *heap = shared_lock(shared);
+    if (!heap)
+        return fail_closed(err);
+    mx_status status = mx_sql_open(heap, &options, &sql, err);
+    if (!status)
+        status = mx_sql_prepare(sql, text, &query, NULL, err);
+    if (!status && !query) {
+        snprintf(err->message, sizeof err->message, "there is no statement, only space");
+        status = MX_BAD_ARGUMENT;
+    }
+    if (!status)
+        status = mx_sql_read_all(query, ret, err);
+    mx_sql_query_free(query);
+    mx_sql_free(sql);
+    shared_unlock(shared);
+    return status;
+}
+
+static bool init_query(struct table *table, PyObject *text, double seconds)
+{
+    PyObject *bytes = PyUnicode_AsUTF8String(text);
+    const char *query = bytes ? PyBytes_AsString(bytes) : NULL;
+    struct mx_error err = {0};
+    mx_status status;
+    if (!query)
+        return false;
+    Py_BEGIN_ALLOW_THREADS status = run_query(table->shared, query, seconds, &table->batch, &err);
+    Py_END_ALLOW_THREADS Py_DECREF(bytes);
+    if (status)
+        status_raise(status, &err);
+    return status == MX_OK;
+}
+
+static bool init_table(struct table *table, const char *name, PyObject *columns)
+{
+    table->name = strdup(name);
+    if (!table->name)
+        PyErr_NoMemory();
+    if (!table->name || (columns != Py_None && !take_columns(columns, table)))
+        return false;
+    struct stream *stream = stream_new(table); // so that names are right
+    if (stream)
+        stream_free(stream);
+    return stream != NULL;
+}
+
+static PyObject *table_new(PyTypeObject *type, PyObject *arguments, PyObject *keywords)
+{
+    static char *names[] = {"heap", "name", "what", "seconds", NULL};
+    PyObject *heap, *what = Py_None;
+    const char *name;
+    double seconds = 0;
+    if (!PyArg_ParseTupleAndKeywords(arguments, keywords, "Oz|Od:TableData", names, &heap, &name,
+                                     &what, &seconds))
+        return NULL;
+    struct shared_heap *shared = heap_shared(heap);
+    if (!shared)
+        return NULL;
+    allocfunc allocate = (allocfunc)PyType_GetSlot(type, Py_tp_alloc);
+    struct table *self = (struct table *)allocate(type, 0);
+    if (!self)
+        return NULL;
+    shared_keep(shared);
+    self->shared = shared;
+    if (name ? init_table(self, name, what) : init_query(self, what, seconds))
+        return (PyObject *)self;
+    Py_DECREF(self);
+    return NULL;
+}
+
+static PyMethodDef table_methods[] = {
+    {"__arrow_c_stream__", (PyCFunction)(void (*)(void))table_arrow_stream,
+     METH_VARARGS | METH_KEYWORDS, DOC_TableData___arrow_c_stream__},
+    {"__arrow_c_schema__", table_arrow_schema, METH_NOARGS, DOC_TableData___arrow_c_schema__},
+    {"read", table_read, METH_VARARGS, DOC_TableData_read},
+    {NULL, NULL, 0, NULL},
+};
+
+static PyGetSetDef table_getset[] = {
+    {"row_count", table_rows, NULL, DOC_TableData_row_count, NULL},
+    {"columns", table_columns, NULL, DOC_TableData_columns, NULL},
+    {NULL, NULL, NULL, NULL, NULL},
+};
+
+static PyType_Slot table_slots[] = {
+    {Py_tp_doc, DOC_TableData},     {Py_tp_new, table_new},       {Py_tp_dealloc, table_dealloc},
+    {Py_tp_methods, table_methods}, {Py_tp_getset, table_getset}, {0, NULL},
+};
+
+static PyType_Spec table_spec = {
+    .name = "memexplorer._memexplorer.TableData",
+    .basicsize = sizeof(struct table),
+    .flags = Py_TPFLAGS_DEFAULT,
+    .slots = table_slots,
+};
+
+PyObject *table_type_new(PyObject *module)
+{
+    (void)module;
+    return PyType_FromSpec(&table_spec);
+}
