@@ -66,28 +66,6 @@ class Heap:
     @property
     def closed(self) -> bool:
         """Whether it was closed."""
-    def ways(self, address: int, paths: int, /) -> list[tuple[str, str]]:
-        """Why the object is alive: kind of root and way of each; none where there is no object."""
-    def garbage_rows(self) -> list[tuple[str, int, int, list[int]]]:
-        """Garbage: shape, cycles, objects on them, addresses (of these, then of what they hold)."""
-    def object_rows(self, addresses: list[int], /) -> list[tuple[str, int, int, str, int] | None]:
-        """Type, count, references found, preview, retained bytes; None where there is no object."""
-    def instance_rows(self, types: list[int], /) -> list[tuple[int, int]]:
-        """Address of the type and of the object, for all objects of exactly these types."""
-    def type_rows(self) -> list[tuple[str, int, int, int]]:
-        """All types: name, objects, their bytes, what they retain together."""
-    def suspect_rows(self) -> list[tuple[str, str]]:
-        """What may be leaking: a sentence, and the way there."""
-    def growth(
-        self, before: Heap, /
-    ) -> tuple[
-        int,
-        int,
-        list[tuple[str, str, str, int, int, int, int]],
-        list[tuple[str, str, str, int, int, int, int]],
-    ]:
-        """Bytes born since, bytes that older objects grew by, then types and places that grew: name,
-        path, type, objects before and after, bytes before and after."""
 
 class TableData:
     """Rows of an open snapshot, in columns: what memexplorer.Table shows.
@@ -118,9 +96,15 @@ def capture_self(
     compress: bool = False,
     plain: bool = False,
     seconds: float = 0,
+    argument: int = 0,
+    callee: int = 0,
     /,
 ) -> None:
-    """Write a snapshot of this process to path."""
+    """Write a snapshot of this process to path.
+
+    argument and callee are addresses of an object, and of the function that is being called with
+    it: the reference that the call itself has to it is left out.
+    """
 
 def capture_process(
     pid: int,
@@ -171,3 +155,18 @@ def memory_error(exception: object, /) -> None:
 
 def raised(code: object, offset: int, exception: object, /) -> None:
     """The same, as sys.monitoring calls it."""
+
+def watch_begin(object: object, /) -> int | None:
+    """Hear of the object's death, without a reference to it: a token; None before CPython 3.13."""
+
+def watch_fate(token: int, /) -> int:
+    """1: alive, 2: its count reached zero, 3: the same while the collector ran, else not known."""
+
+def watch_end(token: int, /) -> None:
+    """Hear of it no more."""
+
+def watch_collection(phase: str, info: dict[str, Any], /) -> None:
+    """For gc.callbacks, while there are tokens."""
+
+def watch_again(address: int, callback: Callable[[object], object], /) -> object:
+    """A weak reference to what the collector is about to finalize; only in a weak callback of it."""

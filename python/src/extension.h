@@ -9,5 +9,6 @@ PyObject *doomed_type_new(PyObject *module);
 
 extern PyMethodDef memutil_methods[];
 extern PyMethodDef install_functions[]; // added to the module
+extern PyMethodDef watch_functions[];   // watch.c
 
 #endif
