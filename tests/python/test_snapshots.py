@@ -367,7 +367,7 @@ def test_a_signal_handler_may_end_it():
         raise Enough
 
     before = signal.signal(signal.SIGALRM, handler)
-    signal.setitimer(signal.ITIMER_REAL, 0.02, 0.02)
+    signal.setitimer(signal.ITIMER_REAL, 0.02)
     try:
         with pytest.raises(Enough):
             for _ in range(100):
