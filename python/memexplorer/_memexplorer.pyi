@@ -66,28 +66,6 @@ class Heap:
     @property
     def closed(self) -> bool:
         """Whether it was closed."""
-    def ways(self, address: int, paths: int, /) -> list[tuple[str, str]]:
-        """Why the object is alive: kind of root and way of each; none where there is no object."""
-    def garbage_rows(self) -> list[tuple[str, int, int, list[int]]]:
-        """Garbage: shape, cycles, objects on them, addresses (of these, then of what they hold)."""
-    def object_rows(self, addresses: list[int], /) -> list[tuple[str, int, int, str, int] | None]:
-        """Type, count, references found, preview, retained bytes; None where there is no object."""
-    def instance_rows(self, types: list[int], /) -> list[tuple[int, int]]:
-        """Address of the type and of the object, for all objects of exactly these types."""
-    def type_rows(self) -> list[tuple[str, int, int, int]]:
-        """All types: name, objects, their bytes, what they retain together."""
-    def suspect_rows(self) -> list[tuple[str, str]]:
-        """What may be leaking: a sentence, and the way there."""
-    def growth(
-        self, before: Heap, /
-    ) -> tuple[
-        int,
-        int,
-        list[tuple[str, str, str, int, int, int, int]],
-        list[tuple[str, str, str, int, int, int, int]],
-    ]:
-        """Bytes born since, bytes that older objects grew by, then types and places that grew: name,
-        path, type, objects before and after, bytes before and after."""
 
 class TableData:
     """Rows of an open snapshot, in columns: what memexplorer.Table shows.

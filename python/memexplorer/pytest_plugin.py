@@ -7,8 +7,9 @@
     @pytest.mark.no_new(types=Session)
     def test_login(app): ...
 
-This file is imported by every pytest run in an environment with memexplorer: it imports nothing that
-pytest has not imported, and what a test asks for is in memexplorer.testing. docs/pytest.md has examples.
+This file is imported by every pytest run in an environment with memexplorer: it imports nothing
+that pytest has not imported, and what a test asks for is in memexplorer.testing. docs/pytest.md has
+examples.
 """
 
 from typing import TYPE_CHECKING, Any, Callable, Iterator, Optional
@@ -20,8 +21,8 @@ if TYPE_CHECKING:
 
 MARKERS = (
     "no_new(types=Type): the test leaves no more instances than there were before it",
-    "no_cycles(types=()): the test makes no garbage that needs the cycle collector; with types, none of these",
-    "no_leaks(runs=4, warmups=3, clear=None): run again and again, the test leaves nothing more each time",
+    "no_cycles(types=()): the test leaves nothing, or nothing of these types, to the collector",
+    "no_leaks(runs=4, warmups=3, clear=None): run again and again, the test leaves nothing more",
     'max_retained("10 MB"): the test leaves no more memory in use than that',
 )
 OURS = frozenset(text.partition("(")[0] for text in MARKERS)
@@ -93,8 +94,8 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 def pytest_pycollect_makeitem(collector: Any, name: str, obj: object) -> None:
-    # pytest.mark.no_new(Session) is how a class is marked: it marks Session, and the test is then gone,
-    # called by Session(test).
+    # pytest.mark.no_new(Session) is how a class is marked: it marks Session, and the test is then
+    # gone, called by Session(test).
     for mark in type(obj).__dict__.get("pytestmark", ()):
         if getattr(mark, "name", None) in OURS:
             kind = type(obj).__name__

@@ -13,7 +13,6 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-#include "answers.h"
 #include "docstrings.h"
 
 struct shared_heap {
@@ -303,13 +302,6 @@ static PyObject *heap_capture_process(PyObject *Py_UNUSED(module), PyObject *arg
 
 static PyMethodDef heap_methods[] = {
     {"close", heap_close, METH_NOARGS, DOC_Heap_close},
-    {"ways", answer_ways, METH_VARARGS, DOC_Heap_ways},
-    {"garbage_rows", answer_garbage, METH_NOARGS, DOC_Heap_garbage_rows},
-    {"object_rows", answer_facts, METH_O, DOC_Heap_object_rows},
-    {"instance_rows", answer_instances, METH_O, DOC_Heap_instance_rows},
-    {"type_rows", answer_types, METH_NOARGS, DOC_Heap_type_rows},
-    {"suspect_rows", answer_suspects, METH_NOARGS, DOC_Heap_suspect_rows},
-    {"growth", answer_growth, METH_O, DOC_Heap_growth},
     {NULL, NULL, 0, NULL},
 };
 

@@ -1,4 +1,5 @@
-"""Assertions about memory, for tests of any kind; the pytest plugin makes fixtures and markers of them.
+"""Assertions about memory, for tests of any kind; the pytest plugin makes fixtures and markers of
+them.
 
 assert_freed_at_once(obj_factory)   reference counting alone frees what the function returns
 with no_new(Session): ...           no more instances at the end than at the beginning

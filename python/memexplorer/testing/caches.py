@@ -1,15 +1,16 @@
-"""Caches that fill while a program runs, of Python itself and its library, emptied before anything is counted.
+"""Caches that fill while a program runs, of Python itself and its library, emptied before anything
+is counted.
 
-The same that CPython's regrtest -R empties (Lib/test/libregrtest/refleak.py, utils.py: clear_caches), as
-far as emptying changes nothing but speed, and functools' caches of the library and of pytest. What
-programs cache themselves is theirs to answer for.
+The same that CPython's regrtest -R empties (Lib/test/libregrtest/refleak.py, utils.py:
+clear_caches), as far as emptying changes nothing but speed, and functools' caches of the library
+and of pytest. What programs cache themselves is theirs to answer for.
 """
 
 import abc
 import functools
 import os
 import sys
-from typing import Any, Callable, Dict, Iterable, List, Set, Tuple
+from typing import Any, Dict, Iterable, List, Set, Tuple
 
 __all__ = ["Caches"]
 
@@ -60,7 +61,8 @@ class Caches:
                 registry.clear()
         _clear_functools(objects)
         _clear_abstract(abc.ABC)
-        _internal()()
+        # sys._clear_type_cache() warns that it is deprecated where the other is there (3.13).
+        (getattr(sys, "_clear_internal_caches", None) or sys._clear_type_cache)()
 
 
 def _find(module: str, name: str) -> Any:
@@ -98,9 +100,3 @@ def _clear_abstract(root: type) -> None:
         waiting += type.__subclasses__(kind)
         if isinstance(kind, abc.ABCMeta):
             kind._abc_caches_clear()
-
-
-def _internal() -> Callable[[], None]:
-    # sys._clear_type_cache() warns that it is deprecated where the other is there (3.13).
-    clear = getattr(sys, "_clear_internal_caches", None) or sys._clear_type_cache
-    return clear  # type: ignore[no-any-return]

@@ -47,8 +47,8 @@ class no_new:  # noqa: N801 - reads as the assertion that it is
     """Assert that a block leaves no new instances: `with no_new(Session, Request): ...`.
 
     For each type, there must not be more instances at the end than at the beginning, those of
-    subclasses included. Garbage is collected at both ends: it does not count. AssertionError names the
-    new ones and who holds them. Nothing is asserted when the block raises.
+    subclasses included. Garbage is collected at both ends: it does not count. AssertionError names
+    the new ones and who holds them. Nothing is asserted when the block raises.
     """
 
     def __init__(self, *types: type) -> None:
@@ -77,10 +77,11 @@ class no_new:  # noqa: N801 - reads as the assertion that it is
             if more > 0:
                 counts = f"({len(was):,}, now {len(now):,})"
                 lines.append(f"{more:,} {type_name(kind)} more than before {counts}")
-                # Of those that came, some may stand where others were: not all are seen, but enough.
+                # Of those that came, some may stand where others were: not all are seen, but
+                # enough.
                 examples += sorted(now - was)[:MOST_EXAMPLES]
         if lines:
-            lines += explained(lambda heap: why(heap, examples))
+            lines += explained(lambda snapshot: why(snapshot, examples))
         return indented(lines)
 
     def __enter__(self) -> None:

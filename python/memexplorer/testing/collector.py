@@ -1,4 +1,5 @@
-"""What the cycle collector finds, and names of what it finds. Knows neither pytest nor snapshots."""
+"""What the cycle collector finds, and names of what it finds. Knows neither pytest nor
+snapshots."""
 
 import gc
 import sys
@@ -61,13 +62,14 @@ def _clear_frames(found: List[object], own: Collection[CodeType]) -> int:
 
 
 def young_ids() -> Set[int]:
-    """Where free-threaded builds have objects now; else nothing: their youngest generation says it."""
+    """Where free-threaded builds have objects now; else nothing: their youngest generation says
+    it."""
     return set() if HAS_GENERATIONS else set(map(id, gc.get_objects()))
 
 
 def new_inside(root: object, old: Set[int]) -> Set[int]:
-    """Addresses of what `root` leads to through objects that the collector tracks and that came into
-    being since collector_off() began, itself not included."""
+    """Addresses of what `root` leads to through objects that the collector tracks and that came
+    into being since collector_off() began, itself not included."""
     objects = gc.get_objects(generation=0) if HAS_GENERATIONS else gc.get_objects()
     new = {id(one) for one in objects if id(one) not in old}
     del objects

@@ -15,10 +15,10 @@ MOST_TYPES = 5  # of garbage, named in a message
 class no_cycles:  # noqa: N801 - reads as the assertion that it is
     """Assert that a block makes no garbage cycle: `with no_cycles(): ...`.
 
-    The collector is off inside. What it would find at the end fails the assertion, with the cycles and
-    the names of the attributes that close them. With types, `no_cycles(Session, Request)`, only
-    their instances (those of subclasses, too) count: none of them may wait for the collector. Nothing is
-    asserted when the block raises.
+    The collector is off inside. What it would find at the end fails the assertion, with the cycles
+    and the names of the attributes that close them. With types, `no_cycles(Session, Request)`, only
+    their instances (those of subclasses, too) count: none of them may wait for the collector.
+    Nothing is asserted when the block raises.
     """
 
     def __init__(self, *types: type) -> None:
@@ -45,9 +45,10 @@ class no_cycles:  # noqa: N801 - reads as the assertion that it is
             if bad:
                 return indented([_summary(bad, found), *cycles_of(bad)])
             if self._found_meanwhile and not self.types:
+                found_it = f"a collection inside found {self._found_meanwhile:,} objects"
                 return (
-                    f"a collection inside found {self._found_meanwhile:,} objects that only the cycle"
-                    " collector frees; without the call of gc.collect() this message says which"
+                    f"{found_it} that only the cycle collector frees; without the call of"
+                    " gc.collect() this message says which"
                 )
             return ""
         finally:

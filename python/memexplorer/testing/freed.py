@@ -34,10 +34,10 @@ class _Remains:
 def assert_freed_at_once(obj_factory: Callable[[], object]) -> None:
     """Assert that what obj_factory() returns is gone when the last reference to it goes.
 
-    It is called with the cycle collector off. When it has returned, its result is let go: the object
-    must be freed then and there, by reference counting. So must what came into being with it and
-    hangs on it, unless something else holds that, too: a cycle inside an object that is freed itself
-    fails as well. AssertionError says which cycle, or who holds it.
+    It is called with the cycle collector off. When it has returned, its result is let go: the
+    object must be freed then and there, by reference counting. So must what came into being with it
+    and hangs on it, unless something else holds that, too: a cycle inside an object that is freed
+    itself fails as well. AssertionError says which cycle, or who holds it.
     """
     __tracebackhide__ = True
     with collector_off():
@@ -72,7 +72,7 @@ def _problem(remains: _Remains, alive: bool) -> str:
         lines += cycles_of({remains.address, *remains.inside})
     else:
         lines = [f"{who} was not freed when its last reference went: {left}"]
-        lines += explained(lambda heap: holders(heap, remains.address))
+        lines += explained(lambda snapshot: holders(snapshot, remains.address))
     return indented(lines)
 
 

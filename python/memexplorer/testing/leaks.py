@@ -1,8 +1,10 @@
-"""What grows each time when something is done again and again: objects by type, and reference counts.
+"""What grows each time when something is done again and again: objects by type, and reference
+counts.
 
-As CPython's regrtest -R does, but without a debug build's total of all counts: the count of every object
-that the collector knows, of every static type and of the singletons is read by itself, so that what
-grows has a name. A thing grows when it did in each of the runs that count, not when it has grown in all.
+As CPython's regrtest -R does, but without a debug build's total of all counts: the count of every
+object that the collector knows, of every static type and of the singletons is read by itself, so
+that what grows has a name. A thing grows when it did in each of the runs that count, not when it
+has grown in all.
 
 From 3.12 on None, True, (), small ints and static types are immortal: there are no counts to leak.
 """
@@ -10,21 +12,18 @@ From 3.12 on None, True, (), small ints and static types are immortal: there are
 import gc
 import sys
 from array import array
-from contextlib import ExitStack
-from typing import Any, Callable, Dict, List, Optional, Tuple
+from typing import Any, Callable, Dict, Iterable, List, Optional, Tuple
 
-from .._memexplorer import Heap
 from ..snapshot import Snapshot, capture
 from .caches import Caches
 from .collector import collect, type_name
-from .explain import INDENT, explained, holders, indented, why
+from .explain import ASKING, INDENT, explained, holders, indented, why
 
 __all__ = ["RUNS", "WARM_UPS", "Growth", "Leaks", "assert_no_leaks", "examine"]
 
 HEAP_TYPE = 1 << 9  # Py_TPFLAGS_HEAPTYPE, a part of the stable ABI
-IMMORTAL = (
-    1 << 29
-)  # counts from here on are marks: PEP 683, and 32-bit counts of free-threaded builds
+IMMORTAL = 1 << 29  # from here on a count is a mark: PEP 683, with 32 bits or 64
+MOST_GROWN = 1 << 16  # objects that are followed through all runs; 1 MiB of memory
 REFERS_TO_ITS_TYPE = sys.version_info >= (3, 9)  # an instance tells the collector of it (bpo-40217)
 
 _internedsize = getattr(sys, "getunicodeinternedsize", None)
@@ -64,8 +63,8 @@ class Growth:
 
     def __init__(self) -> None:
         self.types: Dict[type, int] = {}  # instances that the collector knows
-        self.examples: Dict[type, List[int]] = {}  # addresses of the newest
-        self.references: List[Tuple[str, int, int]] = []  # of what, its address, how many
+        self.examples: Dict[type, List[int]] = {}  # addresses of those that came in the last run
+        self.references: List[Tuple[str, int, int]] = []  # to what, its address, how many
         self.blocks = 0  # of memory that Python's allocator gave, of objects or not
 
     def __bool__(self) -> bool:
@@ -73,8 +72,8 @@ class Growth:
 
 
 class _Moment:
-    """What there was at the end of one run. Holds no object but types: numbers are in arrays, so that
-    no count of a small int comes from here."""
+    """What there was at the end of one run, in numbers: it holds no object, and no count of a small
+    int comes from here."""
 
     def __init__(self, uncollected: List[Tuple[str, object]]) -> None:
         self.blocks = sys.getallocatedblocks() - _immortal_strings()
@@ -82,37 +81,65 @@ class _Moment:
         objects = gc.get_objects()
         self._addresses = array("Q", map(id, objects))
         self._counts = array("q", map(sys.getrefcount, objects))
-        types: Dict[type, int] = {}
-        for kind in map(type, objects):
+        types: Dict[int, int] = {}
+        for kind in map(id, map(type, objects)):
             types[kind] = types.get(kind, 0) + 1
-        self._types = list(types)
+        self._types = array("Q", types)
         self._instances = array("q", types.values())
 
     @property
     def counts(self) -> Dict[int, int]:
         """Reference counts by address."""
-        return dict(zip(self._addresses, self._counts))
+        return dict(self.count_pairs())
+
+    def count_pairs(self) -> Iterable[Tuple[int, int]]:
+        return zip(self._addresses, self._counts)
 
     @property
-    def types(self) -> Dict[type, int]:
+    def types(self) -> Dict[int, int]:
+        """How many instances of the type at an address."""
         return dict(zip(self._types, self._instances))
 
 
+class _Grown:
+    """By how much what is at an address grew in each run. The room for it is taken once:
+    remembering it later takes no block of memory, which would be taken for the test's."""
+
+    def __init__(self) -> None:
+        self._addresses = array("Q", bytes(8 * MOST_GROWN))
+        self._by = array("q", bytes(8 * MOST_GROWN))
+        self._length = array("q", [0])
+
+    def narrow(self, last: Dict[int, int], now: Iterable[Tuple[int, int]], first: bool) -> None:
+        """Leave those that grew from `last` to `now`, too; or all that did, the first time."""
+        grown = ((address, n - last.get(address, 0)) for address, n in now)
+        if not first:
+            before = frozenset(self._addresses[: self._length[0]])
+            grown = ((address, n - last.get(address, 0)) for address, n in now if address in before)
+        left = [item for item in grown if item[1] > 0][:MOST_GROWN]
+        self._length[0] = len(left)
+        self._addresses[: len(left)] = array("Q", [address for address, _ in left])
+        self._by[: len(left)] = array("q", [by for _, by in left])
+
+    @property
+    def by(self) -> Dict[int, int]:
+        """By how much in the last run."""
+        return dict(zip(self._addresses[: self._length[0]], self._by[: self._length[0]]))
+
+
 class Leaks:
-    """Counts after each run: `ran()`; what grew in all but the first of them: `growth()`."""
+    """Counts after each run: `begin()` before them, then `ran()`; `growth()` is what all of them
+    had."""
 
     def __init__(self, clear: Optional[Callable[[], Any]] = None) -> None:
         self._clear = clear
         self._caches = Caches()
         self._uncollected = _uncollected()
-        self._last = _Moment(self._uncollected)  # what measuring itself takes is there from now on
-        self._ready = False
-        self._types: Optional[Dict[type, int]] = None
-        self._counts: Optional[Dict[int, int]] = None
-        self._least: Optional[array[int]] = None  # growth of each that everybody shares
-        self._most = array("q")
-        self._blocks: Optional[int] = None
-        self._born: Dict[type, List[int]] = {}
+        self._last = self._before = _Moment(self._uncollected)
+        self._types, self._counts = _Grown(), _Grown()
+        # The least and the most growth of what everybody shares, and the least of blocks.
+        self._least = self._most = array("q", bytes(8 * len(self._uncollected)))
+        self._blocks = array("q", [0])
 
     def settle(self) -> None:
         """Leave only what stays: caches emptied, garbage collected."""
@@ -124,89 +151,89 @@ class Leaks:
         del objects
         collect()
 
-    def ran(self) -> None:
-        """The next run is over. The first call, after the warm-ups, says where to count from."""
+    def begin(self) -> None:
+        """The warm-ups are over: count from here."""
+        self._before = self._last
         self.settle()
-        now = _Moment(self._uncollected)
-        last, self._last = self._last, now
-        ready, self._ready = self._ready, True
-        if not ready:
-            return
-        before = last.counts
-        self._types = _grown(self._types, last.types, now.types)
-        self._counts = _grown_counts(self._counts, before, now.counts)
+        self._last = _Moment(self._uncollected)
+        self.ran(first=True)  # what measuring leaves is there from now on
+        self.settle()
+        self._before, self._last = self._last, _Moment(self._uncollected)
+
+    def ran(self, first: bool = False) -> None:
+        """The next run is over, after begin() the first."""
+        self.settle()
+        last, now = self._last, _Moment(self._uncollected)
+        self._before, self._last = last, now
+        # An object that was not there, or that is not counted, does not have more references than
+        # before.
+        counts = last.counts
+        there = ((a, n) for a, n in now.count_pairs() if counts.get(a, IMMORTAL) < n < IMMORTAL)
+        self._counts.narrow(counts, there, first)
+        self._types.narrow(last.types, now.types.items(), first)
         shared = array("q", (b - a for a, b in zip(last.shared, now.shared)))
-        if self._least is None:
-            self._least = self._most = shared
-        else:
-            self._least = array("q", map(min, self._least, shared))
-            self._most = array("q", map(max, self._most, shared))
+        self._least = shared if first else array("q", map(min, self._least, shared))
+        self._most = shared if first else array("q", map(max, self._most, shared))
         blocks = now.blocks - last.blocks
-        self._blocks = blocks if self._blocks is None else min(self._blocks, blocks)
-        self._born = _born(self._types, before)
+        self._blocks[0] = blocks if first else min(self._blocks[0], blocks)
 
     def growth(self) -> Growth:
         found = Growth()
-        found.types = dict(self._types or {})
-        found.examples = self._born
-        found.blocks = max(0, self._blocks or 0)
-        for (name, one), by, most in zip(self._uncollected, self._least or (), self._most):
-            # Small ints come and go everywhere: one that is leaked grows by the same each time.
-            if by > 0 and (by == most or type(one) is not int):
-                found.references.append((name, id(one), by))
+        found.blocks = max(0, self._blocks[0])
+        self._name_types(found)
         self._name_references(found)
         return found
 
-    def _name_references(self, found: Growth) -> None:
-        """Of objects whose counts grew by more than the new objects account for."""
-        grown = self._counts or {}
+    def _name_types(self, found: Growth) -> None:
+        grown = self._types.by
         if not grown:
             return
-        by_new = _references_of_new(grown, self._born)
+        old = self._before.counts
         for one in gc.get_objects():
-            address = id(one)
-            if address in grown and grown[address] > by_new.get(address, 0):
-                found.references.append(
-                    (_describe(one), address, grown[address] - by_new.get(address, 0))
-                )
+            kind = type(one)
+            if id(kind) in grown:
+                found.types[kind] = grown[id(kind)]
+                if id(one) not in old:
+                    found.examples.setdefault(kind, []).append(id(one))
 
-
-def _grown(
-    so_far: Optional[Dict[type, int]], last: Dict[type, int], now: Dict[type, int]
-) -> Dict[type, int]:
-    keys = now if so_far is None else so_far
-    deltas = {key: now.get(key, 0) - last.get(key, 0) for key in keys}
-    return {key: by for key, by in deltas.items() if by > 0}
-
-
-def _grown_counts(
-    so_far: Optional[Dict[int, int]], last: Dict[int, int], now: Dict[int, int]
-) -> Dict[int, int]:
-    if so_far is None:
-        return {a: n - last[a] for a, n in now.items() if last.get(a, n) < n < IMMORTAL}
-    return {a: now[a] - last[a] for a in so_far if a in now and now[a] > last[a]}
-
-
-def _born(types: Dict[type, int], last: Dict[int, int]) -> Dict[type, List[int]]:
-    """Addresses of objects that came in the last run, of types that grow."""
-    found: Dict[type, List[int]] = {kind: [] for kind in types}
-    if types:
+    def _name_references(self, found: Growth) -> None:
+        """Of what has more references each time, beyond those from new objects."""
+        grown = self._counts.by
+        for (_, one), by, most in zip(self._uncollected, self._least, self._most):
+            # Small ints come and go everywhere: one that is leaked grows by the same each time.
+            if by > 0 and (by == most or type(one) is not int):
+                grown[id(one)] = by
+        if not grown:
+            return
+        for address, by in _references_of_new(found.examples).items():
+            if address in grown:
+                grown[address] -= by
+        shared = [(id(one), name) for name, one in self._uncollected]
+        for address, name in shared:
+            if grown.get(address, 0) > 0:
+                found.references.append((name, address, grown.pop(address)))
         for one in gc.get_objects():
-            if type(one) in found and id(one) not in last:
-                found[type(one)].append(id(one))
-    return found
+            if grown.get(id(one), 0) > 0:
+                found.references.append((_describe(one), id(one), grown[id(one)]))
 
 
-def _references_of_new(grown: Dict[int, int], born: Dict[type, List[int]]) -> Dict[int, int]:
+def _references_of_new(born: Dict[type, List[int]]) -> Dict[int, int]:
+    """How often objects refer to each address; so do dicts and tuples of theirs that the collector
+    has stopped to track, since they hold nothing that it knows."""
     new = {address for addresses in born.values() for address in addresses}
     counts: Dict[int, int] = {}
     for one in gc.get_objects():
-        if id(one) in new:
-            for other in gc.get_referents(one):
-                if id(other) in grown:
-                    counts[id(other)] = counts.get(id(other), 0) + 1
-            if not REFERS_TO_ITS_TYPE and id(type(one)) in grown:
-                counts[id(type(one))] = counts.get(id(type(one)), 0) + 1
+        if id(one) not in new:
+            continue
+        waiting = [one]
+        while waiting:
+            holder = waiting.pop()
+            for other in gc.get_referents(holder):
+                counts[id(other)] = counts.get(id(other), 0) + 1
+                if type(other) in (dict, tuple) and not gc.is_tracked(other):
+                    waiting.append(other)
+        if not REFERS_TO_ITS_TYPE:
+            counts[id(type(one))] = counts.get(id(type(one)), 0) + 1
     return counts
 
 
@@ -220,6 +247,7 @@ def _describe(one: object) -> str:
 
 # ---- in words -----------------------------------------------------------------------------------
 
+MOST_TYPES = 1 << 16  # that are told apart where the collector does not help; 2 MiB of memory
 MOST_NAMED = 5  # types, counts and places in a message
 WARM_UPS, RUNS = 3, 4  # a cache that fills in steps has its next step seldom in four runs of four
 
@@ -230,20 +258,21 @@ def examine(
     runs: int = RUNS,
     clear: Optional[Callable[[], Any]] = None,
 ) -> str:
-    """What grows each time when `run` is called, or "". Ends early, with "", when it answers False."""
+    """What grows each time when `run` is called, or "". Ends early, with "", when it answers
+    False."""
     leaks = Leaks(clear)
     for _ in range(warmups):
         if not run():
             return ""
-    leaks.ran()
-    for _ in range(runs):
+    leaks.begin()
+    for number in range(runs):
         if not run():
             return ""
-        leaks.ran()
+        leaks.ran(first=number == 0)
     growth = leaks.growth()
     lines: List[str] = []
     if growth:
-        lines = explained(lambda heap: _in_words(growth, heap))
+        lines = explained(lambda snapshot: _in_words(growth, snapshot))
     elif growth.blocks:
         lines = _untracked(run, leaks)
     if not lines:
@@ -253,12 +282,12 @@ def examine(
     )
 
 
-def _in_words(growth: Growth, heap: Optional[Heap]) -> List[str]:
+def _in_words(growth: Growth, snapshot: Optional[Snapshot]) -> List[str]:
     lines: List[str] = []
     types = sorted(growth.types.items(), key=lambda one: -one[1])
     for kind, by in types[:MOST_NAMED]:
         lines.append(f"+{by:,} {type_name(kind)} a run")
-        lines += why(heap, growth.examples.get(kind, [])[-1:])
+        lines += why(snapshot, growth.examples.get(kind, [])[-1:])
     if len(types) > MOST_NAMED:
         lines.append(f"and objects of {len(types) - MOST_NAMED} more types")
     # A small int is referred to from everywhere: its count says nothing where something else grows.
@@ -266,60 +295,68 @@ def _in_words(growth: Growth, heap: Optional[Heap]) -> List[str]:
     references = sorted(named or (() if types else growth.references), key=lambda one: -one[2])
     for name, address, by in references[:MOST_NAMED]:
         lines.append(f"+{by:,} reference{'' if by == 1 else 's'} to {name} a run")
-        lines += holders(heap, address)
+        lines += holders(snapshot, address)
     if len(references) > MOST_NAMED:
         lines.append(f"and references to {len(references) - MOST_NAMED} more objects")
     return lines
 
 
 def _untracked(run: Callable[[], bool], leaks: Leaks) -> List[str]:
-    """Blocks of memory grow, and no object that the collector knows: strings, bytes, numbers, or none."""
+    """Blocks of memory grow, and no object that the collector knows: strings, bytes, numbers, or
+    none."""
     first: Optional[Snapshot] = None
-    last: Dict[str, int] = {}
-    least: Dict[str, int] = {}  # that types grew by
+    names: Dict[str, int] = {}  # of types, in arrays: what is kept here must not grow, either
+    counts = [array("q", [0] * MOST_TYPES) for _ in range(RUNS)]
     blocks = array("q", [0] * RUNS)
     for at in range(RUNS):
         if not run():
             return []
         leaks.settle()
         blocks[at] = sys.getallocatedblocks() - _immortal_strings()
-        with ExitStack() as done:
-            snapshot = capture()
-            if first is None:
-                first = snapshot
-            else:
-                done.enter_context(snapshot)
-            now = _by_type(snapshot)
-            if at > 0:
-                least = _least_growth(least if at > 1 else now, last, now)
-            if at == RUNS - 1:
-                with first:
-                    places = snapshot._heap.growth(first._heap)[3]
-        last, now = now, {}
-    lines = [f"+{by:,} {name} a run" for name, by in sorted(least.items())[:MOST_NAMED]]
-    if lines:
-        return lines + [f"{INDENT}{row[1]}" for row in places[:MOST_NAMED] if row[2] in least]
-    if all(b > a for a, b in zip(blocks[1:], blocks[2:])):
+        snapshot = capture()
+        _count_types(snapshot, names, counts[at])
+        if first is None:
+            first = snapshot
+        elif at < RUNS - 1:
+            snapshot.close()
+    with snapshot, first:
+        places = first.diff(snapshot).places
+    grown = _grown_each_time(names, counts[1:])  # the first time, there were no counts before it
+    if grown:
+        lines = [f"+{by:,} {name} a run" for name, by in sorted(grown.items())[:MOST_NAMED]]
+        ways = [
+            one.path
+            for one in places
+            if one.type in grown
+            and one.all[1].objects - one.all[0].objects >= len(counts) - 1
+            and not ASKING.search(one.path)
+        ]
+        return lines + [INDENT + way for way in ways[:MOST_NAMED]]
+    by = min(b - a for a, b in zip(blocks[1:], blocks[2:]))
+    if by > 0:
+        what = f"+{by:,} block{'' if by == 1 else 's'} of memory a run"
         return [
-            f"+{blocks[-1] - blocks[-2]:,} blocks of memory a run that are no objects: native code has"
-            " them (PyMem_Malloc, PyObject_Malloc), or has lost them"
+            f"{what} that no object which is referred to is in: native code has them, or lost them"
         ]
     return []
 
 
-def _by_type(snapshot: Snapshot) -> Dict[str, int]:
+def _count_types(snapshot: Snapshot, names: Dict[str, int], counts: "array[int]") -> None:
     """How many objects there are of each type, those included that the collector does not know."""
-    counts: Dict[str, int] = {}
-    for name, count, _, _ in snapshot._heap.type_rows():
-        counts[name] = counts.get(name, 0) + count
-    return counts
+    for name, count in snapshot.types.select("type", "objects"):
+        at = names.setdefault(name, len(names))
+        if at < len(counts):
+            counts[at] += count
 
 
-def _least_growth(
-    least: Dict[str, int], last: Dict[str, int], now: Dict[str, int]
-) -> Dict[str, int]:
-    grown = {name: min(least[name], now.get(name, 0) - last.get(name, 0)) for name in least}
-    return {name: by for name, by in grown.items() if by > 0}
+def _grown_each_time(names: Dict[str, int], counts: List["array[int]"]) -> Dict[str, int]:
+    grown: Dict[str, int] = {}
+    for name, at in names.items():
+        each = [count[at] for count in counts] if at < MOST_TYPES else [0]
+        by = min((b - a for a, b in zip(each, each[1:])), default=0)
+        if by > 0:
+            grown[name] = by
+    return grown
 
 
 def assert_no_leaks(
@@ -330,8 +367,8 @@ def assert_no_leaks(
 ) -> None:
     """Assert that nothing grows when a function is called again and again.
 
-    `warmups` calls do not count; what grows in each of the `runs` calls after them fails. `clear` is
-    called before each count: to empty caches that are meant to grow.
+    `warmups` calls do not count; what grows in each of the `runs` calls after them fails. `clear`
+    is called before each count: to empty caches that are meant to grow.
     """
     __tracebackhide__ = True
 

@@ -1,4 +1,5 @@
-"""The HTML page of a failing test: one file that needs no other. Knows what is shown, not where from."""
+"""The HTML page of a failing test: one file that needs no other. Knows what is shown, not where
+from."""
 
 from html import escape
 from typing import Iterable, List, NamedTuple, Sequence, Tuple
@@ -52,8 +53,9 @@ class Page(NamedTuple):
         if self.snapshot:
             name = escape(self.snapshot)
             body.append(
-                f"<p>The memory as it was: <a href='{name}'>{name}</a>, for <code>memexplorer report"
-                f" {name}</code> and every other command. It has values in it, passwords too.</p>"
+                f"<p>The memory as it was: <a href='{name}'>{name}</a>, for <code>memexplorer"
+                f" report {name}</code> and every other command. It has values in it, passwords"
+                " too.</p>"
             )
         body += ["<h2>Local variables</h2>", *_locals(self.locals)]
         body += ["<h2>Suspects</h2>", *_suspects(self.suspects)]
@@ -70,10 +72,12 @@ h1 { font-size: 1.3em; overflow-wrap: anywhere } h2 { font-size: 1.1em; margin-t
 pre, code, .name { font-family: ui-monospace, monospace; font-size: .9em }
 pre { background: #8881; padding: .8em; overflow: auto; white-space: pre-wrap }
 pre.failure { border-left: 4px solid #c33 } .problem { color: #c33 }
-table { border-collapse: collapse; width: 100% } td, th { padding: .2em .8em .2em 0; vertical-align: top }
+table { border-collapse: collapse; width: 100% }
+td, th { padding: .2em .8em .2em 0; vertical-align: top }
 th { text-align: left; border-bottom: 1px solid #8888 } tr + tr td { border-top: 1px solid #8883 }
 td.number, th.number { text-align: right; font-variant-numeric: tabular-nums; white-space: nowrap }
-td { overflow-wrap: anywhere } .way { color: #888; white-space: pre-wrap } dt { float: left; width: 9em }
+td { overflow-wrap: anywhere } dt { float: left; width: 9em }
+.way { color: #888; white-space: pre-wrap }
 @media (prefers-color-scheme: dark) { body { background: #111; color: #ddd } a { color: #8bf } }
 """
 UNITS = ("B", "KiB", "MiB", "GiB", "TiB")

@@ -194,7 +194,8 @@ def _muted(hook: Any) -> Iterator[List[Any]]:
 
 
 def _forget_instance(item: pytest.Item) -> None:
-    """The object of the test's class, which a method keeps attributes in: each run has a new one."""
+    """The object of the test's class, which a method keeps attributes in: each run has a new
+    one."""
     cls = getattr(item, "cls", None)
     if cls is None or not isinstance(getattr(item.__dict__.get("_obj"), "__self__", None), cls):
         return

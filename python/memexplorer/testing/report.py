@@ -11,8 +11,8 @@ from typing import Any, Iterator, List, NamedTuple, Optional
 
 import pytest
 
-from .._memexplorer import Heap
-from ..snapshot import capture
+from ..snapshot import Snapshot, capture
+from .explain import facts, ways
 from .page import Local, Page, Suspect, TypeRow, size_text
 
 __all__ = ["Reports", "file_stem"]
@@ -23,7 +23,6 @@ MOST_NAME = (
 MOST_FRAMES = 5  # of the traceback, the innermost
 MOST_LOCALS = 50  # of a frame
 MOST_TYPES = 30
-MOST_WAYS = 3
 NOT_OF_THE_TEST = ("_pytest", "pluggy", "pytest", "unittest", "memexplorer")  # packages
 IN_TRACEBACK = ".tb_frame"
 
@@ -71,7 +70,7 @@ class Reports:
         with snapshot:
             # Looking at local variables makes a dict of them: after the snapshot.
             variables = list(_variables(call.excinfo))
-            _write(page, _page(item, report, snapshot._heap, variables, "", file.name))
+            _write(page, _page(item, report, snapshot, variables, "", file.name))
         return f"kept {page} and {file}"
 
 
@@ -113,40 +112,43 @@ def _variables(excinfo: Any) -> Iterator[_Variable]:
 def _page(
     item: pytest.Item,
     report: pytest.TestReport,
-    heap: Optional[Heap],
+    snapshot: Optional[Snapshot],
     variables: List[_Variable],
     problem: str,
-    snapshot: str = "",
+    file: str = "",
 ) -> Page:
-    facts = [("Python", f"{platform.python_version()}, process {os.getpid()}")]
+    facts_of_it = [("Python", f"{platform.python_version()}, process {os.getpid()}")]
     types: List[TypeRow] = []
     suspects: List[Suspect] = []
-    if heap is not None:
-        types = [TypeRow(*row) for row in heap.type_rows()]
+    if snapshot is not None:
+        columns = ("type", "objects", "bytes", "retained")
+        types = [TypeRow(*row) for row in snapshot.types.select(*columns)]
         objects, nbytes = sum(one.count for one in types), sum(one.bytes for one in types)
-        facts.append(("Memory", f"{objects:,} objects, {size_text(nbytes)}"))
+        facts_of_it.append(("Memory", f"{objects:,} objects, {size_text(nbytes)}"))
         types.sort(key=lambda one: -one.bytes)
-        suspects = [Suspect(*row) for row in heap.suspect_rows()]
+        suspects = [Suspect(one.text, one.path) for one in snapshot.suspects().suspects]
     return Page(
         item.nodeid,
         report.when,
         report.longreprtext,
-        facts,
-        _locals(heap, variables) if heap is not None else [],
+        facts_of_it,
+        _locals(snapshot, variables) if snapshot is not None else [],
         suspects,
         types[:MOST_TYPES],
-        snapshot,
+        file,
         problem,
     )
 
 
-def _locals(heap: Heap, variables: List[_Variable]) -> List[Local]:
+def _locals(snapshot: Snapshot, variables: List[_Variable]) -> List[Local]:
     found: List[Local] = []
-    rows = heap.object_rows([one.address for one in variables])
-    for one, row in zip(variables, rows):
-        if row is not None:
-            name, _, _, preview, retained = row
+    known = facts(snapshot, [one.address for one in variables]) if variables else {}
+    for one in variables:
+        value = known.get(one.address)
+        if value is not None:
             # By way of the failure's own traceback everything here is held: that says nothing.
-            ways = [way for _, way in heap.ways(one.address, MOST_WAYS) if IN_TRACEBACK not in way]
-            found.append(Local(one.frame, one.name, name, preview, retained, ways))
+            held = [way for way in ways(snapshot, one.address) if IN_TRACEBACK not in way]
+            found.append(
+                Local(one.frame, one.name, value.type, value.preview, value.retained, held)
+            )
     return found

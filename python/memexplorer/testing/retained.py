@@ -1,12 +1,13 @@
-"""max_retained: how much more memory a block holds at its end, or a test leaves, than there was before."""
+"""max_retained: how much more memory a block holds at its end, or a test leaves, than there was
+before."""
 
 import re
 from types import TracebackType
-from typing import Callable, List, Optional, Sequence, Tuple, Type, Union
+from typing import Any, Callable, List, Optional, Sequence, Type, Union
 
 from ..snapshot import Snapshot, capture
 from .collector import collect
-from .explain import indented
+from .explain import ASKING, indented
 from .page import size_text
 
 __all__ = ["max_retained"]
@@ -18,7 +19,6 @@ UNITS = {
     **{letter + "b": 1000**n for n, letter in enumerate("kmgt", 1)},
     **{letter + "ib": 1024**n for n, letter in enumerate("kmgt", 1)},
 }
-Row = Tuple[str, str, str, int, int, int, int]
 
 
 def _bytes(size: Union[str, int]) -> int:
@@ -34,10 +34,10 @@ def _bytes(size: Union[str, int]) -> int:
 class max_retained:  # noqa: N801 - reads as the assertion that it is
     """Assert how much memory a block holds when it ends: `with max_retained("10 MB"): ...`.
 
-    What counts is what is alive at the end and was not at the beginning, and what older objects have
-    grown by: sizes of objects and of the blocks of memory that they own. What was taken and given back
-    between does not count, nor what has gone instead; garbage is collected at both ends. A snapshot is
-    taken at both ends. Nothing is asserted when the block raises.
+    What counts is what is alive at the end and was not at the beginning, and what older objects
+    have grown by: sizes of objects and of the blocks of memory that they own. What was taken and
+    given back between does not count, nor what has gone instead; garbage is collected at both ends.
+    A snapshot is taken at both ends. Nothing is asserted when the block raises.
     """
 
     def __init__(self, size: Union[str, int]) -> None:
@@ -54,14 +54,15 @@ class max_retained:  # noqa: N801 - reads as the assertion that it is
         assert self._before is not None
         collect()
         with self._before as before, capture() as after:
-            born, grew, types, places = after._heap.growth(before._heap)
+            change = before.diff(after)
         self._before = None
-        if born + grew <= self.limit:
+        nbytes = change.born.bytes + change.grew.bytes
+        if nbytes <= self.limit:
             return ""
         limit = self.size if isinstance(self.size, str) else f"{self.size:,} bytes"
-        lines = [f"{size_text(born + grew)} more are held than before, and {limit} may be"]
-        lines += _rows(types, lambda row: row[0])
-        lines += _rows(places, lambda row: f"{row[1]} ({row[2]})")
+        lines = [f"{size_text(nbytes)} more are held than before, and {limit} may be"]
+        lines += _rows(change.types, lambda row: str(row.type))
+        lines += _rows(change.places, lambda row: f"{row.path} ({row.type})")
         return indented(lines)
 
     def __enter__(self) -> None:
@@ -82,9 +83,15 @@ class max_retained:  # noqa: N801 - reads as the assertion that it is
             raise AssertionError(problem)
 
 
-def _rows(rows: Sequence[Row], name: Callable[[Row], str]) -> List[str]:
-    grown = sorted(rows, key=lambda row: row[5] - row[6])[:MOST_ROWS]
-    return [
-        f"+{size_text(row[6] - row[5])} {name(row)}, {row[3]:,} objects, now {row[4]:,}"
-        for row in grown
-    ]
+def _rows(rows: Sequence[Any], name: Callable[[Any], str]) -> List[str]:
+    """Those that have more bytes than before, with how many objects there were and are."""
+    grown = [row for row in rows if _more(row) > 0 and not ASKING.search(name(row))]
+    lines = []
+    for row in sorted(grown, key=_more, reverse=True)[:MOST_ROWS]:
+        counts = f"{row.all[0].objects:,} objects, now {row.all[1].objects:,}"
+        lines.append(f"+{size_text(_more(row))} {name(row)}, {counts}")
+    return lines
+
+
+def _more(row: Any) -> int:
+    return int(row.all[1].bytes - row.all[0].bytes)
