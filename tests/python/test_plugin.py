@@ -29,6 +29,7 @@ def pair():
 
 HELD = []
 TEXTS = []
+leaks = pytest.mark.no_leaks(runs=3, warmups=1)
 """
 
 
@@ -397,28 +398,28 @@ def test_no_leaks_names_what_grows(results):
         def test_objects():
             HELD.append(Node())
 
-        @pytest.mark.no_leaks
+        @leaks
         def test_texts():
             TEXTS.append("text " * 20 + str(len(TEXTS)))
 
         def test_fixture(no_leaks):
             HELD.append([Node(), Node()])
 
-        @pytest.mark.no_leaks
+        @leaks
         def test_references():
             HELD.append(pair)
 
-        @pytest.mark.no_leaks
+        @leaks
         def test_in_its_fixture(leaky):
             pass
 
-        @pytest.mark.no_leaks
+        @leaks
         def test_a_cache_of_the_program():
             remember(object())
             remember(Node())
 
         class TestCase(unittest.TestCase):
-            @pytest.mark.no_leaks
+            @leaks
             def test_method(self):
                 HELD.append(Node())
     """)
@@ -469,7 +470,7 @@ def test_no_leaks_passes_where_nothing_stays(results):
             yield Node()
             (tmp_path / "file").write_text("x")
 
-        @pytest.mark.no_leaks
+        @leaks
         def test_fixtures(own, request, record_property):
             print("something on standard output")
             logging.getLogger("x").warning("something")
@@ -478,10 +479,10 @@ def test_no_leaks_passes_where_nothing_stays(results):
             request.node.user_properties.append(("a", [1]))
 
         def test_was_run_again():
-            assert Counted.made > 5
+            assert Counted.made == 5
             assert RUNS == ["shared"]
 
-        @pytest.mark.no_leaks
+        @leaks
         def test_caches_of_the_library(tmp_path):
             class Local:
                 def __len__(self):
@@ -490,7 +491,7 @@ def test_no_leaks_passes_where_nothing_stays(results):
             Counted.made += 1
             assert isinstance(Local(), Sized)
 
-        @pytest.mark.no_leaks
+        @leaks
         def test_garbage():
             pair()
 
@@ -498,7 +499,7 @@ def test_no_leaks_passes_where_nothing_stays(results):
         def test_a_cache_that_is_cleared():
             remember(Node())
 
-        @pytest.mark.no_leaks
+        @leaks
         @pytest.mark.parametrize("number", [1, 2])
         def test_parameters(number):
             TEXTS[:] = [str(n) * 100 for n in range(number)]
@@ -508,18 +509,18 @@ def test_no_leaks_passes_where_nothing_stays(results):
             if len(HELD) < 5:
                 HELD.append(Node())
 
-        @pytest.mark.no_leaks
+        @leaks
         def test_skipped():
             pytest.skip("not here")
 
-        @pytest.mark.no_leaks
+        @leaks
         def test_exceptions():
             with pytest.raises(LookupError) as caught:
                 raise LookupError
             assert caught.value.args == ()
 
         class TestMethods:
-            @pytest.mark.no_leaks
+            @leaks
             def test_self(self, own):
                 assert not hasattr(self, "node")
                 self.node = own
@@ -527,11 +528,11 @@ def test_no_leaks_passes_where_nothing_stays(results):
         class TestCase(unittest.TestCase):
             def setUp(self):
                 self.nodes = [Node()]
-            @pytest.mark.no_leaks
+            @leaks
             def test_self(self):
                 assert len(self.nodes) == 1
                 self.nodes.append(Node())
-            @pytest.mark.no_leaks
+            @leaks
             def test_subtests(self):
                 for n in range(3):
                     with self.subTest(n=n):
@@ -545,18 +546,18 @@ def test_a_failure_of_its_own_ends_the_runs(results):
     found = results("""
         RUNS = []
 
-        @pytest.mark.no_leaks
+        @leaks
         def test_third_run():
             RUNS.append(Node())
             number = len(RUNS)
             assert number < 3
 
-        @pytest.mark.no_leaks
+        @leaks
         @pytest.mark.xfail(reason="leaks")
         def test_expected():
             HELD.append(Node())
 
-        @pytest.mark.no_leaks
+        @leaks
         @pytest.mark.xfail(strict=True)
         def test_expected_in_vain():
             pass
@@ -605,39 +606,39 @@ def test_no_leaks_finds_references_that_an_extension_loses(results, extension, m
 
         OBJECT = Node()
 
-        @pytest.mark.no_leaks
+        @leaks
         def test_of_a_type():
             leaky.leak(Node)
 
-        @pytest.mark.no_leaks
+        @leaks
         def test_of_a_singleton():
             leaky.leak(None)
 
-        @pytest.mark.no_leaks
+        @leaks
         def test_of_an_int():
             leaky.leak(7)
 
-        @pytest.mark.no_leaks
+        @leaks
         def test_of_a_static_type():
             leaky.leak(dict)
 
-        @pytest.mark.no_leaks
+        @leaks
         def test_of_an_object():
             leaky.leak(OBJECT)
 
-        @pytest.mark.no_leaks
+        @leaks
         def test_of_a_new_object():
             leaky.leak(Node())
 
-        @pytest.mark.no_leaks
+        @leaks
         def test_of_new_bytes():
             leaky.leak(bytes(bytearray(1000)))
 
-        @pytest.mark.no_leaks
+        @leaks
         def test_of_memory():
             leaky.lose_small(OBJECT)
 
-        @pytest.mark.no_leaks
+        @leaks
         def test_without():
             leaky.wrap(Node())
     """)

@@ -221,7 +221,7 @@ class _Kept:
         """A fixture of a wider scope is told to finish those that use it first: once for each use
         (FixtureDef.execute). Those of the test's own scope have finished."""
         for one in gc.get_objects():
-            if isinstance(one, FixtureDef) and one._finalizers:
+            if type(one) is FixtureDef and one._finalizers:  # of all objects: quickly
                 left = [call for call in one._finalizers if not _is_of_a_test(call)]
                 one._finalizers[:] = left
 
