@@ -152,12 +152,6 @@ def test_what_waits_for_the_collector_fails(results):
                 return HELD[-1]
             assert_freed_at_once(made)
 
-        def test_resurrected(assert_freed_at_once):
-            class Phoenix:
-                def __del__(self):
-                    HELD.append(self)
-            assert_freed_at_once(Phoenix)
-
         def test_none(assert_freed_at_once):
             assert_freed_at_once(lambda: None)
 
@@ -177,7 +171,6 @@ def test_what_waits_for_the_collector_fails(results):
     assert is_the_pair(failure(found["test_cycle_inside"]))
     assert "1 reference to it is left" in failure(found["test_held"])
     assert "-> HELD -> [0]" in failure(found["test_held"])
-    assert "1 reference to it is left" in failure(found["test_resurrected"])
     assert "returned None" in failure(found["test_none"])
     assert "LookupError: of its own" in failure(found["test_raises"])
 
@@ -214,7 +207,7 @@ def test_no_new_fails_when_more_are_left_and_passes_else(results):
         def test_left_of_a_subclass():
             HELD.append(Kid())
 
-        @pytest.mark.no_new(types=(bytearray, Kid))
+        @pytest.mark.no_new(types=Kid)
         def test_others_do_not_count():
             HELD.append(Node())
 
@@ -403,7 +396,8 @@ def test_no_leaks_names_what_grows(results):
             TEXTS.append("text " * 20 + str(len(TEXTS)))
 
         def test_fixture(no_leaks):
-            HELD.append([Node(), Node()])
+            remember(Node())
+            remember(Node())
 
         @leaks
         def test_references():
@@ -412,11 +406,6 @@ def test_no_leaks_names_what_grows(results):
         @leaks
         def test_in_its_fixture(leaky):
             pass
-
-        @leaks
-        def test_a_cache_of_the_program():
-            remember(object())
-            remember(Node())
 
         class TestCase(unittest.TestCase):
             @leaks
@@ -432,10 +421,8 @@ def test_no_leaks_names_what_grows(results):
     assert "+1 builtins.str a run" in text
     assert "-> TEXTS -> [...]" in text
     assert "+2 app.Node a run" in failure(found["test_fixture"])
-    assert "+1 builtins.list a run" in failure(found["test_fixture"])
     assert "+1 reference to builtins.function pair a run" in failure(found["test_references"])
     assert "+1 app.Node a run" in failure(found["test_in_its_fixture"])
-    assert "+1 app.Node a run" in failure(found["test_a_cache_of_the_program"])
     assert "+1 app.Node a run" in failure(found["TestCase::test_method"])
 
 
@@ -627,10 +614,6 @@ def test_no_leaks_finds_references_that_an_extension_loses(results, extension, m
             leaky.leak(OBJECT)
 
         @leaks
-        def test_of_a_new_object():
-            leaky.leak(Node())
-
-        @leaks
         def test_of_new_bytes():
             leaky.leak(bytes(bytearray(1000)))
 
@@ -646,7 +629,6 @@ def test_no_leaks_finds_references_that_an_extension_loses(results, extension, m
     assert "+1 reference to the type app.Node a run" in text
     assert "native code holds the rest, or has lost it" in text
     assert "+1 reference to app.Node at 0x" in failure(found.pop("test_of_an_object"))
-    assert "+1 app.Node a run" in failure(found.pop("test_of_a_new_object"))
     assert "+1 block of memory a run" in failure(found.pop("test_of_new_bytes"))
     assert "+1 reference to app.Node at 0x" in failure(found.pop("test_of_memory"))
     # From 3.12 on these are immortal: they have no counts that could be lost.

@@ -1,4 +1,4 @@
-"""max_retained, reports of failing tests, and the plugin among others: xdist, asyncio, no use of it."""
+"""max_retained, reports of failing tests, and the plugin among other plugins, and unused."""
 
 import os
 import re

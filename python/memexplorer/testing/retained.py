@@ -48,6 +48,7 @@ class max_retained:  # noqa: N801 - reads as the assertion that it is
         self._before = -1  # a file descriptor: an open snapshot would be memory in use
 
     def begin(self) -> None:
+        self.close()
         collect()
         with tempfile.TemporaryDirectory(prefix="memexplorer-") as folder:
             path = os.path.join(folder, "before.mxs")
@@ -59,7 +60,7 @@ class max_retained:  # noqa: N801 - reads as the assertion that it is
         collect()
         with capture() as after, Snapshot(f"/proc/self/fd/{self._before}") as before:
             change = before.diff(after)
-        self._forget()
+        self.close()
         nbytes = change.born.bytes + change.grew.bytes
         if nbytes <= self.limit:
             return ""
@@ -80,11 +81,12 @@ class max_retained:  # noqa: N801 - reads as the assertion that it is
     ) -> None:
         __tracebackhide__ = True
         problem = "" if kind else self.end()
-        self._forget()
+        self.close()
         if problem:
             raise AssertionError(problem)
 
-    def _forget(self) -> None:
+    def close(self) -> None:
+        """Forget what was there at the beginning."""
         if self._before >= 0:
             os.close(self._before)
             self._before = -1
