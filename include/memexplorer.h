@@ -821,6 +821,10 @@ MX_EXPORT mx_status mx_heap_open(const char *path, mx_heap **ret, struct mx_erro
 struct mx_self_options {
     struct mx_save_options save;
     uint64_t timeout_ns; // for all of it; 0 is MX_SELF_TIMEOUT_NS
+    // An object, and the function that is being called with it to ask about it: the reference that the
+    // call has, on the value stack of its caller, is left out, and not counted. Only CPython to 3.10 has
+    // one there; later ones hand it over to the function, which may let go of it. 0 for none.
+    mx_addr argument, callee;
     // Called once, when the copy is made: a lock that kept objects from changing may go. May be NULL.
     void (*forked)(void *data);
     // Called ten times a second until it is done; false ends it. May be NULL.

@@ -96,9 +96,15 @@ def capture_self(
     compress: bool = False,
     plain: bool = False,
     seconds: float = 0,
+    argument: int = 0,
+    callee: int = 0,
     /,
 ) -> None:
-    """Write a snapshot of this process to path."""
+    """Write a snapshot of this process to path.
+
+    argument and callee are addresses of an object, and of the function that is being called with
+    it: the reference that the call itself has to it is left out.
+    """
 
 def capture_process(
     pid: int,
@@ -134,3 +140,18 @@ def suspects(heap: Heap, /) -> dict[str, Any]:
 
 def diff(heaps: tuple[Heap, ...], type: str | None, rows: int, /) -> dict[str, Any]:
     """What changed between snapshots, as `memexplorer diff --json`."""
+
+def watch_begin(object: object, /) -> int | None:
+    """Hear of the object's death, without a reference to it: a token; None before CPython 3.13."""
+
+def watch_fate(token: int, /) -> int:
+    """1: alive, 2: its count reached zero, 3: the same while the collector ran, else not known."""
+
+def watch_end(token: int, /) -> None:
+    """Hear of it no more."""
+
+def watch_collection(phase: str, info: dict[str, Any], /) -> None:
+    """For gc.callbacks, while there are tokens."""
+
+def watch_again(address: int, callback: Callable[[object], object], /) -> object:
+    """A weak reference to what the collector is about to finalize; only in a weak callback of it."""

@@ -10,7 +10,7 @@ True
 
 import os
 import tempfile
-from typing import Any, Dict, List, Optional, Tuple, Union
+from typing import Any, Callable, Dict, List, Optional, Tuple, Union
 
 from . import _html, _memexplorer
 from .table import Table
@@ -347,6 +347,15 @@ def capture(
         snapshot = Snapshot(file)
     snapshot.path = None
     return snapshot
+
+
+def capture_asked(address: int, asked: Callable[..., Any]) -> Snapshot:
+    """A snapshot of this process, for a question about the object at address that is the argument
+    of a call of `asked`: without the reference that the call has to it."""
+    with tempfile.TemporaryDirectory(prefix="memexplorer-") as folder:
+        file = os.path.join(folder, "snapshot.mxs")
+        _memexplorer.capture_self(file, False, False, False, 0, address, id(asked))
+        return Snapshot(file)
 
 
 def _capture(

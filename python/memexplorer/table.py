@@ -9,6 +9,7 @@ True
 """
 
 from collections import namedtuple
+from functools import lru_cache
 from typing import Any, Iterator, List, Optional, Tuple, Union
 
 from . import _html, _memexplorer
@@ -17,6 +18,11 @@ __all__ = ["Table"]
 
 SHOWN_ROWS = 20  # of a table that is printed
 READ_ROWS = 4096  # at a time, when rows are gone through
+
+
+@lru_cache(maxsize=100)
+def _row(columns: Tuple[str, ...]) -> Any:
+    return namedtuple("Row", columns, rename=True)  # type: ignore[misc]
 
 
 class Table:
@@ -37,7 +43,7 @@ class Table:
         self.name = name  #: of the table; "" for the rows of a query
         self.columns: Tuple[str, ...] = data.columns
         self._length: Optional[int] = None
-        self._row: Any = namedtuple("Row", self.columns, rename=True)  # type: ignore[misc]
+        self._row = _row(self.columns)
 
     def select(self, *columns: str) -> "Table":
         """The same rows with these columns, in this order. Not of a query: select there."""

@@ -253,7 +253,7 @@ static PyObject *value_at(const struct ArrowSchema *schema, const struct ArrowAr
                           int64_t row)
 {
     if (!is_there(array, row))
-        Py_RETURN_NONE;
+        return compat_new_ref(Py_None);
     const void *values = array->buffers[1];
     switch (schema->format[0]) {
     case 'l':

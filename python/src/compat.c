@@ -13,6 +13,8 @@ static struct {
     int (*is_finalizing)(void);
     int (*gc_is_finalized)(PyObject *op); // NULL before 3.9
     int (*call_finalizer)(PyObject *op);
+    void *(*interpreter)(void); // NULL before 3.9
+    void (*stop_world)(void *interpreter), (*start_world)(void *interpreter);
     PyObject *(*type_from_module)(PyObject *module, PyType_Spec *spec, PyObject *bases); // 3.9
 } api;
 
@@ -46,6 +48,9 @@ int compat_init(void)
         find("_Py_IsFinalizing", &api.is_finalizing);
     find("PyObject_GC_IsFinalized", &api.gc_is_finalized);
     find("PyObject_CallFinalizerFromDealloc", &api.call_finalizer);
+    find("PyInterpreterState_Get", &api.interpreter);
+    find("_PyEval_StopTheWorld", &api.stop_world); // Include/internal/pycore_pystate.h
+    find("_PyEval_StartTheWorld", &api.start_world);
     find("PyType_FromModuleAndSpec", &api.type_from_module);
     bool modern = api.version >= 0x03090000;
     if (api.is_finalizing && api.call_finalizer &&
@@ -64,6 +69,19 @@ uint32_t compat_version(void)
 int compat_is_finalizing(void)
 {
     return api.is_finalizing();
+}
+
+bool compat_stop_world(void)
+{
+    bool there = api.interpreter && api.stop_world && api.start_world;
+    if (there)
+        api.stop_world(api.interpreter());
+    return there;
+}
+
+void compat_start_world(void)
+{
+    api.start_world(api.interpreter());
 }
 
 // Include/internal/pycore_gc.h of 3.8: two words stand in front of the object, and this is a bit of the

@@ -45,6 +45,11 @@ void *compat_symbol(const char *name);
 
 int compat_is_finalizing(void);
 
+// Free-threaded, from 3.14 on: every other thread stands still where it touches no object, until
+// compat_start_world. False, and nothing was done, in versions that have no such thing.
+bool compat_stop_world(void);
+void compat_start_world(void);
+
 // Whether tp_finalize was called, or is about to be by the collector.
 int compat_gc_is_finalized(PyObject *op);
 

@@ -71,13 +71,13 @@ static PyObject *doomed_hold(PyObject *op, PyObject *objects)
     Py_END_CRITICAL_SECTION();
     if (result < 0)
         return NULL;
-    Py_RETURN_NONE;
+    return compat_new_ref(Py_None);
 }
 
 static PyObject *doomed_release(PyObject *op, PyObject *Py_UNUSED(unused))
 {
     release_all((struct doomed *)op);
-    Py_RETURN_NONE;
+    return compat_new_ref(Py_None);
 }
 
 static PyObject *doomed_get_held(PyObject *op, void *Py_UNUSED(closure))

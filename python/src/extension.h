@@ -8,5 +8,6 @@
 PyObject *doomed_type_new(PyObject *module);
 
 extern PyMethodDef memutil_methods[];
+extern PyMethodDef watch_functions[]; // watch.c
 
 #endif

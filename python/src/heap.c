@@ -163,7 +163,7 @@ static PyObject *heap_close(PyObject *op, PyObject *Py_UNUSED(unused))
     Py_BEGIN_ALLOW_THREADS pthread_mutex_lock(&shared->lock);
     shared->closing = true;
     unlock(shared);
-    Py_END_ALLOW_THREADS Py_RETURN_NONE;
+    Py_END_ALLOW_THREADS return compat_new_ref(Py_None);
 }
 
 static PyObject *heap_is_closed(PyObject *op, void *Py_UNUSED(closure))
@@ -215,12 +215,16 @@ static void heap_dealloc(PyObject *op)
 
 struct waiting {
     PyThreadState *thread; // while other threads may run
+    bool stopped;          // the others, without a GIL
     bool raised;
 };
 
 static void let_others_run(void *data)
 {
     struct waiting *waiting = data;
+    if (waiting->stopped)
+        compat_start_world();
+    waiting->stopped = false;
     waiting->thread = PyEval_SaveThread();
 }
 
@@ -239,19 +243,25 @@ static PyObject *heap_capture_self(PyObject *Py_UNUSED(module), PyObject *argume
     PyObject *path = NULL;
     int redact = 0, compress = 0, plain = 0;
     double seconds = 0;
-    if (!PyArg_ParseTuple(arguments, "O&|pppd:capture_self", PyUnicode_FSConverter, &path, &redact,
-                          &compress, &plain, &seconds))
+    unsigned long long object = 0, function = 0;
+    if (!PyArg_ParseTuple(arguments, "O&|pppdKK:capture_self", PyUnicode_FSConverter, &path,
+                          &redact, &compress, &plain, &seconds, &object, &function))
         return NULL;
-    struct waiting waiting = {NULL, false};
+    struct waiting waiting = {NULL, false, false};
     struct mx_self_options options = {
         .save = {.redact = redact, .compress = compress, .plain = plain},
         .timeout_ns = seconds > 0 && seconds < 1e9 ? (uint64_t)(seconds * 1e9) : 0,
+        .argument = object,
+        .callee = function,
         .forked = let_others_run,
         .go_on = look_for_signals,
         .data = &waiting,
     };
     struct mx_error err = {0};
+    waiting.stopped = compat_stop_world();
     mx_status status = mx_capture_self(PyBytes_AsString(path), &options, NULL, &err);
+    if (waiting.stopped) // there was no fork
+        compat_start_world();
     if (waiting.thread)
         PyEval_RestoreThread(waiting.thread);
     Py_DECREF(path);
@@ -259,7 +269,7 @@ static PyObject *heap_capture_self(PyObject *Py_UNUSED(module), PyObject *argume
         return NULL;
     if (status)
         return status_raise(status, &err);
-    Py_RETURN_NONE;
+    return compat_new_ref(Py_None);
 }
 
 static PyObject *heap_capture_process(PyObject *Py_UNUSED(module), PyObject *arguments)
@@ -285,7 +295,7 @@ static PyObject *heap_capture_process(PyObject *Py_UNUSED(module), PyObject *arg
     Py_END_ALLOW_THREADS Py_DECREF(path);
     if (status)
         return status_raise(status, &err);
-    Py_RETURN_NONE;
+    return compat_new_ref(Py_None);
 }
 
 // ---- the type ---------------------------------------------------------------------------------

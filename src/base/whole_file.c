@@ -41,8 +41,7 @@ static mx_status split_path(struct whole_file *file, struct mx_error *err)
         return fail(err, MX_BAD_ARGUMENT, "'%.300s' is a directory; name a file to write",
                     file->path);
     if (strlen(name) >= sizeof file->name || nbytes >= sizeof file->directory)
-        return fail(err, MX_BAD_ARGUMENT, "'%.200s...' is too long for a file's name",
-                    file->path);
+        return fail(err, MX_BAD_ARGUMENT, "'%.200s...' is too long for a file's name", file->path);
     snprintf(file->directory, sizeof file->directory, "%.*s", (int)nbytes, file->path);
     if (!nbytes)
         snprintf(file->directory, sizeof file->directory, "%s", slash ? "/" : ".");
@@ -67,7 +66,7 @@ static mx_status create(struct whole_file *file, struct mx_error *err)
     for (int i = 0; i < NAMES_TO_TRY && file->fd < 0; i++) {
         make_temporary_name(file);
         file->fd = openat(file->directory_fd, file->temporary,
-                            O_CREAT | O_EXCL | O_RDWR | O_CLOEXEC | O_NOFOLLOW, MODE);
+                          O_CREAT | O_EXCL | O_RDWR | O_CLOEXEC | O_NOFOLLOW, MODE);
         if (file->fd < 0 && errno != EEXIST)
             break;
     }
@@ -151,8 +150,7 @@ static mx_status give_name(struct whole_file *file, struct mx_error *err)
 
 static mx_status sync_directory(const struct whole_file *file, struct mx_error *err)
 {
-    cleanup(close_fd) int fd =
-        openat(file->directory_fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    cleanup(close_fd) int fd = openat(file->directory_fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     // Some filesystems cannot sync a directory, and a directory that cannot be read has no descriptor.
     if (fd >= 0 && fsync(fd) != 0 && errno != EINVAL)
         return fail_io(file, "its directory cannot be synced", err);

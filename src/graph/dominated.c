@@ -190,8 +190,7 @@ mx_status dominators_union(const struct dominators *dominators, const uint32_t *
     mx_status status = dominator_children_find(dominators, &children, err);
     if (status)
         return status;
-    status =
-        dominator_children_union(&children, classes, class_count, retained, ret_sizes, err);
+    status = dominator_children_union(&children, classes, class_count, retained, ret_sizes, err);
     dominator_children_free(&children);
     return status;
 }

@@ -26,7 +26,7 @@ static void generalise(char *label)
 // Of a large container the place need not be looked for when all of them read the same.
 static bool is_subscript_anyway(const struct snapshot *s, uint32_t from)
 {
-    uint64_t count = column_at(&s->first, (uint64_t)from + 1) - column_at(&s->first, from);
+    uint64_t count = snapshot_references(s, from);
     uint8_t family = snapshot_type_of(s, from)->family;
     return count > MANY_ITEMS &&
            (family == SNAPSHOT_LIST || family == SNAPSHOT_TUPLE || family == SNAPSHOT_DICT);

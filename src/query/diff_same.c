@@ -51,8 +51,8 @@ static bool is_same_items(const struct pair *pair, uint32_t a, uint32_t b)
 {
     const struct snapshot *s = pair->before, *t = pair->after;
     uint64_t from = column_at(&s->first, a), to = column_at(&t->first, b);
-    uint64_t count = column_at(&s->first, (uint64_t)a + 1) - from;
-    if (column_at(&t->first, (uint64_t)b + 1) - to != count)
+    uint64_t count = snapshot_references(s, a);
+    if (snapshot_references(t, b) != count)
         return false;
     for (uint64_t i = 0; i < count && i < COMPARED_ITEMS; i++)
         if (snapshot_address(s, (uint32_t)column_at(&s->target, from + i)) !=

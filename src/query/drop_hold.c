@@ -85,7 +85,7 @@ static uint64_t find_reference(const struct mx_drop *drop, uint32_t from, uint32
 {
     const struct snapshot *s = drop->snapshot;
     uint64_t first = column_at(&s->first, from), end = drop_end(s, from);
-    if (end - first > LARGE && (from != drop->from || to != drop->object)) {
+    if (snapshot_references(s, from) > LARGE && (from != drop->from || to != drop->object)) {
         if (drop->indexed != from) // a cache: no change that a caller can see
             make_index((struct mx_drop *)(uintptr_t)drop, from);
         const uint64_t *place = map_find(&drop->index, (uint64_t)to + 1);

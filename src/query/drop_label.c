@@ -75,7 +75,7 @@ static void add_nearest(const struct snapshot *s, uint32_t object, const char *w
 {
     char label[LABEL_NBYTES];
     uint64_t first = column_at(&s->first, object), end = drop_end(s, object);
-    end = end - first > LIMIT_LABELS ? first + LIMIT_LABELS : end;
+    end = snapshot_references(s, object) > LIMIT_LABELS ? first + LIMIT_LABELS : end;
     for (uint64_t at = first; at < end; at++) {
         if (column_at(&s->hold, at) != MX_OWNED)
             continue;

@@ -235,7 +235,7 @@ static bool is_plain(const struct snapshot_type *type)
 static void take_all(struct mx_drop *drop, uint32_t object, bool last_first)
 {
     const struct snapshot *s = drop->snapshot;
-    uint64_t first = column_at(&s->first, object), count = drop_end(s, object) - first;
+    uint64_t first = column_at(&s->first, object), count = snapshot_references(s, object);
     for (uint64_t i = 0; i < count; i++) {
         uint64_t at = first + (last_first ? i : count - 1 - i); // the last one is given up first
         if (drop_owns(drop, at) && !vector_push(&drop->order, (uint32_t)column_at(&s->target, at)))

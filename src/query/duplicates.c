@@ -169,7 +169,7 @@ static bool hash_tuples(struct hashes *hashes, uint32_t first)
         return false;
     while (hashes->stack.count) {
         struct frame *top = &hashes->stack.items[hashes->stack.count - 1];
-        if (top->next == column_at(&s->first, (uint64_t)top->tuple + 1)) {
+        if (top->next >= column_at(&s->first, (uint64_t)top->tuple + 1)) {
             hashes->of[top->tuple] = hash_tuple(hashes, top->tuple);
             hashes->stack.count--;
             continue;

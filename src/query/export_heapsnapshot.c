@@ -176,11 +176,6 @@ static size_t parts_of(struct writer *writer, uint32_t object)
     return count;
 }
 
-static uint64_t reference_count_of(const struct snapshot *s, uint32_t object)
-{
-    return column_at(&s->first, (uint64_t)object + 1) - column_at(&s->first, object);
-}
-
 // ---- sections -----------------------------------------------------------------------------------
 
 static void write_head(struct writer *writer, uint64_t node_count, uint64_t edge_count)
@@ -214,7 +209,7 @@ static mx_status write_nodes(struct writer *writer, struct mx_error *err)
         uint8_t family = snapshot_type_of(s, i)->family;
         write_node(writer, node_type_of(family), node_name(&writer->namer, i),
                    ids_of(&writer->ids, i), self_nbytes(snapshot_nbytes(s, i)),
-                   reference_count_of(s, i) + parts_of(writer, i));
+                   snapshot_references(s, i) + parts_of(writer, i));
         export_progress(writer->export, "writing objects", i, s->object_count);
     }
     uint32_t part = 0, name = add_name(writer, "(further memory of an object)");

@@ -91,7 +91,7 @@ void cell_references(struct rows *rows, uint32_t object)
         sink_text(sink, "\"}");
     }
     sink_char(sink, ']');
-    rows->export->result.references += end - first;
+    rows->export->result.references += snapshot_references(s, object);
 }
 
 void row_end(struct rows *rows)

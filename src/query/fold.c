@@ -120,7 +120,7 @@ static void describe(const struct folding *folding, uint32_t object, const struc
 {
     const struct snapshot *s = folding->snapshot;
     const struct snapshot_type *type = snapshot_type_of(s, object);
-    uint64_t references = column_at(&s->first, (uint64_t)object + 1) - column_at(&s->first, object);
+    uint64_t references = snapshot_references(s, object);
     switch ((enum snapshot_family)type->family) {
     case SNAPSHOT_DICT:
         describe_dict(folding, object, parent, node);

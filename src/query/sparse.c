@@ -37,7 +37,7 @@ static uint64_t items_of(const struct finder *finder, uint32_t object)
 {
     const struct snapshot *s = finder->snapshot;
     uint64_t first = column_at(&s->first, object);
-    uint64_t count = column_at(&s->first, (uint64_t)object + 1) - first, items = count;
+    uint64_t count = snapshot_references(s, object), items = count;
     char label[64];
     for (uint64_t i = 0; i < count && count <= FEW + 2; i++) {
         s->texts.label(s->texts.data, object, first + i, label, sizeof label);

@@ -154,8 +154,7 @@ void sql_data_expect_label(struct sql_data *data, uint32_t object)
     const struct snapshot *s = data->snapshot;
     if (!data->heap)
         return;
-    data->label_steps +=
-        column_at(&s->first, (uint64_t)object + 1) - column_at(&s->first, object) + 1;
+    data->label_steps += snapshot_references(s, object) + 1;
     if (data->label_steps < LABEL_STEPS_ALWAYS || data->label_steps < s->reference_count / 4)
         return;
     make_labels(data);

@@ -30,9 +30,8 @@ NUMBER(object_unreached, (FLAGS & OBJECT_UNREACHED) != 0)
 NUMBER(object_interned, (FLAGS & OBJECT_INTERNED) != 0)
 NUMBER(object_static, (FLAGS & OBJECT_STATIC) != 0)
 NUMBER(object_deferred, (FLAGS & OBJECT_DEFERRED) != 0)
-NUMBER(object_references, column_at(&s->first, row + 1) - column_at(&s->first, row))
-NUMBER(object_referrers,
-       column_at(&s->referrer_first, row + 1) - column_at(&s->referrer_first, row))
+NUMBER(object_references, snapshot_references(s, (uint32_t)row))
+NUMBER(object_referrers, snapshot_referrers(s, (uint32_t)row))
 OBJECT_OR_NULL(object_dominator, snapshot_dominator(s, (uint32_t)row))
 NUMBER(object_retained, column_at(&s->retained, row))
 

@@ -36,11 +36,6 @@ static uint32_t labelled(const struct snapshot *s, uint32_t from, const char *wa
     return MX_NO_OBJECT;
 }
 
-static uint64_t reference_count(const struct snapshot *s, uint32_t object)
-{
-    return column_at(&s->first, (uint64_t)object + 1) - column_at(&s->first, object);
-}
-
 // A str without its quotes.
 static bool text_of(const struct snapshot *s, uint32_t object, char *text, size_t nbytes)
 {
@@ -63,7 +58,7 @@ static bool closure_name(const struct snapshot *s, uint32_t function, uint32_t c
         names = labelled(s, code, ".co_localsplusnames");
     if (names == MX_NO_OBJECT)
         return false;
-    uint64_t count = reference_count(s, names), free_count = reference_count(s, cells);
+    uint64_t count = snapshot_references(s, names), free_count = snapshot_references(s, cells);
     if (free_count > count || cell >= free_count)
         return false;
     uint64_t at = column_at(&s->first, names) + count - free_count + cell;

@@ -104,7 +104,7 @@ static uint32_t with_names(const struct ends *ends, uint32_t object)
     uint64_t end = column_at(&s->referrer_first, (uint64_t)object + 1);
     if (snapshot_type_of(s, object)->family != SNAPSHOT_DICT)
         return object;
-    end = end - at < REFERRERS_LOOKED_AT ? end : at + REFERRERS_LOOKED_AT;
+    end = snapshot_referrers(s, object) < REFERRERS_LOOKED_AT ? end : at + REFERRERS_LOOKED_AT;
     for (char label[STEP_NBYTES]; at < end; at++) {
         uint32_t from = (uint32_t)column_at(&s->referrer, at);
         if (column_at(&s->referrer_hold, at) != MX_OWNED || !ends_are(ends, from))

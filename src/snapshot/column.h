@@ -87,9 +87,12 @@ static inline uint64_t plain_at(const struct column *column, uint64_t index)
     return 0;
 }
 
-// The number at `index`, which is below count.
+// The number at `index`, which is below count. Of a file it may be any: numbers of a damaged one lead
+// anywhere.
 static inline uint64_t column_at(const struct column *column, uint64_t index)
 {
+    if (column->untrusted && index >= column->count)
+        return 0;
     uint64_t number = plain_at(column, index);
     return column->untrusted && number > column->most ? 0 : number;
 }

@@ -68,6 +68,10 @@ mx_status fail_damaged(const struct snapshot_file *file, const char *what, struc
 mx_status file_column(const struct snapshot_file *file, enum format_number section, uint64_t count,
                       uint64_t most, struct column *ret, struct mx_error *err);
 
+// file_sections.c: finds them all, unpacks what is compressed, and looks at records and at `at_once` bytes of
+// the others; pages of what is left are looked at when they are read.
+mx_status file_find_sections(struct snapshot_file *file, const struct format_header *header,
+                             uint64_t at_once, struct mx_error *err);
 // May these bytes of the section be read?
 static inline bool file_may_read(const struct file_section *section, uint64_t from, uint64_t nbytes)
 {

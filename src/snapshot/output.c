@@ -50,8 +50,7 @@ mx_status output_add(struct output *output, enum format_number section, const vo
     output->added[section] = true;
     output->packed_nbytes[section] = stored + sums_nbytes;
     mx_status status = whole_file_write(&output->file, bytes, stored, offset, err);
-    return status ? status
-                  : whole_file_write(&output->file, sums, sums_nbytes, sums_offset, err);
+    return status ? status : whole_file_write(&output->file, sums, sums_nbytes, sums_offset, err);
 }
 
 // ---- the end ----------------------------------------------------------------------------------
@@ -64,7 +63,8 @@ static mx_status read_back(const struct output *output, struct mx_error *err)
     mx_status status = file_read_back(output->file.path, output->file.fd, &found);
     return status == MX_OK || status == MX_NO_MEMORY
                ? status
-               : fail(err, MX_IO, "%.200s: was not written as it should be; try again, or elsewhere: %.200s",
+               : fail(err, MX_IO,
+                      "%.200s: was not written as it should be; try again, or elsewhere: %.200s",
                       output->file.path, found.message);
 }
 

@@ -8,12 +8,11 @@
 #include "base/error.h"
 #include "base/vector.h"
 #include "snapshot/column.h"
-#include "snapshot/packed.h"
+#include "snapshot/pack_sort.h"
 
 #define OFTEN 3             // times in a block: it may be worth a code of its own
 #define SAMPLE_EVERY 61     // of so many groups of numbers one is packed to learn from
 #define LEAST_SAMPLED 16384 // numbers: of fewer all are
-#define COUNTED 1024        // numbers so close together are sorted by counting them
 
 struct plan {
     struct packed_block facts;
@@ -24,18 +23,15 @@ struct plan {
 
 struct packer {
     VECTOR(uint8_t) bytes;
-    uint64_t numbers[PACKED_MOST], sorted[PACKED_MOST], rest[PACKED_MOST];
-    uint64_t codes[PACKED_MOST];
-    uint16_t times[COUNTED]; // all 0 between two sorts
+    uint64_t numbers[PACKED_MOST], rest[PACKED_MOST], codes[PACKED_MOST];
+    struct sorter sorter;
     uint32_t count;
     uint64_t least, greatest;
     bool sloped;
     uint32_t place_size;
 };
 
-// ---- sorting ----------------------------------------------------------------------------------
-
-#define DIGITS 256
+// ---- choosing ---------------------------------------------------------------------------------
 
 static void find_range(struct packer *packer)
 {
@@ -47,57 +43,13 @@ static void find_range(struct packer *packer)
     }
 }
 
-static void sort_counted(struct packer *packer, uint32_t range)
-{
-    uint64_t met[COUNTED / 64] = {0}; // a bit for each that there is: few of many, mostly
-    uint32_t filled = 0;
-    for (uint32_t i = 0; i < packer->count; i++) {
-        uint64_t digit = packer->numbers[i] - packer->least;
-        packer->times[digit]++;
-        met[digit / 64] |= 1ull << digit % 64;
-    }
-    for (uint32_t word = 0; word <= range / 64; word++)
-        for (uint64_t bits = met[word]; bits; bits &= bits - 1) {
-            uint32_t digit = word * 64 + (uint32_t)__builtin_ctzll(bits);
-            for (; packer->times[digit]; packer->times[digit]--)
-                packer->sorted[filled++] = packer->least + digit;
-        }
-}
-
-// Numbers to sorted: by their bytes, the lowest first, as far as they differ.
-static void sort_numbers(struct packer *packer)
-{
-    uint64_t range = packer->greatest - packer->least;
-    if (range < COUNTED) {
-        sort_counted(packer, (uint32_t)range);
-        return;
-    }
-    const uint64_t *from = packer->numbers;
-    uint64_t *to = packer->sorted, *other = packer->rest;
-    for (uint32_t shift = 0; shift < 64 && range >> shift; shift += 8) {
-        uint16_t ends[DIGITS + 1] = {0};
-        for (uint32_t i = 0; i < packer->count; i++)
-            ends[((from[i] - packer->least) >> shift & 0xFF) + 1]++;
-        for (uint32_t digit = 0; digit < DIGITS; digit++)
-            ends[digit + 1] += ends[digit];
-        for (uint32_t i = 0; i < packer->count; i++)
-            to[ends[(from[i] - packer->least) >> shift & 0xFF]++] = from[i];
-        from = to;
-        to = other;
-        other = (uint64_t *)(uintptr_t)from;
-    }
-    if (from != packer->sorted)
-        memcpy(packer->sorted, from, packer->count * sizeof *packer->sorted);
-}
-
-// ---- choosing ---------------------------------------------------------------------------------
-
 // Those that come most often, in `common`; all others in `rest`. Returns how many are in rest.
 static uint32_t split_common(struct packer *packer, struct plan *plan)
 {
     uint32_t times[PACKED_COMMON], common = 0, count = packer->count, rest = 0;
     for (uint32_t i = 0, end; i < count; i = end) {
-        for (end = i + 1; end < count && packer->sorted[end] == packer->sorted[i]; end++)
+        for (end = i + 1; end < count && packer->sorter.sorted[end] == packer->sorter.sorted[i];
+             end++)
             ;
         if (end - i < OFTEN)
             continue;
@@ -108,16 +60,16 @@ static uint32_t split_common(struct packer *packer, struct plan *plan)
             continue;
         common += at == common;
         times[at] = end - i;
-        plan->common[at] = packer->sorted[i];
+        plan->common[at] = packer->sorter.sorted[i];
     }
     plan->facts.common = common;
     for (uint32_t i = 0, end; i < count; i = end) {
         bool taken = false;
         for (uint32_t k = 0; k < common && !taken; k++)
-            taken = plan->common[k] == packer->sorted[i];
-        for (end = i; end < count && packer->sorted[end] == packer->sorted[i]; end++)
+            taken = plan->common[k] == packer->sorter.sorted[i];
+        for (end = i; end < count && packer->sorter.sorted[end] == packer->sorter.sorted[i]; end++)
             if (!taken)
-                packer->rest[rest++] = packer->sorted[end];
+                packer->rest[rest++] = packer->sorter.sorted[end];
     }
     return rest;
 }
@@ -180,8 +132,8 @@ static void choose(struct packer *packer, struct plan *ret)
         *ret = alone;
         return;
     }
-    sort_numbers(packer);
-    try_windows(packer, packer->sorted, count, &alone);
+    sorter_sort(&packer->sorter, packer->numbers, count, packer->least, greatest);
+    try_windows(packer, packer->sorter.sorted, count, &alone);
     struct plan shared = {.cost = UINT64_MAX, .facts.value_nbytes = alone.facts.value_nbytes};
     uint32_t rest = alone.facts.width > 1 ? split_common(packer, &shared) : count;
     if (rest < count)

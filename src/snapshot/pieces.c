@@ -37,10 +37,9 @@ void pieces_sum(const uint8_t *bytes, uint64_t nbytes, uint8_t *ret_checksums)
 
 mx_status snapshot_answered(const struct snapshot *s, mx_status status, struct mx_error *err)
 {
-    const char *section =
-        s->damage ? __atomic_load_n(&s->damage->section, __ATOMIC_RELAXED) : NULL;
-    return section ? fail(err, MX_CORRUPT,
-                          "%.300s: this snapshot is damaged (%s); capture it again",
-                          s->damage->path, section)
-                   : status;
+    const char *section = s->damage ? __atomic_load_n(&s->damage->section, __ATOMIC_RELAXED) : NULL;
+    return section
+               ? fail(err, MX_CORRUPT, "%.300s: this snapshot is damaged (%s); capture it again",
+                      s->damage->path, section)
+               : status;
 }

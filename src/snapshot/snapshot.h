@@ -227,6 +227,19 @@ static inline const struct snapshot_type *snapshot_type_of(const struct snapshot
 {
     return &s->types[column_at(&s->type, object)];
 }
+// How many references or referrers it has. Those of a file need not rise: none then, and a loop from the first
+// one to that of the next object has no turn.
+static inline uint64_t snapshot_references(const struct snapshot *s, uint32_t object)
+{
+    uint64_t first = column_at(&s->first, object), end = column_at(&s->first, object + 1ull);
+    return end > first ? end - first : 0;
+}
+static inline uint64_t snapshot_referrers(const struct snapshot *s, uint32_t object)
+{
+    uint64_t first = column_at(&s->referrer_first, object);
+    uint64_t end = column_at(&s->referrer_first, object + 1ull);
+    return end > first ? end - first : 0;
+}
 // What it takes: itself and the blocks that it owns.
 static inline uint64_t snapshot_nbytes(const struct snapshot *s, uint32_t object)
 {

@@ -416,8 +416,8 @@ static uint8_t *pack(struct column *column)
     uint8_t *bytes;
     uint64_t nbytes;
     assert_int_equal(column_pack(column, false, &bytes, &nbytes, NULL), MX_OK);
-    assert_true(column_from_file(column, COLUMN_PACKED, column->count, bytes, nbytes, UINT64_MAX,
-                                 NULL));
+    assert_true(
+        column_from_file(column, COLUMN_PACKED, column->count, bytes, nbytes, UINT64_MAX, NULL));
     return bytes;
 }
 

@@ -14,21 +14,15 @@
 
 #include <cmocka.h>
 
+#include "damage.h"
 #include "fake_snapshot.h"
+#include "questions.h"
 #include "snapshot/file_inside.h"
 
 #define OBJECTS 600
 
 static char directory[64];
 static char path[128];
-
-static uint64_t next_random(uint64_t *state)
-{
-    *state ^= *state << 13;
-    *state ^= *state >> 7;
-    *state ^= *state << 17;
-    return *state;
-}
 
 // ---- columns ----------------------------------------------------------------------------------
 
@@ -60,7 +54,7 @@ static void test_packed_numbers_are_those_that_were_packed(void **state)
     for (int kind = 0; kind < 14; kind++) {
         uint64_t sum = kind < 7 ? 0 : UINT64_MAX - 100;
         for (size_t i = 0; i < 5000; i++) {
-            uint64_t random = next_random(&seed);
+            uint64_t random = dice(&seed);
             switch (kind % 7) {
             case 0:
                 numbers[i] = random;
@@ -97,10 +91,10 @@ static void test_hostile_columns_read_as_numbers_within_their_limit(void **state
 {
     uint64_t seed = 99, numbers[1500];
     for (int round = 0; round < 400; round++) {
-        uint64_t count = 1 + next_random(&seed) % 1500, nbytes = 16 + next_random(&seed) % 3000;
+        uint64_t count = 1 + dice(&seed) % 1500, nbytes = 16 + dice(&seed) % 3000;
         uint8_t *bytes = malloc(nbytes); // exactly: sanitizers notice a read behind it
         for (uint64_t i = 0; i < nbytes; i++)
-            bytes[i] = (uint8_t)next_random(&seed);
+            bytes[i] = (uint8_t)dice(&seed);
         memcpy(bytes, (uint32_t[]){htole32(6 + round % 4), htole32(round & 1)}, 8);
         if (round % 3 == 0) // descriptors that are nearly right
             for (uint64_t i = 8; i + 8 <= nbytes; i += 8)
@@ -154,27 +148,6 @@ static mx_status write_fake(uint32_t objects, const struct snapshot_options *opt
 }
 
 static const struct snapshot_options PLAIN = {.most_value = UINT64_MAX};
-
-static uint8_t *load(size_t *ret_nbytes)
-{
-    FILE *file = fopen(path, "rb");
-    assert_non_null(file);
-    fseek(file, 0, SEEK_END);
-    *ret_nbytes = (size_t)ftell(file);
-    rewind(file);
-    uint8_t *bytes = malloc(*ret_nbytes + 1);
-    assert_int_equal(fread(bytes, 1, *ret_nbytes, file), *ret_nbytes);
-    fclose(file);
-    return bytes;
-}
-
-static void store(const uint8_t *bytes, size_t nbytes)
-{
-    FILE *file = fopen(path, "wb");
-    assert_non_null(file);
-    assert_int_equal(fwrite(bytes, 1, nbytes, file), nbytes);
-    fclose(file);
-}
 
 static int files_in_directory(void)
 {
@@ -307,7 +280,7 @@ static void test_redacted_files_have_no_values(void **state)
     char buffer[256];
     size_t nbytes;
     assert_int_equal(write_fake(OBJECTS, &options, NULL, NULL), MX_OK);
-    uint8_t *bytes = load(&nbytes);
+    uint8_t *bytes = damage_load(path, &nbytes);
     assert_null(memmem(bytes, nbytes, "value 12", 8));
     assert_null(memmem(bytes, nbytes, "hunter2", 7));
     free(bytes);
@@ -338,10 +311,10 @@ static void expect_refused(mx_status status, const char *part)
 static void test_what_is_no_snapshot_is_said_in_one_line(void **state)
 {
     uint8_t other[200] = "SQLite format 3";
-    store(other, sizeof other);
+    damage_store(path, other, sizeof other);
     assert_false(file_is_snapshot(path));
     expect_refused(MX_BAD_ARGUMENT, "is not a snapshot");
-    store(other, 0);
+    damage_store(path, other, 0);
     expect_refused(MX_BAD_ARGUMENT, "is not a snapshot");
     unlink(path);
     expect_refused(MX_NOT_FOUND, "No such file");
@@ -355,13 +328,13 @@ static void test_a_file_that_was_cut_short_says_so(void **state)
 {
     size_t nbytes;
     assert_int_equal(write_fake(OBJECTS, &PLAIN, NULL, NULL), MX_OK);
-    uint8_t *bytes = load(&nbytes);
+    uint8_t *bytes = damage_load(path, &nbytes);
     for (size_t cut = sizeof(struct format_header); cut < nbytes; cut += 1 + cut / 40) {
-        store(bytes, cut);
+        damage_store(path, bytes, cut);
         expect_refused(MX_CORRUPT, "cut short");
     }
     bytes[nbytes] = 0;
-    store(bytes, nbytes + 1);
+    damage_store(path, bytes, nbytes + 1);
     expect_refused(MX_CORRUPT, "damaged");
     free(bytes);
     (void)state;
@@ -372,13 +345,13 @@ static void test_any_flipped_bit_of_a_small_file_is_noticed(void **state)
     size_t nbytes;
     uint64_t seed = 5;
     assert_int_equal(write_fake(60, &PLAIN, NULL, NULL), MX_OK);
-    uint8_t *bytes = load(&nbytes);
+    uint8_t *bytes = damage_load(path, &nbytes);
     struct snapshot_file *file;
     size_t padding = 0;
-    for (size_t at = 0; at < nbytes; at += 1 + next_random(&seed) % 5) {
-        uint8_t bit = (uint8_t)(1 << next_random(&seed) % 8);
+    for (size_t at = 0; at < nbytes; at += 1 + dice(&seed) % 5) {
+        uint8_t bit = (uint8_t)(1 << dice(&seed) % 8);
         bytes[at] ^= bit;
-        store(bytes, nbytes);
+        damage_store(path, bytes, nbytes);
         if (!file_open(path, &file, NULL)) { // a byte between two sections is nobody's
             padding++;
             assert_int_equal(bytes[at] ^ bit, 0);
@@ -398,18 +371,18 @@ static void test_no_answer_comes_from_damaged_bytes(void **state)
     size_t nbytes, opened = 0, told = 0, unread = 0;
     uint64_t seed = 17;
     assert_int_equal(write_fake(3000, &PLAIN, NULL, NULL), MX_OK);
-    uint8_t *bytes = load(&nbytes);
+    uint8_t *bytes = damage_load(path, &nbytes);
     struct snapshot_file *file;
     assert_int_equal(file_open_some(path, 0, &file, NULL), MX_OK);
     uint64_t sum = read_everything(file);
     assert_int_equal(snapshot_answered(file_snapshot(file), MX_OK, NULL), MX_OK);
     file_free(file);
     for (int round = 0; round < 600; round++) {
-        size_t at = sizeof(struct format_header) + next_random(&seed) % (nbytes - 64);
-        uint8_t bit = (uint8_t)(1 << next_random(&seed) % 8);
+        size_t at = sizeof(struct format_header) + dice(&seed) % (nbytes - 64);
+        uint8_t bit = (uint8_t)(1 << dice(&seed) % 8);
         struct mx_error err = {0};
         bytes[at] ^= bit;
-        store(bytes, nbytes);
+        damage_store(path, bytes, nbytes);
         mx_status status = file_open_some(path, 0, &file, &err);
         if (!status) {
             opened++;
@@ -431,43 +404,14 @@ static void test_no_answer_comes_from_damaged_bytes(void **state)
     (void)state;
 }
 
-static void mend_header(uint8_t *bytes)
-{
-    struct format_header header;
-    memcpy(&header, bytes, sizeof header);
-    uint64_t table = le64toh(header.table_offset), nbytes = le64toh(header.nbytes);
-    header.table_checksum = htole32(crc32c(0, bytes + table, nbytes - table));
-    header.checksum = htole32(crc32c(0, &header, offsetof(struct format_header, checksum)));
-    memcpy(bytes, &header, sizeof header);
-}
-
-// All checksums are made right again: what is left is what a hostile file has.
-static void mend(uint8_t *bytes)
-{
-    struct format_header header;
-    memcpy(&header, bytes, sizeof header);
-    for (uint32_t i = 0; i < le32toh(header.section_count); i++) {
-        struct format_section entry;
-        uint8_t *at = bytes + le64toh(header.table_offset) + i * sizeof entry;
-        memcpy(&entry, at, sizeof entry);
-        uint64_t section_nbytes = le64toh(entry.nbytes);
-        uint8_t *section = bytes + le64toh(entry.offset);
-        uint8_t *sums = section + ((section_nbytes + 7) & ~7ull);
-        pieces_sum(section, section_nbytes, sums);
-        entry.checksum = htole32(crc32c(0, sums, 4 * piece_count(section_nbytes)));
-        memcpy(at, &entry, sizeof entry);
-    }
-    mend_header(bytes);
-}
-
 static void test_a_newer_format_is_refused_by_name(void **state)
 {
     size_t nbytes;
     assert_int_equal(write_fake(OBJECTS, &PLAIN, NULL, NULL), MX_OK);
-    uint8_t *bytes = load(&nbytes);
+    uint8_t *bytes = damage_load(path, &nbytes);
     bytes[offsetof(struct format_header, version)] = FORMAT_VERSION + 1;
-    mend_header(bytes);
-    store(bytes, nbytes);
+    damage_mend_header(bytes);
+    damage_store(path, bytes, nbytes);
     expect_refused(MX_UNSUPPORTED, "use a newer memexplorer");
     free(bytes);
     (void)state;
@@ -480,29 +424,13 @@ static void fuzz(uint32_t objects, bool compress, int rounds, uint64_t seed)
     size_t nbytes;
     options.compress = compress;
     assert_int_equal(write_fake(objects, &options, NULL, NULL), MX_OK);
-    uint8_t *whole = load(&nbytes), *bytes = malloc(nbytes);
+    uint8_t *whole = damage_load(path, &nbytes), *bytes = malloc(nbytes);
     int opened = 0;
     for (int round = 0; round < rounds; round++) {
         struct snapshot_file *file;
         memcpy(bytes, whole, nbytes);
-        struct format_header header;
-        memcpy(&header, bytes, sizeof header);
-        uint64_t table = le64toh(header.table_offset);
-        for (uint64_t i = 0, changes = 1 + next_random(&seed) % 12; i < changes; i++) {
-            uint64_t at = sizeof header + next_random(&seed) % (nbytes - sizeof header);
-            if (round % 4 == 0) // one of the columns' or sections' own numbers
-                at = table + next_random(&seed) % (nbytes - table);
-            if (at >= table &&
-                (round % 4 ||
-                 (round % 8 && (at - table) % sizeof(struct format_section) < FORMAT_NAME_NBYTES)))
-                continue; // a section without its name is missing: that is noticed at once
-            bytes[at] = (uint8_t)(round % 3 ? next_random(&seed) : 0xFF);
-        }
-        if (round % 4)
-            mend(bytes);
-        else
-            mend_header(bytes);
-        store(bytes, nbytes);
+        damage_randomly(bytes, nbytes, round, &seed);
+        damage_store(path, bytes, nbytes);
         if (file_open(path, &file, NULL))
             continue;
         opened++;
@@ -528,14 +456,14 @@ static void test_a_compressed_file_that_claims_too_much_is_refused(void **state)
     struct snapshot_options options = {.compress = true, .most_value = UINT64_MAX};
     size_t nbytes;
     assert_int_equal(write_fake(OBJECTS, &options, NULL, NULL), MX_OK);
-    uint8_t *bytes = load(&nbytes);
+    uint8_t *bytes = damage_load(path, &nbytes);
     struct format_header header;
     memcpy(&header, bytes, sizeof header);
     uint64_t huge = htole64(1ull << 40);
     memcpy(bytes + le64toh(header.table_offset) + offsetof(struct format_section, raw_nbytes),
            &huge, 8);
-    mend_header(bytes);
-    store(bytes, nbytes);
+    damage_mend_header(bytes);
+    damage_store(path, bytes, nbytes);
     expect_refused(MX_LIMIT, "unpacked");
     free(bytes);
     (void)state;
@@ -548,7 +476,7 @@ static void test_what_was_there_stays_when_writing_fails(void **state)
     struct rlimit before, little = {5000, 0};
     struct mx_error err;
     size_t nbytes;
-    store((const uint8_t *)"old", 3);
+    damage_store(path, (const uint8_t *)"old", 3);
     assert_int_equal(getrlimit(RLIMIT_FSIZE, &before), 0);
     little.rlim_max = before.rlim_max;
     assert_int_equal(setrlimit(RLIMIT_FSIZE, &little), 0);
@@ -556,7 +484,7 @@ static void test_what_was_there_stays_when_writing_fails(void **state)
     assert_int_equal(setrlimit(RLIMIT_FSIZE, &before), 0);
     assert_int_equal(status, MX_IO);
     assert_non_null(strstr(err.message, "ulimit"));
-    uint8_t *bytes = load(&nbytes);
+    uint8_t *bytes = damage_load(path, &nbytes);
     assert_int_equal(nbytes, 3);
     free(bytes);
     assert_int_equal(files_in_directory(), 1);

@@ -342,6 +342,8 @@ static void copy_table(mx_sql *sql, const struct sql_table *table, sqlite3 *plai
 static mx_sql *copy_all(mx_sql *sql)
 {
     mx_sql *plain = calloc(1, sizeof *plain);
+    static const struct snapshot undamaged;
+    plain->data.snapshot = &undamaged;
     assert_int_equal(sqlite3_open(":memory:", &plain->connection), SQLITE_OK);
     for (size_t i = 0; i < sql_table_count; i++)
         copy_table(sql, sql_tables[i], plain->connection);

@@ -1,0 +1,73 @@
+"""Shows a trace when the traced process has ended, whatever ended it.
+
+A process of its own, nobody's child: the traced program's waiting for children does not see it.
+It waits for the end of a pipe that the program has open as long as it lives; the program's end
+waits, when it can, for the end of another pipe, so that a shell's prompt comes after the listing.
+"""
+
+import argparse
+import os
+import sys
+from typing import Any, Dict, List, Optional, TextIO
+
+from . import events
+from .listing import Listing
+
+
+def parser() -> argparse.ArgumentParser:
+    made = argparse.ArgumentParser()
+    made.add_argument("--events", type=int)
+    made.add_argument("--alive", type=int)
+    made.add_argument("--done", type=int)
+    made.add_argument("--json")
+    made.add_argument("--output")
+    made.add_argument("--html")
+    made.add_argument("--color", choices=["auto", "always", "never"], default="auto")
+    made.add_argument("--note", action="append", default=[])
+    return made
+
+
+def wants_color(choice: str, out: TextIO) -> bool:
+    if choice == "auto":
+        return out.isatty() and not os.environ.get("NO_COLOR")
+    return choice == "always"
+
+
+def show(file: Any, sources: Dict[str, str], asked: argparse.Namespace, out: TextIO) -> None:
+    """The listing to `out`, the events to --json, the page to --html."""
+    made = Listing()
+    lines: Optional[TextIO] = None
+    if asked.json:
+        lines = open(asked.json, "w", encoding="utf-8")  # noqa: SIM115
+    kept: List[events.Event] = []
+    for event in events.read(file, sources):
+        if event["event"] == "start" and "all" in asked.note:
+            event["all_asked"] = True
+        made.add(event)
+        if lines:
+            events.write(iter([event]), lines)
+        if asked.html:
+            kept.append(event)
+    if lines:
+        lines.close()
+    if asked.html:
+        from .page import write_page
+
+        write_page(kept, asked.html)
+    made.print(out, wants_color(asked.color, out))
+
+
+def main(argv: List[str]) -> int:
+    asked = parser().parse_args(argv)
+    while os.read(asked.alive, 4096):
+        pass
+    out = open(asked.output, "w", encoding="utf-8") if asked.output else sys.stderr  # noqa: SIM115
+    try:
+        with os.fdopen(asked.events, "rb") as file:
+            file.seek(0)
+            show(file, {}, asked, out)
+        out.flush()
+    except (OSError, ValueError) as error:
+        sys.stderr.write(f"memexplorer trace: {error}\n")
+        return 1
+    return 0
