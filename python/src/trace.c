@@ -97,6 +97,7 @@ static void start_out(void)
     out_texts("python", version, strcspn(version, " "));
     out_text("lines", settings.monitoring ? "sys.monitoring" : "C trace function");
     out_text("births", settings.ref_tracer ? "PyRefTracer" : "tp_alloc");
+    out_bool("deaths_of_all", settings.deaths);
     out_bool("all", settings.all);
     out_bool("names", settings.names);
     out_number("limit", settings.limit);
@@ -149,6 +150,9 @@ static PyObject *trace_start(PyObject *module, PyObject *args, PyObject *keyword
         return NULL;
     settings.ref_tracer = api.set_ref_tracer != NULL;
     settings.monitoring = PySys_GetObject("monitoring") != NULL;
+    settings.deaths = false;
+    if (settings.ref_tracer)
+        watch_probe();
     settings.all = all && settings.ref_tracer;
     settings.names = with_names;
     struct thread *thread = thread_self();
