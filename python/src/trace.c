@@ -19,10 +19,11 @@ static struct {
 
 // ---- the end ----------------------------------------------------------------------------------------
 
-static void end_out(void)
+static void end_out(bool lost)
 {
     out_begin("end");
     out_number("pid", getpid());
+    out_bool("lines_lost", lost);
     out_end();
 }
 
@@ -47,7 +48,8 @@ static void at_exit(void)
         return;
     settings.active = false;
     code_end();
-    end_out();
+    // Every frame of the main thread has left, or its trace function was another's at the end.
+    end_out(thread_self() && thread_self()->depth);
     out_close();
     close_pipes();
 }
@@ -111,12 +113,12 @@ static void stop(void)
     gc_end();
     classes_unhook();
     settings.active = false;
-    code_end();
-    end_out();
     frames_end();
     names_end();
     objects_clear();
     holders_end();
+    code_end();
+    end_out(false);
     out_close();
 }
 

@@ -173,6 +173,7 @@ struct code {
     unsigned char *kinds;
     bool optimized, module, generator, monitored;
     unsigned generation;
+    struct code *next;
     unsigned char *bytes; // of a generator: to tell a return from a yield
     Py_ssize_t nbytes;
 };
