@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import Any, Tuple
 
 import pytest
-
 from trace_run import run_traced, skip_where_not_traced
 
 pytestmark = skip_where_not_traced
@@ -207,7 +206,9 @@ def test_a_script_that_is_not_there_is_pythons_to_report(tmp_path: Path) -> None
 
 def test_a_module_is_run_by_its_name(tmp_path: Path) -> None:
     (tmp_path / "named.py").write_text("import sys\nprint(__name__, sys.argv)\nx = 1\n")
-    plain = subprocess.run([sys.executable, "-m", "named", "a"], stdout=subprocess.PIPE, cwd=tmp_path)
+    plain = subprocess.run(
+        [sys.executable, "-m", "named", "a"], stdout=subprocess.PIPE, cwd=tmp_path
+    )
     traced, events = run_traced("named", tmp_path, "a", options=["-m"], cwd=tmp_path)
     assert traced.stdout == plain.stdout
     assert [event["name"] for event in events if event["event"] == "bind"] == ["sys", "x"]

@@ -176,7 +176,9 @@ class Listing:
             said.append(f"Python {python}: threads that were not started by the threading module"
                         " are not seen")  # fmt: skip
         if self.lost:
-            said.append("the program set a trace function of its own: lines are not seen after that")
+            said.append(
+                "the program set a trace function of its own: lines are not seen after that"
+            )
         if self.start.get("births") == "PyRefTracer" and not self.start.get("deaths_of_all"):
             said.append(f"Python {python} frees some objects of built-in types without a word (later"
                         ' ones do not): "not told" there')  # fmt: skip
