@@ -8,7 +8,6 @@
 #include <sys/uio.h>
 #include <unistd.h>
 
-
 struct api api;
 
 static void *symbol(const char *name, const char *older)
@@ -19,10 +18,10 @@ static void *symbol(const char *name, const char *older)
 
 static bool load_symbols(void)
 {
-    api.set_trace = (void (*)(int (*)(PyObject *, PyFrameObject *, int, PyObject *), PyObject *))
-        symbol("PyEval_SetTrace", NULL);
-    api.set_ref_tracer = (int (*)(int (*)(PyObject *, int, void *), void *))symbol(
-        "PyRefTracer_SetTracer", NULL);
+    api.set_trace = (void (*)(int (*)(PyObject *, PyFrameObject *, int, PyObject *),
+                              PyObject *))symbol("PyEval_SetTrace", NULL);
+    api.set_ref_tracer =
+        (int (*)(int (*)(PyObject *, int, void *), void *))symbol("PyRefTracer_SetTracer", NULL);
     api.line_number = (int (*)(PyFrameObject *))symbol("PyFrame_GetLineNumber", NULL);
     api.get_extra = (int (*)(PyObject *, Py_ssize_t, void **))symbol("PyUnstable_Code_GetExtra",
                                                                      "_PyCode_GetExtra");
@@ -31,8 +30,7 @@ static bool load_symbols(void)
     api.request_extra = (Py_ssize_t(*)(void (*)(void *)))symbol(
         "PyUnstable_Eval_RequestCodeExtraIndex", "_PyEval_RequestCodeExtraIndex");
     api.is_finalizing = (int (*)(void))symbol("Py_IsFinalizing", "_Py_IsFinalizing");
-    api.type_lookup =
-        (PyObject * (*)(PyObject *, PyObject *)) symbol("_PyType_Lookup", NULL);
+    api.type_lookup = (PyObject * (*)(PyObject *, PyObject *)) symbol("_PyType_Lookup", NULL);
     api.member_type = symbol("PyMemberDescr_Type", NULL);
     api.cell_type = symbol("PyCell_Type", NULL);
     if (api.set_trace && api.line_number && api.get_extra && api.set_extra && api.request_extra &&
@@ -105,14 +103,13 @@ static PyObject *calibrate_frame(PyObject *self, PyObject *args)
 
 static PyMethodDef probe_def = {"probe", calibrate_frame, METH_VARARGS, NULL};
 
-static const char *api_source =
-    "class C:\n"
-    "    def __del__(self):\n"
-    "        pass\n"
-    "def f(a, b, c):\n"
-    "    return probe(a, b, c)\n"
-    "found = f([], {}, {1})\n"
-    "module_get = type.__dict__['__module__'].__get__\n";
+static const char *api_source = "class C:\n"
+                                "    def __del__(self):\n"
+                                "        pass\n"
+                                "def f(a, b, c):\n"
+                                "    return probe(a, b, c)\n"
+                                "found = f([], {}, {1})\n"
+                                "module_get = type.__dict__['__module__'].__get__\n";
 
 // ---- types ---------------------------------------------------------------------------------------
 

@@ -235,8 +235,8 @@ static int visit_inside(PyObject *op, void *data)
 static void tell_instance(struct search *search, const char *scope, const char *name,
                           PyObject *holder)
 {
-    traverseproc traverse = (traverseproc)*api_type_slot((PyObject *)Py_TYPE(holder),
-                                                         api.type_traverse);
+    traverseproc traverse =
+        (traverseproc)*api_type_slot((PyObject *)Py_TYPE(holder), api.type_traverse);
     struct inside inside = {search, scope, name, false, false};
     if (!traverse || !(PyType_GetFlags(Py_TYPE(holder)) & Py_TPFLAGS_HAVE_GC))
         return;
@@ -343,7 +343,7 @@ static int visit_leaving(PyObject *op, void *data)
 
 // What a frame alone holds dies when it has left, and before that (subtype_dealloc) what such an
 // object alone holds: noted beforehand, for it happens between two events.
-void holders_leave(struct thread *thread, const struct frame *frame)
+void holders_leave(struct thread *thread, const struct frame *frame, PyObject *result)
 {
     struct leaving leaving = {.thread = thread};
     for (int i = 0; i < frame->code->nnames; i++) {
@@ -353,6 +353,8 @@ void holders_leave(struct thread *thread, const struct frame *frame)
             same += op && api_value(frame->locals[k]) == op;
         if (op && (PyObject *)Py_TYPE(op) == api.cell_type && api_refs(op) == 1)
             op = api_cell_get(op);
+        if (op == result) // counted for the caller after the event only, since 3.14
+            continue;
         leave(&leaving, op, same);
         if (same == 1)
             leave_contents(&leaving, op, 0);
@@ -372,5 +374,6 @@ bool holders_left(const struct thread *thread, const struct object *object)
     size_t depth = object->left_depth;
     if (!object->left_at.file)
         return false;
-    return depth == 0 || (thread->depth >= depth && thread->stack[depth - 1]->step == object->left_step);
+    return depth == 0 ||
+           (thread->depth >= depth && thread->stack[depth - 1]->step == object->left_step);
 }

@@ -9,17 +9,16 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-
-#define STEP ((size_t)4 << 20)      // a file is made longer by this much
-#define LIMIT ((size_t)1 << 30)     // no trace is read that is longer
-#define LONGEST ((size_t)64 << 10)  // line; longer texts are cut before
+#define STEP ((size_t)4 << 20)     // a file is made longer by this much
+#define LIMIT ((size_t)1 << 30)    // no trace is read that is longer
+#define LONGEST ((size_t)64 << 10) // line; longer texts are cut before
 #define LIMIT_TEXT ((size_t)4 << 10)
 
 static struct {
     int fd;
-    char *start;     // of the window
-    size_t window;   // its place in the file, a multiple of STEP
-    size_t at;       // in the window
+    char *start;   // of the window
+    size_t window; // its place in the file, a multiple of STEP
+    size_t at;     // in the window
     bool comma, full;
 } out = {.fd = -1};
 
@@ -27,8 +26,8 @@ static bool map_window(void)
 {
     if (ftruncate(out.fd, (off_t)(out.window + 2 * STEP)) < 0)
         return false;
-    void *start = mmap(NULL, 2 * STEP, PROT_READ | PROT_WRITE, MAP_SHARED, out.fd,
-                       (off_t)out.window);
+    void *start =
+        mmap(NULL, 2 * STEP, PROT_READ | PROT_WRITE, MAP_SHARED, out.fd, (off_t)out.window);
     if (start == MAP_FAILED)
         return false;
     out.start = start;
@@ -131,8 +130,8 @@ void out_begin(const char *event)
     out_text("event", event);
 }
 
-#define NEEDS_OPEN \
-    if (out.fd < 0) \
+#define NEEDS_OPEN                                                                                 \
+    if (out.fd < 0)                                                                                \
     return
 
 void out_texts(const char *name, const char *value, size_t nbytes)

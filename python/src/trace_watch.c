@@ -7,7 +7,7 @@
 
 // Include/cpython/pystate.h and object.h, the same in every version
 enum { TRACE_CALL = 0, TRACE_LINE = 2, TRACE_RETURN = 3 };
-enum { REF_CREATE = 0, REF_DESTROY = 1 };
+enum { REF_CREATE = 0, REF_DESTROY = 1 }; // 3.15 has a third, of no object: the tracer is off
 
 #ifndef METH_FASTCALL
 #define METH_FASTCALL 0x0080 // in the limited API since 3.10; used on 3.12 and later
@@ -83,8 +83,10 @@ static void on_trace(PyFrameObject *frame, const struct code *code, int what, Py
         if (!watch.threads_hooked)
             hook_threads();
         frame_line(frame, code, api.line_number(frame));
+    } else if (is_end(frame, code, value)) {
+        frame_left(frame, value);
     } else {
-        frame_left(frame, code, is_end(frame, code, value));
+        frame_suspended(frame);
     }
 }
 
@@ -127,7 +129,16 @@ static PyMethodDef trace_thread_def = {"memexplorer_trace", trace_thread, METH_V
 
 // ---- sys.monitoring (3.12) -------------------------------------------------------------------------
 
-enum monitored { ON_START, ON_RESUME, ON_THROW, ON_LINE, ON_RETURN, ON_YIELD, ON_UNWIND, NMONITORED };
+enum monitored {
+    ON_START,
+    ON_RESUME,
+    ON_THROW,
+    ON_LINE,
+    ON_RETURN,
+    ON_YIELD,
+    ON_UNWIND,
+    NMONITORED
+};
 
 static const char *const monitored_names[NMONITORED] = {
     "PY_START", "PY_RESUME", "PY_THROW", "LINE", "PY_RETURN", "PY_YIELD", "PY_UNWIND",
@@ -142,12 +153,14 @@ static void monitor_code(PyObject *op, struct code *code)
     if (code->monitored)
         return;
     code->monitored = true;
-    PyObject *done = PyObject_CallFunction(watch.set_local, "iOl", watch.tool, op, watch.local_events);
+    PyObject *done =
+        PyObject_CallFunction(watch.set_local, "iOl", watch.tool, op, watch.local_events);
     Py_XDECREF(done);
     PyErr_Clear();
 }
 
-static void on_monitored(enum monitored what, PyObject *const *args, struct code *code)
+static void on_monitored(enum monitored what, PyObject *const *args, Py_ssize_t nargs,
+                         struct code *code)
 {
     PyFrameObject *frame = PyEval_GetFrame();
     if (!frame)
@@ -165,11 +178,13 @@ static void on_monitored(enum monitored what, PyObject *const *args, struct code
         frame_line(frame, code, (int)PyLong_AsLong(args[1]));
         break;
     case ON_RETURN:
+        frame_left(frame, nargs > 2 ? args[2] : NULL);
+        break;
     case ON_UNWIND:
-        frame_left(frame, code, true);
+        frame_left(frame, NULL);
         break;
     case ON_YIELD:
-        frame_left(frame, code, false);
+        frame_suspended(frame);
         break;
     case NMONITORED:
         break;
@@ -186,7 +201,7 @@ static PyObject *monitored(enum monitored what, PyObject *const *args, Py_ssize_
         PyErr_Fetch(&type, &error, &traceback);
         code = code_info(args[0]);
         if (code)
-            on_monitored(what, args, code);
+            on_monitored(what, args, nargs, code);
         PyErr_Restore(type, error, traceback);
         thread->busy--;
     }
@@ -196,11 +211,11 @@ static PyObject *monitored(enum monitored what, PyObject *const *args, Py_ssize_
     return answer;
 }
 
-#define MONITORED(function, what) \
-    static PyObject *function(PyObject *self, PyObject *const *args, Py_ssize_t nargs) \
-    { \
-        (void)self; \
-        return monitored(what, args, nargs); \
+#define MONITORED(function, what)                                                                  \
+    static PyObject *function(PyObject *self, PyObject *const *args, Py_ssize_t nargs)             \
+    {                                                                                              \
+        (void)self;                                                                                \
+        return monitored(what, args, nargs);                                                       \
     }
 MONITORED(py_start, ON_START)
 MONITORED(py_resume, ON_RESUME)
@@ -210,7 +225,10 @@ MONITORED(py_return, ON_RETURN)
 MONITORED(py_yield, ON_YIELD)
 MONITORED(py_unwind, ON_UNWIND)
 
-#define DEF(function) {"memexplorer_trace", (PyCFunction)(void (*)(void))function, METH_FASTCALL, NULL}
+#define DEF(function)                                                                              \
+    {                                                                                              \
+        "memexplorer_trace", (PyCFunction)(void (*)(void))function, METH_FASTCALL, NULL            \
+    }
 static PyMethodDef monitored_defs[NMONITORED] = {
     DEF(py_start),  DEF(py_resume), DEF(py_throw),  DEF(py_line),
     DEF(py_return), DEF(py_yield),  DEF(py_unwind),
@@ -237,7 +255,8 @@ static bool take_tool(void)
 {
     for (int tool = 4; tool >= 3; tool--) {
         watch.tool = tool;
-        if (call_ok(PyObject_CallMethod(watch.monitoring, "use_tool_id", "is", tool, "memexplorer")))
+        if (call_ok(
+                PyObject_CallMethod(watch.monitoring, "use_tool_id", "is", tool, "memexplorer")))
             return true;
         PyErr_Clear();
     }
@@ -304,26 +323,57 @@ static void monitoring_end(void)
 
 // ---- PyRefTracer (3.13) --------------------------------------------------------------------------------
 
-// Its end is told by tp_free where that is ours: only there is it known that nobody revived it.
 static int ref_function(PyObject *op, int event, void *data)
 {
     struct thread *thread = settings.active ? thread_self() : NULL;
     (void)data;
-    if (!thread || thread->busy)
+    if (!thread || thread->busy || !op)
         return 0;
     if (event == REF_CREATE) {
         struct class *class = class_find((PyObject *)Py_TYPE(op));
         struct object *object = object_find((uintptr_t)op);
-        if (object && object->resurrected) // PyObject_CallFinalizerFromDealloc
+        if (object && object->resurrected) { // PyObject_CallFinalizerFromDealloc
             object->resurrected = false;
-        else if (settings.all || (class && class_is_user(class)))
+            return 0;
+        }
+        object_reused((uintptr_t)op);
+        if (settings.all || (class && class_is_user(class)))
             object_born(op, class);
     } else if (event == REF_DESTROY) {
-        struct object *object = object_find((uintptr_t)op);
-        if (object && !object->class)
-            object_died(op);
+        classes_destroy(op);
     }
     return 0;
+}
+
+static int probe_function(PyObject *op, int event, void *data)
+{
+    unsigned *counts = data;
+    if ((event == REF_CREATE || event == REF_DESTROY) && PyFloat_CheckExact(op))
+        counts[event]++;
+    return 0;
+}
+
+// Python's own way to drop an object, in a loop: as many deaths as births, or not all are told.
+void watch_probe(void)
+{
+    static const char *const source = "x = 1.5\n"
+                                      "for i in range(8):\n"
+                                      "    y = [x + i, (x + i).is_integer]\n"
+                                      "    y = x + i\n"
+                                      "    x + i\n"
+                                      "y = None\n";
+    unsigned counts[2] = {0, 0};
+    PyObject *code = Py_CompileString(source, "<memexplorer>", Py_file_input);
+    PyObject *names = PyDict_New();
+    if (code && names && PyDict_SetItemString(names, "__builtins__", PyEval_GetBuiltins()) == 0 &&
+        api.set_ref_tracer(probe_function, counts) == 0) {
+        Py_XDECREF(PyEval_EvalCode(code, names, names));
+        api.set_ref_tracer(NULL, NULL);
+    }
+    Py_XDECREF(names);
+    Py_XDECREF(code);
+    PyErr_Clear();
+    settings.deaths = counts[REF_CREATE] && counts[REF_CREATE] == counts[REF_DESTROY];
 }
 
 // ---- on and off ---------------------------------------------------------------------------------------

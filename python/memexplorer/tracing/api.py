@@ -1,6 +1,5 @@
 """memexplorer.trace: a block of code under the recorder, in this process."""
 
-import io
 import linecache
 import os
 import sys
@@ -83,7 +82,7 @@ class trace:  # noqa: N801 - it is used like a function
             file.seek(0)
             self.events = list(read(file, sources))
         if self.json:
-            with io.open(self.json, "w", encoding="utf-8") as lines:
+            with open(self.json, "w", encoding="utf-8") as lines:
                 write(iter(self.events), lines)
         made = Listing()
         for event in self.events:

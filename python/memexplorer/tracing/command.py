@@ -63,7 +63,7 @@ def fail(text: str) -> int:
 
 def recorder_path() -> Optional[str]:
     """Where memexplorer._trace lies, found without importing it."""
-    from importlib.machinery import EXTENSION_SUFFIXES, FileFinder, ExtensionFileLoader
+    from importlib.machinery import EXTENSION_SUFFIXES, ExtensionFileLoader, FileFinder
 
     spec = FileFinder(PACKAGE, (ExtensionFileLoader, EXTENSION_SUFFIXES)).find_spec("_trace")
     if spec is None:  # an editable install has it elsewhere
@@ -76,7 +76,9 @@ def recorder_path() -> Optional[str]:
 def excluded_folders(roots: List[str]) -> List[str]:
     """Folders of what is installed; not those that a root lies in."""
     paths = sysconfig.get_paths()
-    found = {os.path.realpath(paths[name]) for name in ("stdlib", "platstdlib", "purelib", "platlib")}
+    found = {
+        os.path.realpath(paths[name]) for name in ("stdlib", "platstdlib", "purelib", "platlib")
+    }
     found.add(os.path.realpath(PACKAGE))
     return [path for path in sorted(found)
             if not any(root == path or root.startswith(path + "/") for root in roots)]  # fmt: skip
