@@ -36,7 +36,9 @@ def execute(arguments: List[str]) -> int:
     try:
         os.execv(PROGRAM, ["memexplorer", *arguments])
     except FileNotFoundError:
-        said = "this package was built without the command line; install its wheel, or the libraries "
+        said = (
+            "this package was built without the command line; install its wheel, or the libraries "
+        )
         said += "that the build has named as missing, and build it again"
     except OSError as error:
         said = f"{PROGRAM}: {error.strerror}"

@@ -89,7 +89,9 @@ def executable_of(pid: int) -> Tuple[str, int]:
     except FileNotFoundError:
         fail(f"there is no process {pid}; `memexplorer ps` lists the Python processes")
     except PermissionError:
-        fail(f"pid {pid}: reaching into it needs the rights of a debugger, that is its user or root")
+        fail(
+            f"pid {pid}: reaching into it needs the rights of a debugger, that is its user or root"
+        )
 
 
 def call(executable: str, pid: int, script: str) -> None:

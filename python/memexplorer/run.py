@@ -112,7 +112,9 @@ def main(argv: List[str]) -> int:
         files.append(check_folder(arguments.on_signal[1]))
         settings.update(signal=signal_number(arguments.on_signal[0]), on_signal=files[-1])
     if not files:
-        fail("when is a snapshot to be written? Give --on-memory-error FILE or --on-signal NAME FILE")
+        fail(
+            "when is a snapshot to be written? Give --on-memory-error FILE or --on-signal NAME FILE"
+        )
     check_command(command)
     try:
         os.execvpe(

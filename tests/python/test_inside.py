@@ -90,7 +90,9 @@ def test_run_writes_at_the_moment_when_a_memory_error_is_raised(tmp_path):
 
 
 def test_in_threads_and_finalizers(tmp_path):
-    code = FAILS + """
+    code = (
+        FAILS
+        + """
 import threading, sys
 if sys.argv[1] == "one":
     thread = threading.Thread(target=fail)
@@ -98,6 +100,7 @@ if sys.argv[1] == "one":
     thread.join()
 print("went on")
 """
+    )
     done = run([*RUN, "--on-memory-error", "oom.mxs"], code, tmp_path)
     assert (done.returncode, done.stdout) == (0, "went on\n")
     assert count_of(tmp_path / "oom.mxs", "__main__.Marked") == 777
@@ -149,12 +152,16 @@ def test_the_program_is_as_it_would_be_without(tmp_path):
 
 
 def test_a_signal_ends_the_program_as_ever(tmp_path):
-    done = run([*RUN, "--on-memory-error", "o.mxs"], "import os; os.kill(os.getpid(), 15)", tmp_path)
+    done = run(
+        [*RUN, "--on-memory-error", "o.mxs"], "import os; os.kill(os.getpid(), 15)", tmp_path
+    )
     assert done.returncode == -signal.SIGTERM
 
 
 def test_every_process_writes_its_own_file(tmp_path):
-    code = FAILS + """
+    code = (
+        FAILS
+        + """
 import os, subprocess, sys
 if sys.argv[1] == "one":
     if os.fork():
@@ -163,6 +170,7 @@ if sys.argv[1] == "one":
         sys.exit()
 fail()
 """
+    )
     run([*RUN, "--on-memory-error", "oom-{pid}.mxs"], code, tmp_path)
     files = list(tmp_path.glob("oom-*.mxs"))
     assert len(files) == 2  # the forked one, and the one that was started
