@@ -1,4 +1,4 @@
-"""What was installed: the command line in the wheel, and the lessons, from this interpreter's environment."""
+"""What was installed: the command line in the wheel, and the lessons."""
 
 import json
 import os

@@ -1,4 +1,4 @@
-"""tools/make-wheel: what the wheel is, and that the source package builds on a machine with a compiler."""
+"""tools/make-wheel: what the wheel is, and that the source package builds."""
 
 import re
 import subprocess
