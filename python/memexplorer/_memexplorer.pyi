@@ -162,8 +162,8 @@ def watch_begin(object: object, /) -> int | None:
 def watch_fate(token: int, /) -> int:
     """1: alive, 2: its count reached zero, 3: the same while the collector ran, else not known."""
 
-def watch_end(token: int, /) -> None:
-    """Hear of it no more."""
+def watch_end(token: int, /) -> bool:
+    """Hear of it no more; True when there are no tokens left."""
 
 def watch_collection(phase: str, info: dict[str, Any], /) -> None:
     """For gc.callbacks, while there are tokens."""

@@ -37,7 +37,7 @@ void map_clear(struct map *map, void (*release)(void *));
 
 bool out_open(int fd); // false with an exception set
 bool out_is_open(void);
-void out_close(void);  // cuts the file to what was written
+void out_close(void); // cuts the file to what was written
 void out_forget(void); // in a forked child: the file is the parent's
 
 void out_begin(const char *event);
@@ -66,8 +66,8 @@ struct api {
     Py_ssize_t (*request_extra)(void (*release)(void *));
     int (*is_finalizing)(void);
     PyObject *(*type_lookup)(PyObject *type, PyObject *name); // borrowed, sets no exception
-    PyObject *member_type;                                    // of the descriptors of __slots__
-    PyObject *cell_type;                                      // borrowed: a static type
+    PyObject *member_type; // of the descriptors of __slots__
+    PyObject *cell_type;  // borrowed: a static type
     PyObject *module_get; // type.__dict__["__module__"]: asks no metaclass
     // Where things lie, found on objects that are known (api_calibrate).
     size_t frame_code, frame_inner, frame_locals; // inner: 0 where the frame has the rest itself
@@ -78,19 +78,19 @@ struct api {
 extern struct api api;
 bool api_load(void); // false with an exception set
 
-PyObject *api_frame_code(PyFrameObject *frame);        // borrowed
-PyObject **api_frame_locals(PyFrameObject *frame);     // locals, then cells
+PyObject *api_frame_code(PyFrameObject *frame);       // borrowed
+PyObject **api_frame_locals(PyFrameObject *frame);    // locals, then cells
 const void *api_frame_key(const PyFrameObject *frame); // the same as long as the frame runs
-PyObject *api_value(PyObject *slot);                   // what a slot of a frame holds, without tags
-PyObject *api_cell_get(PyObject *cell);                // borrowed, NULL when empty
-const char *api_type_name(PyObject *type);             // without the module
-long long api_refs(PyObject *op);                      // -1: immortal
+PyObject *api_value(PyObject *slot);                  // what a slot of a frame holds, without tags
+PyObject *api_cell_get(PyObject *cell);               // borrowed, NULL when empty
+const char *api_type_name(PyObject *type);            // without the module
+long long api_refs(PyObject *op);                     // -1: immortal
 void **api_type_slot(PyObject *type, size_t offset);
 
 struct file;
 struct object;
 
-struct place {         // where something happened
+struct place { // where something happened
     struct file *file; // NULL: in no code of the user's
     int line;
     uint64_t step;
@@ -100,8 +100,7 @@ struct place {         // where something happened
 
 // ---- trace_objects.c: the objects that are followed --------------------------------------------
 
-struct class
-{
+struct class {
     PyObject *type; // an address: it may be gone
     char *name, *module;
     bool settled, user, hooked;
@@ -115,22 +114,27 @@ struct object {
     long long refs;      // when last looked at; -1: never
     long long before;    // refs as they were before the step `looked`
     uint64_t looked;
-    unsigned names;     // that refer to it in what is followed
-    bool told;          // a birth, a death, a finalizer are events; its end is seen
-    bool finalized;     // the collector called its finalizer in this collection
-    bool resurrected;   // PyRefTracer calls it new once more
-    size_t left_depth;  // of the stack without the frame that alone held it: that has left
-    uint64_t left_step; // of the frame it returned to
+    unsigned names;      // that refer to it in what is followed
+    bool told;           // a birth, a death, a finalizer are events; its end is seen
+    bool finalized;      // the collector called its finalizer in this collection
+    bool born; // its birth was seen
+    bool was_finalized;
+    bool dead; // told, and its memory not yet another's
+    bool resurrected;    // PyRefTracer calls it new once more
+    size_t left_depth;   // of the stack without the frame that alone held it: that has left
+    uint64_t left_step;  // of the frame it returned to
     struct place left_at;
-    char kind[32]; // its type's name
-    char text[48]; // of a value that cannot change, or how long it was; "": nothing
+    char kind[32];       // its type's name
+    char text[48];       // of a value that cannot change, or how long it was; "": nothing
 };
 
-struct object *object_find(uintptr_t address);
+struct object *object_find(uintptr_t address); // NULL: none that lives
+void object_reused(uintptr_t address);
 struct object *object_named(PyObject *op); // finds or adds; NULL: no memory
 void object_unname(uintptr_t address, uint64_t id);
 void object_born(PyObject *op, struct class *class);
 void object_died(PyObject *op);
+void object_freed(PyObject *op);
 void object_gone_out(const char *name, uintptr_t address, uint64_t id, const char *kind);
 void object_out(const char *name, uintptr_t address, const struct object *object);
 void objects_after_collection(void);
@@ -140,6 +144,7 @@ bool classes_hook(void);
 void classes_unhook(void);
 struct class *class_find(PyObject *type);
 bool class_is_user(struct class *class);
+void classes_destroy(PyObject *op); // PyRefTracer: it goes, if its finalizer lets it
 
 // ---- trace_frames.c: frames, lines and names -----------------------------------------------------
 
@@ -168,6 +173,7 @@ struct code {
     unsigned char *kinds;
     bool optimized, module, generator, monitored;
     unsigned generation;
+    struct code *next;
     unsigned char *bytes; // of a generator: to tell a return from a yield
     Py_ssize_t nbytes;
 };
@@ -225,7 +231,8 @@ bool file_is_user(const char *path);
 void frame_started(PyFrameObject *frame, const struct code *code);
 void frame_resumed(PyFrameObject *frame, const struct code *code);
 void frame_line(PyFrameObject *frame, const struct code *code, int line);
-void frame_left(PyFrameObject *frame, const struct code *code, bool for_good);
+void frame_left(PyFrameObject *frame, PyObject *result); // NULL: by an exception
+void frame_suspended(PyFrameObject *frame);
 void frames_settle(void);
 void frames_end(void);
 
@@ -234,7 +241,7 @@ void frames_end(void);
 void names_start(struct thread *thread, struct frame *frame); // binds what it was called with
 void names_baseline(struct frame *frame);
 void names_settle(struct thread *thread, struct frame *frame);
-void names_leave(struct thread *thread, struct frame *frame);
+void names_leave(struct thread *thread, struct frame *frame, PyObject *result);
 void names_end(void);
 struct space *space_of(PyObject *dict, bool fresh);
 void space_free(void *space);
@@ -244,7 +251,7 @@ void space_free(void *space);
 void holders_out(const struct thread *thread, PyObject *op, const struct name *but);
 bool holders_hold(const struct thread *thread, uintptr_t address);
 void holders_attributes(PyObject *code); // remembers the attributes that the code uses
-void holders_leave(struct thread *thread, const struct frame *frame);
+void holders_leave(struct thread *thread, const struct frame *frame, PyObject *result);
 bool holders_left(const struct thread *thread, const struct object *object);
 void holders_end(void);
 
@@ -255,11 +262,13 @@ struct settings {
     bool all, names;
     unsigned limit; // name events told for a line
     bool ref_tracer, monitoring;
+    bool deaths; // of every object are told: 3.13's eval loop frees some without a word
 };
 
 extern struct settings settings;
 
 bool watch_begin(void);
+void watch_probe(void); // sets settings.deaths
 void watch_end(void);
 bool gc_begin(void);
 void gc_end(void);
