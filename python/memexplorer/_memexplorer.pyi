@@ -141,6 +141,21 @@ def suspects(heap: Heap, /) -> dict[str, Any]:
 def diff(heaps: tuple[Heap, ...], type: str | None, rows: int, /) -> dict[str, Any]:
     """What changed between snapshots, as `memexplorer diff --json`."""
 
+def arm(path: str | bytes, redact: bool, compress: bool, reserve: int, /) -> None:
+    """Write a snapshot to path, {pid} replaced, at this process' first MemoryError.
+
+    reserve  bytes of address space to keep free until then
+    """
+
+def disarm() -> None:
+    """Write none, and give the reserve back."""
+
+def memory_error(exception: object, /) -> None:
+    """Write what arm() was told to if this is a MemoryError, or its type."""
+
+def raised(code: object, offset: int, exception: object, /) -> None:
+    """The same, as sys.monitoring calls it."""
+
 def watch_begin(object: object, /) -> int | None:
     """Hear of the object's death, without a reference to it: a token; None before CPython 3.13."""
 

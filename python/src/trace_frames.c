@@ -199,22 +199,30 @@ void frame_line(PyFrameObject *op, const struct code *code, int line)
     step_to(frame, line);
 }
 
-void frame_left(PyFrameObject *op, const struct code *code, bool for_good)
+void frame_suspended(PyFrameObject *op)
 {
     struct thread *thread = thread_self();
     struct frame *frame = thread ? top_with(thread, api_frame_key(op)) : NULL;
-    (void)code;
     if (!frame)
         return;
     if (settings.names)
         names_settle(thread, frame);
-    if (for_good && settings.names)
-        names_leave(thread, frame);
     thread->depth--;
-    if (for_good) {
-        map_remove(&frames.live, (uintptr_t)frame->key);
-        frame_free(frame);
+}
+
+void frame_left(PyFrameObject *op, PyObject *result)
+{
+    struct thread *thread = thread_self();
+    struct frame *frame = thread ? top_with(thread, api_frame_key(op)) : NULL;
+    if (!frame)
+        return;
+    if (settings.names) {
+        names_settle(thread, frame);
+        names_leave(thread, frame, result);
     }
+    thread->depth--;
+    map_remove(&frames.live, (uintptr_t)frame->key);
+    frame_free(frame);
 }
 
 // What the line did that ends the trace.

@@ -7,7 +7,7 @@
 
 // Include/cpython/pystate.h and object.h, the same in every version
 enum { TRACE_CALL = 0, TRACE_LINE = 2, TRACE_RETURN = 3 };
-enum { REF_CREATE = 0, REF_DESTROY = 1 };
+enum { REF_CREATE = 0, REF_DESTROY = 1 }; // 3.15 has a third, of no object: the tracer is off
 
 #ifndef METH_FASTCALL
 #define METH_FASTCALL 0x0080 // in the limited API since 3.10; used on 3.12 and later
@@ -83,8 +83,10 @@ static void on_trace(PyFrameObject *frame, const struct code *code, int what, Py
         if (!watch.threads_hooked)
             hook_threads();
         frame_line(frame, code, api.line_number(frame));
+    } else if (is_end(frame, code, value)) {
+        frame_left(frame, value);
     } else {
-        frame_left(frame, code, is_end(frame, code, value));
+        frame_suspended(frame);
     }
 }
 
@@ -157,7 +159,8 @@ static void monitor_code(PyObject *op, struct code *code)
     PyErr_Clear();
 }
 
-static void on_monitored(enum monitored what, PyObject *const *args, struct code *code)
+static void on_monitored(enum monitored what, PyObject *const *args, Py_ssize_t nargs,
+                         struct code *code)
 {
     PyFrameObject *frame = PyEval_GetFrame();
     if (!frame)
@@ -175,11 +178,13 @@ static void on_monitored(enum monitored what, PyObject *const *args, struct code
         frame_line(frame, code, (int)PyLong_AsLong(args[1]));
         break;
     case ON_RETURN:
+        frame_left(frame, nargs > 2 ? args[2] : NULL);
+        break;
     case ON_UNWIND:
-        frame_left(frame, code, true);
+        frame_left(frame, NULL);
         break;
     case ON_YIELD:
-        frame_left(frame, code, false);
+        frame_suspended(frame);
         break;
     case NMONITORED:
         break;
@@ -196,7 +201,7 @@ static PyObject *monitored(enum monitored what, PyObject *const *args, Py_ssize_
         PyErr_Fetch(&type, &error, &traceback);
         code = code_info(args[0]);
         if (code)
-            on_monitored(what, args, code);
+            on_monitored(what, args, nargs, code);
         PyErr_Restore(type, error, traceback);
         thread->busy--;
     }
@@ -318,26 +323,57 @@ static void monitoring_end(void)
 
 // ---- PyRefTracer (3.13) --------------------------------------------------------------------------------
 
-// Its end is told by tp_free where that is ours: only there is it known that nobody revived it.
 static int ref_function(PyObject *op, int event, void *data)
 {
     struct thread *thread = settings.active ? thread_self() : NULL;
     (void)data;
-    if (!thread || thread->busy)
+    if (!thread || thread->busy || !op)
         return 0;
     if (event == REF_CREATE) {
         struct class *class = class_find((PyObject *)Py_TYPE(op));
         struct object *object = object_find((uintptr_t)op);
-        if (object && object->resurrected) // PyObject_CallFinalizerFromDealloc
+        if (object && object->resurrected) { // PyObject_CallFinalizerFromDealloc
             object->resurrected = false;
-        else if (settings.all || (class && class_is_user(class)))
+            return 0;
+        }
+        object_reused((uintptr_t)op);
+        if (settings.all || (class && class_is_user(class)))
             object_born(op, class);
     } else if (event == REF_DESTROY) {
-        struct object *object = object_find((uintptr_t)op);
-        if (object && !object->class)
-            object_died(op);
+        classes_destroy(op);
     }
     return 0;
+}
+
+static int probe_function(PyObject *op, int event, void *data)
+{
+    unsigned *counts = data;
+    if ((event == REF_CREATE || event == REF_DESTROY) && PyFloat_CheckExact(op))
+        counts[event]++;
+    return 0;
+}
+
+// Python's own way to drop an object, in a loop: as many deaths as births, or not all are told.
+void watch_probe(void)
+{
+    static const char *const source = "x = 1.5\n"
+                                      "for i in range(8):\n"
+                                      "    y = [x + i, (x + i).is_integer]\n"
+                                      "    y = x + i\n"
+                                      "    x + i\n"
+                                      "y = None\n";
+    unsigned counts[2] = {0, 0};
+    PyObject *code = Py_CompileString(source, "<memexplorer>", Py_file_input);
+    PyObject *names = PyDict_New();
+    if (code && names && PyDict_SetItemString(names, "__builtins__", PyEval_GetBuiltins()) == 0 &&
+        api.set_ref_tracer(probe_function, counts) == 0) {
+        Py_XDECREF(PyEval_EvalCode(code, names, names));
+        api.set_ref_tracer(NULL, NULL);
+    }
+    Py_XDECREF(names);
+    Py_XDECREF(code);
+    PyErr_Clear();
+    settings.deaths = counts[REF_CREATE] && counts[REF_CREATE] == counts[REF_DESTROY];
 }
 
 // ---- on and off ---------------------------------------------------------------------------------------

@@ -84,6 +84,10 @@ class no_new:  # noqa: N801 - reads as the assertion that it is
             lines += explained(lambda snapshot: why(snapshot, examples))
         return indented(lines)
 
+    def close(self) -> None:
+        """Forget what was there at the beginning."""
+        self._before = None
+
     def __enter__(self) -> None:
         self.begin()
 
@@ -95,6 +99,6 @@ class no_new:  # noqa: N801 - reads as the assertion that it is
     ) -> None:
         __tracebackhide__ = True
         problem = "" if kind else self.end()
-        self._before = None
+        self.close()
         if problem:
             raise AssertionError(problem)

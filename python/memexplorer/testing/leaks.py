@@ -12,6 +12,7 @@ From 3.12 on None, True, (), small ints and static types are immortal: there are
 import gc
 import sys
 from array import array
+from collections import Counter
 from typing import Any, Callable, Dict, Iterable, List, Optional, Tuple
 
 from ..snapshot import Snapshot, capture
@@ -81,10 +82,8 @@ class _Moment:
         objects = gc.get_objects()
         self._addresses = array("Q", map(id, objects))
         self._counts = array("q", map(sys.getrefcount, objects))
-        types: Dict[int, int] = {}
-        for kind in map(id, map(type, objects)):
-            types[kind] = types.get(kind, 0) + 1
-        self._types = array("Q", types)
+        types = Counter(map(type, objects))
+        self._types = array("Q", map(id, types))
         self._instances = array("q", types.values())
 
     @property
@@ -248,7 +247,8 @@ def _describe(one: object) -> str:
 # ---- in words -----------------------------------------------------------------------------------
 
 MOST_TYPES = 1 << 16  # that are told apart where the collector does not help; 2 MiB of memory
-MOST_NAMED = 5  # types, counts and places in a message
+MOST_NAMED = 5  # types and counts in a message
+MOST_PLACES = 2  # where strings and the like hang
 WARM_UPS, RUNS = 3, 4  # a cache that fills in steps has its next step seldom in four runs of four
 
 
@@ -274,7 +274,7 @@ def examine(
     if growth:
         lines = explained(lambda snapshot: _in_words(growth, snapshot))
     elif growth.blocks:
-        lines = _untracked(run, leaks)
+        lines = _untracked(run, leaks, growth.blocks)
     if not lines:
         return ""
     return indented(
@@ -301,7 +301,7 @@ def _in_words(growth: Growth, snapshot: Optional[Snapshot]) -> List[str]:
     return lines
 
 
-def _untracked(run: Callable[[], bool], leaks: Leaks) -> List[str]:
+def _untracked(run: Callable[[], bool], leaks: Leaks, by: int) -> List[str]:
     """Blocks of memory grow, and no object that the collector knows: strings, bytes, numbers, or
     none."""
     first: Optional[Snapshot] = None
@@ -323,17 +323,15 @@ def _untracked(run: Callable[[], bool], leaks: Leaks) -> List[str]:
         places = first.diff(snapshot).places
     grown = _grown_each_time(names, counts[1:])  # the first time, there were no counts before it
     if grown:
-        lines = [f"+{by:,} {name} a run" for name, by in sorted(grown.items())[:MOST_NAMED]]
-        ways = [
-            one.path
+        lines = [f"+{more:,} {name} a run" for name, more in sorted(grown.items())[:MOST_NAMED]]
+        grew = {
+            one.path: one.all[1].objects - one.all[0].objects
             for one in places
-            if one.type in grown
-            and one.all[1].objects - one.all[0].objects >= len(counts) - 1
-            and not ASKING.search(one.path)
-        ]
-        return lines + [INDENT + way for way in ways[:MOST_NAMED]]
-    by = min(b - a for a, b in zip(blocks[1:], blocks[2:]))
-    if by > 0:
+            if one.type in grown and not ASKING.search(one.path)
+        }
+        ways = [way for way in sorted(grew, key=lambda way: -grew[way]) if grew[way] >= RUNS - 1]
+        return lines + [INDENT + way for way in ways[:MOST_PLACES]]
+    if min(b - a for a, b in zip(blocks[1:], blocks[2:])) > 0:
         what = f"+{by:,} block{'' if by == 1 else 's'} of memory a run"
         return [
             f"{what} that no object which is referred to is in: native code has them, or lost them"

@@ -129,7 +129,7 @@ def run(item: pytest.Item, nextitem: Optional[pytest.Item], plan: Plan) -> None:
 
         def again() -> bool:
             with _muted(item.config.hook) as unsaid:
-                found = _run_once(item, plan, kept)
+                found = _run_once(item, plan, kept, around=False)
             passed = all(report.passed for report in found)
             if not passed:
                 reports.extend([*unsaid, *found])
@@ -145,15 +145,20 @@ def run(item: pytest.Item, nextitem: Optional[pytest.Item], plan: Plan) -> None:
             problem = "\n".join(filter(None, problems))
             if problem:
                 _fail(item, reports, problem)
+        for check in plan.around:
+            check.close()
     _tear_down(item, nextitem, reports)
     for report in reports:
         hook.pytest_runtest_logreport(report=report)
     hook.pytest_runtest_logfinish(nodeid=item.nodeid, location=item.location)
 
 
-def _run_once(item: pytest.Item, plan: Plan, kept: "_Kept") -> List[pytest.TestReport]:
-    """Its reports. Nothing else is left of the run afterwards, if the test leaves nothing."""
-    plan.began, plan.problem = False, ""
+def _run_once(
+    item: pytest.Item, plan: Plan, kept: "_Kept", around: bool = True
+) -> List[pytest.TestReport]:
+    """Its reports. Nothing else is left of the run afterwards, if the test leaves nothing. Without
+    `around`, what begins before the test's fixtures does not."""
+    plan.began, plan.problem = not around, ""
     with warnings.catch_warnings(record=True) as caught:
         # As if the next test stood beside this one: what they would share stays up.
         reports: List[pytest.TestReport] = runtestprotocol(
@@ -221,7 +226,7 @@ class _Kept:
         """A fixture of a wider scope is told to finish those that use it first: once for each use
         (FixtureDef.execute). Those of the test's own scope have finished."""
         for one in gc.get_objects():
-            if isinstance(one, FixtureDef) and one._finalizers:
+            if type(one) is FixtureDef and one._finalizers:  # of all objects: quickly
                 left = [call for call in one._finalizers if not _is_of_a_test(call)]
                 one._finalizers[:] = left
 

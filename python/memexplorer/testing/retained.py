@@ -1,7 +1,9 @@
 """max_retained: how much more memory a block holds at its end, or a test leaves, than there was
 before."""
 
+import os
 import re
+import tempfile
 from types import TracebackType
 from typing import Any, Callable, List, Optional, Sequence, Type, Union
 
@@ -43,19 +45,22 @@ class max_retained:  # noqa: N801 - reads as the assertion that it is
     def __init__(self, size: Union[str, int]) -> None:
         self.size = size
         self.limit = _bytes(size)
-        self._before: Optional[Snapshot] = None
+        self._before = -1  # a file descriptor: an open snapshot would be memory in use
 
     def begin(self) -> None:
+        self.close()
         collect()
-        self._before = capture()
+        with tempfile.TemporaryDirectory(prefix="memexplorer-") as folder:
+            path = os.path.join(folder, "before.mxs")
+            capture(path=path).close()
+            self._before = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
 
     def end(self) -> str:
         """What is wrong, or ""."""
-        assert self._before is not None
         collect()
-        with self._before as before, capture() as after:
+        with capture() as after, Snapshot(f"/proc/self/fd/{self._before}") as before:
             change = before.diff(after)
-        self._before = None
+        self.close()
         nbytes = change.born.bytes + change.grew.bytes
         if nbytes <= self.limit:
             return ""
@@ -76,11 +81,15 @@ class max_retained:  # noqa: N801 - reads as the assertion that it is
     ) -> None:
         __tracebackhide__ = True
         problem = "" if kind else self.end()
-        if self._before is not None:
-            self._before.close()
-            self._before = None
+        self.close()
         if problem:
             raise AssertionError(problem)
+
+    def close(self) -> None:
+        """Forget what was there at the beginning."""
+        if self._before >= 0:
+            os.close(self._before)
+            self._before = -1
 
 
 def _rows(rows: Sequence[Any], name: Callable[[Any], str]) -> List[str]:
