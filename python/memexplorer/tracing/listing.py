@@ -75,7 +75,9 @@ def text_of_name(event: Event) -> str:
             return f"{name} goes with its frame: {label(event['old'])}"
         return f"{name} deleted: was {old_text(event)}"
     thing = event["object"]
-    counts = "" if is_plain(thing) else ", " + counted(event["refs"], event.get("immortal", False))
+    counts = ""
+    if not is_plain(thing):
+        counts = ", " + counted(event["refs"], event.get("immortal", False))
     if kind == "count":
         return f"{name}: {label(thing)}{counts}{held(event)}"
     was = f" (was {old_text(event)})" if kind == "rebind" else ""
@@ -176,7 +178,9 @@ class Listing:
             said.append(f"Python {python}: threads that were not started by the threading module"
                         " are not seen")  # fmt: skip
         if self.lost:
-            said.append("the program set a trace function of its own: lines are not seen after that")
+            said.append(
+                "the program set a trace function of its own: lines are not seen after that"
+            )
         if self.start.get("births") == "PyRefTracer" and not self.start.get("deaths_of_all"):
             said.append(f"Python {python} frees some objects of built-in types without a word (later"
                         ' ones do not): "not told" there')  # fmt: skip
