@@ -89,9 +89,11 @@ def text_of_collection(event: Event, start: Event) -> str:
     why = WHY.get(start.get("why", ""), "")
     if start.get("why") == "threshold":
         why = f"threshold {start['threshold']} passed, {start['count']} new"
-    lost = f", {event['uncollectable']} uncollectable" if event["uncollectable"] else ""
-    return (f"cycle collector, generation {event['generation']} ({why}): found"
-            f" {event['collected']} objects{lost}, took {event['seconds'] * 1e3:.2f} ms")  # fmt: skip
+    found = f"{event['collected']} objects"
+    if event["uncollectable"]:
+        found += f", {event['uncollectable']} uncollectable"
+    took = f"{event['seconds'] * 1e3:.2f} ms"
+    return f"cycle collector, generation {event['generation']} ({why}): found {found}, took {took}"
 
 
 def text_of(event: Event, start: Event) -> str:
@@ -182,8 +184,8 @@ class Listing:
                 "the program set a trace function of its own: lines are not seen after that"
             )
         if self.start.get("births") == "PyRefTracer" and not self.start.get("deaths_of_all"):
-            said.append(f"Python {python} frees some objects of built-in types without a word (later"
-                        ' ones do not): "not told" there')  # fmt: skip
+            said.append(f"Python {python} frees some objects of built-in types without a word"
+                        ' (later ones do not): "not told" there')  # fmt: skip
         if not self.ended:
             said.append("the process ended without shutting down the interpreter (os._exit, exec,"
                         " or a signal): what came after the last event is not told")  # fmt: skip

@@ -48,7 +48,8 @@ class Teller:
         last = self.story["steps"][-1] if self.story["steps"] else None
         if last is None or last["number"] != event["step"] or (last["file"], last["line"]) != where:
             last = {"number": event["step"], "file": file, "line": where[1], "texts": [],
-                    "names": [], "references": [], "counts": [], "born": [], "died": []}  # fmt: skip
+                    "names": [], "references": [], "counts": [], "born": [],
+                    "died": []}  # fmt: skip
             self.story["steps"].append(last)
         return last
 
