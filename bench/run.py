@@ -1,11 +1,12 @@
-"""Measures memexplorer beside objgraph and pympler on heaps of 10^5, 10^6 and 10^7 objects.
+"""Measures memexplorer beside objgraph, pympler and guppy3 on heaps of 10^5, 10^6 and 10^7 objects.
 
     make bench            or: python bench/run.py [--sizes 100000,1000000] [--python PATH]
 
 Every measurement has a process of its own that builds the heap (examples/heap.py), says that it is
-ready and stands still. memexplorer looks at it from outside; objgraph and pympler run inside it,
-as they have to. Each measurement becomes a line of bench/results.jsonl, the medians of this run
-the table in docs/benchmarks.md.
+ready and stands still. memexplorer looks at it from outside; the others run inside it, as they have
+to. The defaults are what `make bench` does; `--snapshots 5e7` needs 16 GiB, and pyheap, of which
+there is no package, is measured where `--pyheap` says. Each measurement becomes a line of
+bench/results.jsonl, the medians of this run the tables in docs/benchmarks.md.
 """
 
 from __future__ import annotations
@@ -37,7 +38,7 @@ SIZES = [10**5, 10**6, 10**7]
 REPETITIONS = {10**7: 1}  # building that heap takes longest
 DEFAULT_REPETITIONS = 3
 GIGABYTES = [1, 2, 4]  # of memory in targets that are stopped in each way
-READ_SIZES = [10**6]  # of heaps that other programs are asked about too
+READ_SIZES = [10**5, 10**6]  # of heaps that other programs are asked about too
 SNAPSHOT_SIZES = [10**6, 10**7]  # of heaps that are written to a file and asked about
 WAYS = ["--freeze", "--fork"]
 MADV_HUGEPAGE, MADV_NOHUGEPAGE = 14, 15
@@ -55,7 +56,7 @@ LIMIT_SECONDS = 1200  # for one tool on one heap
 
 
 def make_venv(python: str) -> Path:
-    """The interpreter of an environment with objgraph and pympler, made by `python`."""
+    """The interpreter of an environment with the other tools, made by `python`."""
     interpreter = BENCH_VENV / "bin" / "python"
     stamp = BENCH_VENV / "made-from"
     wanted = f"{python}\n{REQUIREMENTS.read_text()}"
@@ -85,6 +86,13 @@ def heap_process(python: Path, size: int) -> Iterator[subprocess.Popen[str]]:
     finally:
         process.kill()
         process.wait()
+
+
+def tell(process: subprocess.Popen[str], word: str) -> Any:
+    """Has the target do what the word says; its answer."""
+    assert process.stdin and process.stdout
+    print(word, file=process.stdin, flush=True)
+    return json.loads(process.stdout.readline())
 
 
 def resident_bytes(pid: int) -> int:
@@ -176,7 +184,7 @@ def measure_pauses(arguments: argparse.Namespace, python: Path) -> list[dict[str
 
 
 def measure_inside(tool: str, python: Path, size: int) -> dict[str, Any]:
-    """objgraph or pympler, run by the target in itself: it stands still for that long."""
+    """Another tool, run by the target in itself: it stands still for that long."""
     with heap_process(python, size) as target:
         rss = resident_bytes(target.pid)
         try:
@@ -190,7 +198,7 @@ def measure_all(arguments: argparse.Namespace, python: Path) -> list[dict[str, A
     measurements = []
     for size in arguments.sizes:
         for repetition in range(REPETITIONS.get(size, DEFAULT_REPETITIONS)):
-            for tool in ("memexplorer", "objgraph", "pympler"):
+            for tool in ("memexplorer", "objgraph", "pympler", "guppy"):
                 if tool == "memexplorer":
                     result = measure_memexplorer(arguments.memexplorer, python, size)
                 else:
@@ -204,7 +212,7 @@ def measure_all(arguments: argparse.Namespace, python: Path) -> list[dict[str, A
 def measure_readers(arguments: argparse.Namespace, python: Path) -> list[dict[str, Any]]:
     measurements = []
     for size in arguments.readers:
-        for result in readers.measure(arguments.memexplorer, python, size):
+        for result in readers.measure(arguments.memexplorer, python, size, arguments.pyheap):
             print(json.dumps(result), flush=True)
             measurements.append(result)
     return measurements
@@ -245,6 +253,7 @@ def main() -> None:
         default=SNAPSHOT_SIZES,
         help="numbers of objects of the heaps that are written to files, separated by commas",
     )
+    parser.add_argument("--pyheap", type=Path, help="folder of pyheap's sources, to measure it too")
     parser.add_argument("--python", default=sys.executable, help="interpreter of the targets")
     parser.add_argument("--memexplorer", default=str(ROOT / "build" / "cli" / "memexplorer"))
     parser.add_argument("--no-document", action="store_true", help="leave docs/benchmarks.md alone")
@@ -255,6 +264,8 @@ def main() -> None:
     measurements = measure_all(arguments, python) + measure_pauses(arguments, python)
     measurements += measure_readers(arguments, python)
     measurements += measure_snapshots(arguments, python)
+    if 10**7 in arguments.snapshots:
+        measurements += snapshots.measure_graph(10**7)
     with RESULTS.open("a") as results:
         for measurement in measurements:
             results.write(json.dumps({**measurement, "machine": machine}) + "\n")

@@ -13,7 +13,8 @@ from typing import Any, Callable
 Measurements = list  # of dicts, as bench/run.py makes them
 
 SNAPSHOT = "snapshot: "
-READERS = {"retained", "export", "devtools", "memlab"}  # tools of readers.py
+READERS = {"retained", "export", "devtools", "memlab", "pyheap"}  # tools of readers.py
+INSIDE = ("objgraph", "pympler", "guppy")  # tools that run in the target
 
 # What is aimed for, and what is needed at least.
 AIMS = """\
@@ -26,7 +27,7 @@ AIMS = """\
 
 EXPLANATION = """\
 - **pause**: how long the target stood still, as `report` says it; per GB (10^9 bytes) of copied
-  memory. objgraph and pympler run inside the target, which stands still for as long as they take.
+  memory. The other tools run inside the target, which stands still for as long as they take.
 - **time**: wall time to the finished answer; for memexplorer from starting the program to its end.
 - **CPU time**: user and system time of the explorer.
 - **walk**: finding the objects and counting the references, on one core.
@@ -34,8 +35,8 @@ EXPLANATION = """\
   for the others, by how much the peak of the *target* grew.
 - **x**: that tool's time over memexplorer's.
 - The question asked is the same, and the answers are not: objgraph sees only objects that the
-  cycle collector tracks; pympler sees those and what they refer to directly; memexplorer finds
-  every object and counts every reference.
+  cycle collector tracks; pympler sees those and what they refer to directly; guppy (guppy3) follows
+  what the collector knows of; memexplorer finds every object and counts every reference.
 """
 
 
@@ -101,13 +102,13 @@ def explorer_table(measurements: Measurements, sizes: list[int]) -> list[str]:
 
 def comparison_table(measurements: Measurements, sizes: list[int]) -> list[str]:
     lines = [
-        row(["heap", "memexplorer", "objgraph", "x", "memory", "pympler", "x", "memory"]),
-        "|---|" + "---:|" * 7,
+        row(["heap", "memexplorer", *(c for tool in INSIDE for c in (tool, "x", "memory"))]),
+        "|---|" + "---:|" * (1 + 3 * len(INSIDE)),
     ]
     for size in sizes:
         own = median(measurements, "memexplorer", size, "seconds")
         cells = [f"{size:,}", show(own, lambda v: f"{v:.2f} s")]
-        for tool in ("objgraph", "pympler"):
+        for tool in INSIDE:
             seconds = median(measurements, tool, size, "seconds")
             grew = median(measurements, tool, size, "grew_bytes")
             ratio = seconds / own if seconds and own else None
@@ -148,23 +149,73 @@ def readers_section(measurements: Measurements) -> list[str]:
         "## Retained sizes, beside what reads .heapsnapshot files\n",
         "The retained size of every object: memexplorer is asked at the process, Chrome DevTools'",
         "heap worker and MemLab at the file that `export` wrote of it, under node. Wall time from",
-        "the start of the program to its end, and peak memory; all three find the same sum.\n",
+        "the start of the program to its end, and peak memory; all three find the same sum. pyheap",
+        "dumps what the collector tracks, by gdb, and analyses its own file.\n",
         row(["heap", "export", "file", "memexplorer", "memory", "DevTools", "x", "memory",
-             "MemLab", "x", "memory"]),
-        "|---|" + "---:|" * 10,
+             "MemLab", "x", "memory", "pyheap", "x", "memory"]),
+        "|---|" + "---:|" * 13,
     ]  # fmt: skip
     for size in sorted({size for size, _ in found}):
         own, export = found[size, "retained"], found[size, "export"]
         cells = [f"{size:,}", f"{export['seconds']:.2f} s", f"{export['bytes'] / 1e6:,.0f} MB"]
         cells += [f"{own['seconds']:.2f} s", f"{own['peak_bytes'] / 1e6:,.0f} MB"]
-        for tool in ("devtools", "memlab"):
-            seconds, peak = found[size, tool]["seconds"], found[size, tool]["peak_bytes"]
+        for tool in ("devtools", "memlab", "pyheap"):
+            other = found.get((size, tool), {})
+            seconds, peak = other.get("seconds"), other.get("peak_bytes")
             ratio = seconds / own["seconds"] if seconds else None
             cells.append(show(seconds, lambda v: f"{v:.2f} s"))
             cells.append(show(ratio, lambda v: f"{v:.1f}"))
             cells.append(show(peak, lambda v: f"{v / 1e6:,.0f} MB"))
         lines.append(row(cells))
     return [*lines, ""]
+
+
+# Of 10 million objects: what is wanted, in seconds.
+GOALS = {
+    "report": 6,
+    "capture": 6,
+    "capture, then why": 6,
+    "dominators and retained sizes alone": 1,
+    "open": 0.010,
+    "show": 0.050,
+    "why": 0.050,
+    "free": 0.050,
+    "show, of what most refer to": 0.050,
+    "why, of what most refer to": 0.050,
+    "free, of what most refer to": 0.050,
+    "GROUP BY type": 1,
+    "diff": 5,
+}
+GOAL_SIZE = 10**7
+GOAL_PEAK = 120  # bytes an object, of those that look at the process
+GOAL_GRAPH = 24  # bytes an object in the file; 32 at most
+
+
+def with_sums(found: Measurements) -> Measurements:
+    """And what is done one after the other."""
+    sums = []
+    for size in sorted({m["size"] for m in found}):
+        parts = [m for m in found if m["size"] == size and m["tool"][len(SNAPSHOT) :] in
+                 ("capture", "why")]  # fmt: skip
+        if len(parts) == 2:
+            sums.append({
+                "tool": SNAPSHOT + "capture, then why", "size": size,
+                "seconds": sum(m["seconds"] for m in parts),
+                "cpu_seconds": sum(m["cpu_seconds"] for m in parts),
+                "peak_bytes": max(m["peak_bytes"] for m in parts),
+            })  # fmt: skip
+    return sorted(found + sums, key=lambda m: m["size"])
+
+
+def snapshot_row(m: dict[str, Any]) -> str:
+    name = m["tool"][len(SNAPSHOT) :]
+    goal = GOALS.get(name) if m["size"] == GOAL_SIZE else None
+    wanted = "" if goal is None else f"{goal * 1e3:.0f} ms" if goal < 1 else f"{goal} s"
+    each = f"{m['peak_bytes'] / m['size']:.0f} B"
+    if m["size"] == GOAL_SIZE and name in ("report", "capture"):
+        each += f" ({GOAL_PEAK})"
+    times = [f"{m['seconds']:.3f} s", wanted, f"{m['cpu_seconds']:.3f} s"]
+    return row([f"{m['size']:,}", name, *times, f"{m['peak_bytes'] / 1e6:,.0f} MB", each])
 
 
 def snapshots_section(measurements: Measurements) -> list[str]:
@@ -177,22 +228,24 @@ def snapshots_section(measurements: Measurements) -> list[str]:
         "## Snapshot files",
         "",
         "`report` and `capture` look at the process, the others at the files that `capture` wrote.",
-        "Each is a program of its own, from start to end: opening the file is a part of it.",
+        "Each is a program of its own, from start to end: opening the file is a part of it; what",
+        "takes little is the median of seven runs. **wanted** is what is aimed for with 10 million",
+        "objects. What most refer to is a class with an instance for every tenth object. Between",
+        "the two files of `diff` a fiftieth of the objects was replaced, and a hundredth added.",
         "",
-        row(["objects", "what", "time", "CPU time", "peak memory"]),
-        row(["---:", "---", "---:", "---:", "---:"]),
+        row(["objects", "what", "time", "wanted", "CPU time", "peak memory", "an object (wanted)"]),
+        row(["---:", "---", "---:", "---:", "---:", "---:", "---:"]),
+        *map(snapshot_row, with_sums(found)),
     ]
     for m in found:
-        cells = [f"{m['size']:,}", m["tool"][len(SNAPSHOT) :], f"{m['seconds']:.3f} s"]
-        lines.append(row([*cells, f"{m['cpu_seconds']:.3f} s", f"{m['peak_bytes'] / 1e6:,.0f} MB"]))
-    for m in found:
         if "file_bytes" in m:
-            each = m["file_bytes"] / m["objects"]
+            each, graph = m["file_bytes"] / m["objects"], m["graph_bytes"] / m["objects"]
             lines += [
                 "",
                 f"The file of {m['objects']:,} objects and {m['references']:,} references has "
-                f"{m['file_bytes'] / 1e6:,.0f} MB, {each:.1f} bytes an object, labels and values "
-                "included.",
+                f"{m['file_bytes'] / 1e6:,.0f} MB: {graph:.1f} bytes an object for the graph "
+                f"(wanted: {GOAL_GRAPH}), {each:.1f} with labels and values. The process had "
+                f"{m['target_rss_bytes'] / 1e6:,.0f} MB.",
             ]
     return lines
 

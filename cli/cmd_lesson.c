@@ -1,22 +1,19 @@
 // cmd_lesson.c - runs a lesson of the Python package, and looks at it from outside when asked to.
 //
-// The lesson is Python, in the package memexplorer of the interpreter chosen. Here it is found,
+// The lesson is Python, in the package memexplorer of the interpreter chosen (python.c). Here it is
 // started and waited for; with --outside its questions are answered (outside.c).
 #include <errno.h>
 #include <fcntl.h>
-#include <signal.h>
 #include <spawn.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include "command.h"
 #include "outside.h"
+#include "python.h"
 #include "suggest.h"
-
-extern char **environ;
 
 enum { OPTION_PYTHON = OPTION_OWN, OPTION_OUTSIDE };
 
@@ -46,99 +43,6 @@ static mx_status check(const struct request *request, struct mx_error *err)
                     "there is no lesson '%.80s'; %s%s%sthere are refcounting and gcing",
                     request->word, nearest ? "did you mean '" : "", nearest ? nearest : "",
                     nearest ? "'? " : "");
-}
-
-// ---- which Python -----------------------------------------------------------------------------
-
-// The checkout that this program was built in: two directories above, when it looks like one.
-// "" for an installed program.
-static void find_checkout(char *path, size_t nbytes)
-{
-    ssize_t length = readlink("/proc/self/exe", path, nbytes - 1);
-    path[length > 0 ? length : 0] = '\0';
-    for (int up = 0; up < 3; up++) { // project/build/cli/memexplorer
-        char *slash = strrchr(path, '/');
-        if (slash)
-            *slash = '\0';
-    }
-    char mark[PATH_MAX + 32];
-    snprintf(mark, sizeof mark, "%s/include/memexplorer.h", path);
-    if (access(mark, R_OK) != 0)
-        path[0] = '\0';
-}
-
-// --python, the active virtual environment, the checkout's, the one on PATH.
-static void choose_python(char *path, size_t nbytes, const char *checkout)
-{
-    const char *environment = getenv("VIRTUAL_ENV");
-    if (settings.python) {
-        snprintf(path, nbytes, "%s", settings.python);
-        return;
-    }
-    if (environment && *environment) {
-        snprintf(path, nbytes, "%s/bin/python", environment);
-        if (access(path, X_OK) == 0)
-            return;
-    }
-    snprintf(path, nbytes, "%s/.venv/bin/python", checkout);
-    if (!*checkout || access(path, X_OK) != 0)
-        snprintf(path, nbytes, "python3");
-}
-
-// ---- children ---------------------------------------------------------------------------------
-
-static mx_status start(char *const *argv, const posix_spawn_file_actions_t *actions, pid_t *ret,
-                       struct mx_error *err)
-{
-    int error = posix_spawnp(ret, argv[0], actions, NULL, argv, environ);
-    if (error)
-        return cli_fail(err, MX_NOT_FOUND,
-                        "%s: %s; choose an interpreter with --python /path/to/python", argv[0],
-                        strerror(error));
-    return MX_OK;
-}
-
-// The child's exit code, 128 and the signal when one ended it.
-static int wait_for(pid_t pid)
-{
-    int status;
-    while (waitpid(pid, &status, 0) < 0)
-        if (errno != EINTR)
-            return 1;
-    return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
-}
-
-// Says in one line what an `import` in the lesson would say in ten.
-static mx_status check_package(char *python, const char *checkout, struct mx_error *err)
-{
-    char *argv[] = {python, "-c",
-                    "import sys\n"
-                    "try: import memexplorer.lesson\n"
-                    "except ModuleNotFoundError as error:\n"
-                    "    sys.exit(41 if error.name == 'memexplorer' else 42)\n",
-                    NULL};
-    posix_spawn_file_actions_t actions;
-    posix_spawn_file_actions_init(&actions);
-    posix_spawn_file_actions_addopen(&actions, STDERR_FILENO, "/dev/null", O_WRONLY, 0);
-    posix_spawn_file_actions_addopen(&actions, STDOUT_FILENO, "/dev/null", O_WRONLY, 0);
-    pid_t pid;
-    mx_status status = start(argv, &actions, &pid, err);
-    posix_spawn_file_actions_destroy(&actions);
-    if (status)
-        return status;
-    int exit_code = wait_for(pid);
-    if (exit_code == 0)
-        return MX_OK;
-    const char *source = *checkout ? checkout : "memexplorer";
-    if (exit_code == 41)
-        return cli_fail(err, MX_NOT_FOUND,
-                        "%s: the package memexplorer is not installed there; install it with: "
-                        "%s -m pip install %s",
-                        python, python, source);
-    return cli_fail(err, MX_NOT_FOUND,
-                    "%s: the package memexplorer cannot be imported there; see why with: "
-                    "%s -c 'import memexplorer.lesson'",
-                    python, python);
 }
 
 // ---- the lesson -------------------------------------------------------------------------------
@@ -174,7 +78,7 @@ static mx_status start_outside(char *const *argv, struct pipes *pipes, pid_t *re
     posix_spawn_file_actions_init(&actions);
     posix_spawn_file_actions_adddup2(&actions, reads, reads);
     posix_spawn_file_actions_adddup2(&actions, writes, writes);
-    status = start(argv, &actions, ret, err);
+    status = python_start(argv, &actions, ret, err);
     posix_spawn_file_actions_destroy(&actions);
     close(reads);
     close(writes);
@@ -187,10 +91,8 @@ static mx_status start_outside(char *const *argv, struct pipes *pipes, pid_t *re
 
 static mx_status run(struct request *request, struct mx_error *err)
 {
-    char checkout[PATH_MAX], python[PATH_MAX];
-    find_checkout(checkout, sizeof checkout);
-    choose_python(python, sizeof python, checkout);
-    mx_status status = check_package(python, checkout, err);
+    char python[PATH_MAX];
+    mx_status status = python_find(settings.python, python, sizeof python, err);
     if (status)
         return status;
     char *argv[] = {
@@ -199,13 +101,13 @@ static mx_status run(struct request *request, struct mx_error *err)
     pid_t pid;
     struct pipes pipes;
     unsetenv("MEMEXPLORER_OUTSIDE"); // of a lesson around this one: its descriptors are not ours
-    status =
-        settings.outside ? start_outside(argv, &pipes, &pid, err) : start(argv, NULL, &pid, err);
+    status = settings.outside ? start_outside(argv, &pipes, &pid, err)
+                              : python_start(argv, NULL, &pid, err);
     if (status)
         return status;
     if (settings.outside)
         outside_serve(pid, pipes.questions[0], pipes.answers[1]);
-    request->exit_code = wait_for(pid);
+    request->exit_code = python_wait(pid);
     return MX_OK;
 }
 

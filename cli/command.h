@@ -19,6 +19,7 @@ enum needs {
     NEEDS_HEAP = 1 << 5,      // and its heap captured
     TAKES_WORD = 1 << 6,      // one argument, that may be left out
     NEEDS_TARGETS = 1 << 7,   // with NEEDS_PID: two or more of them
+    IN_PYTHON = 1 << 8,       // the words are the Python package's to read
 };
 
 struct request {
@@ -98,7 +99,7 @@ struct command {
 
 extern const struct command cmd_ps, cmd_refs, cmd_show, cmd_objects, cmd_report, cmd_audit,
     cmd_garbage, cmd_cycles, cmd_free, cmd_suspects, cmd_why, cmd_dominators, cmd_retained, cmd_sql,
-    cmd_export, cmd_capture, cmd_diff, cmd_lesson;
+    cmd_export, cmd_capture, cmd_diff, cmd_lesson, cmd_trace, cmd_run;
 
 // Fills err and returns status: `return cli_fail(err, MX_BAD_ARGUMENT, "...")`. One line, naming
 // what failed and the remedy.

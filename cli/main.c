@@ -8,12 +8,14 @@
 #include "arguments.h"
 #include "command.h"
 #include "output.h"
+#include "python.h"
 #include "suggest.h"
 
 static const struct command *const commands[] = {
-    &cmd_ps,      &cmd_report, &cmd_objects,  &cmd_show,    &cmd_refs,       &cmd_audit,
-    &cmd_garbage, &cmd_cycles, &cmd_suspects, &cmd_why,     &cmd_dominators, &cmd_retained,
-    &cmd_free,    &cmd_sql,    &cmd_export,   &cmd_capture, &cmd_diff,       &cmd_lesson,
+    &cmd_ps,         &cmd_report,   &cmd_objects, &cmd_show,     &cmd_refs,
+    &cmd_audit,      &cmd_garbage,  &cmd_cycles,  &cmd_suspects, &cmd_why,
+    &cmd_dominators, &cmd_retained, &cmd_free,    &cmd_sql,      &cmd_export,
+    &cmd_capture,    &cmd_diff,     &cmd_lesson,  &cmd_trace,    &cmd_run,
 };
 #define COMMAND_COUNT (sizeof commands / sizeof *commands)
 
@@ -84,6 +86,14 @@ static const struct command *find_command(const char *name)
         if (strcmp(commands[i]->name, name) == 0)
             return commands[i];
     return NULL;
+}
+
+static bool is_in_python(const struct command *command, int argc, char **argv)
+{
+    bool inside = false;
+    for (int i = 1; command == &cmd_capture && i < argc; i++)
+        inside |= strcmp(argv[i], "--from-inside") == 0;
+    return inside || (command->needs & IN_PYTHON);
 }
 
 // ---- running one ------------------------------------------------------------------------------
@@ -181,6 +191,8 @@ static mx_status run(int argc, char **argv, int *ret_exit, struct mx_error *err)
     const struct command *command = find_command(word);
     if (!command)
         return unknown_command(word, err);
+    if (is_in_python(command, argc, argv))
+        return python_become(argc - 1, argv + 1, err);
     return run_command(command, argc - 1, argv + 1, ret_exit, err);
 }
 

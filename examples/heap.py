@@ -8,6 +8,9 @@ standard input, and answers each with one line of JSON:
 
     objgraph    objgraph.most_common_types() on itself: seconds, and by how much its peak grew
     pympler     pympler.summary over muppy.get_objects(), likewise
+    guppy       guppy.hpy().heap(), likewise
+    wake        calls a function, and does not answer
+    change      drops one record in fifty, adds as many and half as many again, and lets others grow
 
 It ends with its input.
 """
@@ -77,9 +80,14 @@ def pympler_summary() -> Any:
     return sys.modules["pympler.summary"].summarize(sys.modules["pympler.muppy"].get_objects())
 
 
+def guppy_heap() -> Any:
+    return sys.modules["guppy"].hpy().heap()
+
+
 TOOLS: dict[str, tuple[Callable[[], Any], list[str]]] = {
     "objgraph": (objgraph_types, ["objgraph"]),
     "pympler": (pympler_summary, ["pympler.muppy", "pympler.summary"]),
+    "guppy": (guppy_heap, ["guppy"]),
 }
 
 
@@ -96,11 +104,27 @@ def measure(name: str) -> dict[str, Any]:
     return {"tool": name, "seconds": seconds, "grew_bytes": grew_bytes, "types": len(answer)}
 
 
+def change(heap: list[Customer]) -> dict[str, int]:
+    """What `memexplorer diff` is measured on: a fiftieth goes, more comes, a hundredth grows."""
+    count = len(heap)
+    for number in range(0, count, 50):
+        heap[number] = record(count + number)
+    heap.extend(record(2 * count + number) for number in range(count // 100))
+    for number in range(1, count, 100):
+        heap[number].orders.extend(heap[number - 1].orders)
+    return {"records": len(heap)}
+
+
 def main() -> None:
     heap = build(int(sys.argv[1]))
     print(json.dumps({"ready": True, "pid": os.getpid(), "records": len(heap)}), flush=True)
     for line in sys.stdin:
-        print(json.dumps(measure(line.strip())), flush=True)
+        word = line.strip()
+        if word == "wake":
+            max([word], key=lambda it: it)  # a call of C code into Python, which debuggers wait for
+            continue
+        answer = change(heap) if word == "change" else measure(word)
+        print(json.dumps(answer), flush=True)
 
 
 if __name__ == "__main__":

@@ -141,14 +141,29 @@ def suspects(heap: Heap, /) -> dict[str, Any]:
 def diff(heaps: tuple[Heap, ...], type: str | None, rows: int, /) -> dict[str, Any]:
     """What changed between snapshots, as `memexplorer diff --json`."""
 
+def arm(path: str | bytes, redact: bool, compress: bool, reserve: int, /) -> None:
+    """Write a snapshot to path, {pid} replaced, at this process' first MemoryError.
+
+    reserve  bytes of address space to keep free until then
+    """
+
+def disarm() -> None:
+    """Write none, and give the reserve back."""
+
+def memory_error(exception: object, /) -> None:
+    """Write what arm() was told to if this is a MemoryError, or its type."""
+
+def raised(code: object, offset: int, exception: object, /) -> None:
+    """The same, as sys.monitoring calls it."""
+
 def watch_begin(object: object, /) -> int | None:
     """Hear of the object's death, without a reference to it: a token; None before CPython 3.13."""
 
 def watch_fate(token: int, /) -> int:
     """1: alive, 2: its count reached zero, 3: the same while the collector ran, else not known."""
 
-def watch_end(token: int, /) -> None:
-    """Hear of it no more."""
+def watch_end(token: int, /) -> bool:
+    """Hear of it no more; True when there are no tokens left."""
 
 def watch_collection(phase: str, info: dict[str, Any], /) -> None:
     """For gc.callbacks, while there are tokens."""

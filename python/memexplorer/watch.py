@@ -78,8 +78,6 @@ class _Traced:
 
     def __init__(self, token: int) -> None:
         self.token = token
-        if _Traced.hears_everything is None:
-            _Traced.hears_everything = _hears_everything()
         if _memexplorer.watch_collection not in gc.callbacks:
             gc.callbacks.append(_memexplorer.watch_collection)
 
@@ -87,7 +85,8 @@ class _Traced:
         return _memexplorer.watch_fate(self.token)
 
     def __del__(self) -> None:
-        _memexplorer.watch_end(self.token)
+        if _memexplorer.watch_end(self.token) and _memexplorer.watch_collection in gc.callbacks:
+            gc.callbacks.remove(_memexplorer.watch_collection)
 
 
 class Watch:
@@ -103,6 +102,8 @@ class Watch:
         try:
             self._how = _Weak(thing)
         except TypeError:
+            if _Traced.hears_everything is None:
+                _Traced.hears_everything = _hears_everything()
             token = _memexplorer.watch_begin(thing)
             if token is not None:
                 self._how = _Traced(token)

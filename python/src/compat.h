@@ -33,6 +33,10 @@
 #define Py_END_CRITICAL_SECTION() }
 #endif
 
+#ifndef METH_FASTCALL // in the limited API from 3.10 on, the same since 3.7
+#define METH_FASTCALL 0x0080
+#endif
+
 // Looks everything up, once; -1 with ImportError set when this interpreter lacks what it must have.
 // Before anything else of this file is used.
 int compat_init(void);

@@ -8,6 +8,7 @@
 PyObject *doomed_type_new(PyObject *module);
 
 extern PyMethodDef memutil_methods[];
-extern PyMethodDef watch_functions[]; // watch.c
+extern PyMethodDef install_functions[]; // added to the module
+extern PyMethodDef watch_functions[];   // watch.c
 
 #endif

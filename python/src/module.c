@@ -22,6 +22,7 @@ static int module_exec(PyObject *module)
         add_type(module, "Heap", heap_type_new(module)) < 0 ||
         add_type(module, "TableData", table_type_new(module)) < 0 ||
         PyModule_AddFunctions(module, heap_functions) < 0 ||
+        PyModule_AddFunctions(module, install_functions) < 0 ||
         PyModule_AddFunctions(module, answer_functions) < 0 ||
         PyModule_AddFunctions(module, watch_functions) < 0)
         return -1;

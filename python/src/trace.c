@@ -19,10 +19,11 @@ static struct {
 
 // ---- the end ----------------------------------------------------------------------------------------
 
-static void end_out(void)
+static void end_out(bool lost)
 {
     out_begin("end");
     out_number("pid", getpid());
+    out_bool("lines_lost", lost);
     out_end();
 }
 
@@ -47,7 +48,8 @@ static void at_exit(void)
         return;
     settings.active = false;
     code_end();
-    end_out();
+    // Every frame of the main thread has left, or its trace function was another's at the end.
+    end_out(thread_self() && thread_self()->depth);
     out_close();
     close_pipes();
 }
@@ -97,6 +99,7 @@ static void start_out(void)
     out_texts("python", version, strcspn(version, " "));
     out_text("lines", settings.monitoring ? "sys.monitoring" : "C trace function");
     out_text("births", settings.ref_tracer ? "PyRefTracer" : "tp_alloc");
+    out_bool("deaths_of_all", settings.deaths);
     out_bool("all", settings.all);
     out_bool("names", settings.names);
     out_number("limit", settings.limit);
@@ -110,12 +113,12 @@ static void stop(void)
     gc_end();
     classes_unhook();
     settings.active = false;
-    code_end();
-    end_out();
     frames_end();
     names_end();
     objects_clear();
     holders_end();
+    code_end();
+    end_out(false);
     out_close();
 }
 
@@ -150,6 +153,9 @@ static PyObject *trace_start(PyObject *module, PyObject *args, PyObject *keyword
         return NULL;
     settings.ref_tracer = api.set_ref_tracer != NULL;
     settings.monitoring = PySys_GetObject("monitoring") != NULL;
+    settings.deaths = false;
+    if (settings.ref_tracer)
+        births_probe();
     settings.all = all && settings.ref_tracer;
     settings.names = with_names;
     struct thread *thread = thread_self();

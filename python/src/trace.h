@@ -115,9 +115,12 @@ struct object {
     long long refs;      // when last looked at; -1: never
     long long before;    // refs as they were before the step `looked`
     uint64_t looked;
-    unsigned names;     // that refer to it in what is followed
-    bool told;          // a birth, a death, a finalizer are events; its end is seen
-    bool finalized;     // the collector called its finalizer in this collection
+    unsigned names; // that refer to it in what is followed
+    bool told;      // a birth, a death, a finalizer are events; its end is seen
+    bool finalized; // the collector called its finalizer in this collection
+    bool born;      // its birth was seen
+    bool was_finalized;
+    bool dead;          // told, and its memory not yet another's
     bool resurrected;   // PyRefTracer calls it new once more
     size_t left_depth;  // of the stack without the frame that alone held it: that has left
     uint64_t left_step; // of the frame it returned to
@@ -126,11 +129,13 @@ struct object {
     char text[48]; // of a value that cannot change, or how long it was; "": nothing
 };
 
-struct object *object_find(uintptr_t address);
+struct object *object_find(uintptr_t address); // NULL: none that lives
+void object_reused(uintptr_t address);
 struct object *object_named(PyObject *op); // finds or adds; NULL: no memory
 void object_unname(uintptr_t address, uint64_t id);
 void object_born(PyObject *op, struct class *class);
 void object_died(PyObject *op);
+void object_freed(PyObject *op);
 void object_gone_out(const char *name, uintptr_t address, uint64_t id, const char *kind);
 void object_out(const char *name, uintptr_t address, const struct object *object);
 void objects_after_collection(void);
@@ -140,6 +145,7 @@ bool classes_hook(void);
 void classes_unhook(void);
 struct class *class_find(PyObject *type);
 bool class_is_user(struct class *class);
+void classes_destroy(PyObject *op); // PyRefTracer: it goes, if its finalizer lets it
 
 // ---- trace_frames.c: frames, lines and names -----------------------------------------------------
 
@@ -168,6 +174,7 @@ struct code {
     unsigned char *kinds;
     bool optimized, module, generator, monitored;
     unsigned generation;
+    struct code *next;
     unsigned char *bytes; // of a generator: to tell a return from a yield
     Py_ssize_t nbytes;
 };
@@ -225,7 +232,8 @@ bool file_is_user(const char *path);
 void frame_started(PyFrameObject *frame, const struct code *code);
 void frame_resumed(PyFrameObject *frame, const struct code *code);
 void frame_line(PyFrameObject *frame, const struct code *code, int line);
-void frame_left(PyFrameObject *frame, const struct code *code, bool for_good);
+void frame_left(PyFrameObject *frame, PyObject *result); // NULL: by an exception
+void frame_suspended(PyFrameObject *frame);
 void frames_settle(void);
 void frames_end(void);
 
@@ -234,7 +242,7 @@ void frames_end(void);
 void names_start(struct thread *thread, struct frame *frame); // binds what it was called with
 void names_baseline(struct frame *frame);
 void names_settle(struct thread *thread, struct frame *frame);
-void names_leave(struct thread *thread, struct frame *frame);
+void names_leave(struct thread *thread, struct frame *frame, PyObject *result);
 void names_end(void);
 struct space *space_of(PyObject *dict, bool fresh);
 void space_free(void *space);
@@ -244,7 +252,7 @@ void space_free(void *space);
 void holders_out(const struct thread *thread, PyObject *op, const struct name *but);
 bool holders_hold(const struct thread *thread, uintptr_t address);
 void holders_attributes(PyObject *code); // remembers the attributes that the code uses
-void holders_leave(struct thread *thread, const struct frame *frame);
+void holders_leave(struct thread *thread, const struct frame *frame, PyObject *result);
 bool holders_left(const struct thread *thread, const struct object *object);
 void holders_end(void);
 
@@ -255,10 +263,14 @@ struct settings {
     bool all, names;
     unsigned limit; // name events told for a line
     bool ref_tracer, monitoring;
+    bool deaths; // of every object are told: 3.13's eval loop frees some without a word
 };
 
 extern struct settings settings;
 
+bool births_begin(void);
+void births_end(void);
+void births_probe(void); // sets settings.deaths
 bool watch_begin(void);
 void watch_end(void);
 bool gc_begin(void);

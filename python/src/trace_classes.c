@@ -3,7 +3,11 @@
 //   type.__new__ (tp_new of every metaclass) --> a class is made, its slots are taken:
 //      tp_alloc     a birth, where no PyRefTracer tells of it (before 3.13)
 //      tp_finalize  __del__ runs; afterwards the object may live on
-//      tp_free      the end, after which the address is another's
+//      tp_free      the end
+//
+// Some types of 3.14 have an end of their own without tp_free (a list's subclasses); there
+// PyRefTracer tells. It does so before the finalizer runs: without one the object is gone then, with
+// one when that has not brought it back.
 //
 // tp_dealloc stays: subtype_dealloc (Objects/typeobject.c) looks for its own address in the slots
 // of the bases. The slots of a class made by a class statement have values that are known; another
@@ -98,9 +102,8 @@ static void note_free(PyObject *op)
     struct thread *thread = settings.active ? thread_self() : NULL;
     if (!thread || thread->busy)
         return;
-    struct object *object = object_find((uintptr_t)op);
-    if (object || (class && class->settled && class->user))
-        object_died(op);
+    if (object_find((uintptr_t)op) || (class && class->settled && class->user))
+        object_freed(op);
 }
 
 static void free_gc_hook(void *op)
@@ -141,15 +144,33 @@ static void finalize_hook(PyObject *op)
     bool by_collector = api_refs(op) != 1;
     finalizer_out(thread, "finalizer", op, object, by_collector);
     object->finalized = by_collector && thread->collecting >= 0;
+    object->was_finalized = true;
     thread->finalizers++;
     original(op);
     thread->finalizers--;
     object = object_find((uintptr_t)op);
-    if (by_collector || api_refs(op) <= 1 || !object || object->id != id || !settings.active)
+    if (by_collector || !object || object->id != id || !settings.active)
         return;
+    if (api_refs(op) <= 1) {
+        if (settings.ref_tracer)
+            object_died(op);
+        return;
+    }
     object->resurrected = settings.ref_tracer;
     object->left_at.file = NULL;
     finalizer_out(thread, "resurrected", op, object, false);
+}
+
+void classes_destroy(PyObject *op)
+{
+    PyObject *type = (PyObject *)Py_TYPE(op);
+    const struct class *class = class_find(type);
+    const struct object *object = object_find((uintptr_t)op);
+    bool has_finalizer = *api_type_slot(type, api.type_finalize) == (void *)finalize_hook;
+    if (object && object->told && has_finalizer && !object->was_finalized)
+        return; // finalize_hook will know
+    if (object || (class && class->settled && class->user))
+        object_died(op);
 }
 
 static PyObject *new_hook(PyTypeObject *meta, PyObject *args, PyObject *keywords);

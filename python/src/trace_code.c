@@ -16,6 +16,7 @@ static struct {
     int nfiles;
     char **roots, **excluded;
     PyObject *extra;     // set of file names that are the user's whatever they are
+    struct code *gone;   // whose code objects died
     unsigned generation; // of the trace: what an older one noted is out of date
 } codes = {.index = -1};
 
@@ -139,11 +140,8 @@ static char *copy_of(PyObject *text)
     return copy;
 }
 
-static void code_free(void *value)
+static void code_release(struct code *code)
 {
-    struct code *code = value;
-    if (!code || is_mark(code))
-        return;
     for (int i = 0; code->names && i < code->nnames; i++)
         free(code->names[i]);
     free(code->names);
@@ -151,6 +149,20 @@ static void code_free(void *value)
     free(code->bytes);
     free(code->function);
     free(code);
+}
+
+// A frame that left without telling still names its code: kept until the trace ends.
+static void code_free(void *value)
+{
+    struct code *code = value;
+    if (!code || is_mark(code))
+        return;
+    if (settings.active && code->generation == codes.generation) {
+        code->next = codes.gone;
+        codes.gone = code;
+    } else {
+        code_release(code);
+    }
 }
 
 static int number_of(PyObject *code, const char *attribute)
@@ -296,6 +308,11 @@ void code_end(void)
     free(codes.all);
     codes.all = NULL;
     codes.nfiles = 0;
+    while (codes.gone) {
+        struct code *code = codes.gone;
+        codes.gone = code->next;
+        code_release(code);
+    }
     strings_free(codes.roots);
     strings_free(codes.excluded);
     codes.roots = codes.excluded = NULL;

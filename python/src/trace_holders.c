@@ -343,7 +343,7 @@ static int visit_leaving(PyObject *op, void *data)
 
 // What a frame alone holds dies when it has left, and before that (subtype_dealloc) what such an
 // object alone holds: noted beforehand, for it happens between two events.
-void holders_leave(struct thread *thread, const struct frame *frame)
+void holders_leave(struct thread *thread, const struct frame *frame, PyObject *result)
 {
     struct leaving leaving = {.thread = thread};
     for (int i = 0; i < frame->code->nnames; i++) {
@@ -353,6 +353,8 @@ void holders_leave(struct thread *thread, const struct frame *frame)
             same += op && api_value(frame->locals[k]) == op;
         if (op && (PyObject *)Py_TYPE(op) == api.cell_type && api_refs(op) == 1)
             op = api_cell_get(op);
+        if (op == result) // counted for the caller after the event only, since 3.14
+            continue;
         leave(&leaving, op, same);
         if (same == 1)
             leave_contents(&leaving, op, 0);

@@ -146,7 +146,7 @@ static long long old_count(const struct change *change, const struct name *name)
 {
     const struct object *object = object_find(name->address);
     bool same = object && object->id == name->id;
-    bool told = name->told || settings.ref_tracer;
+    bool told = name->told || settings.deaths;
     if (change->leaving)
         return -1; // the frame lets go of it when it has left
     if (told && !same)
@@ -332,12 +332,12 @@ void names_baseline(struct frame *frame)
 }
 
 // The frame lets go of its names when it has left, and of what they alone held.
-void names_leave(struct thread *thread, struct frame *frame)
+void names_leave(struct thread *thread, struct frame *frame, PyObject *result)
 {
     struct change change = change_in(thread, frame);
     change.leaving = true;
     if (frame->ran) // else somebody threw it away: a generator that waited
-        holders_leave(thread, frame);
+        holders_leave(thread, frame, result);
     for (int i = 0; i < frame->code->nnames; i++)
         if (frame->names[i].address)
             name_update(&change, &frame->names[i], NULL);

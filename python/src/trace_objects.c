@@ -10,12 +10,15 @@ static struct {
 
 struct object *object_find(uintptr_t address)
 {
-    return map_find(&objects.map, address);
+    struct object *object = map_find(&objects.map, address);
+    return object && !object->dead ? object : NULL;
 }
 
 static struct object *object_add(PyObject *op)
 {
-    struct object *object = calloc(1, sizeof *object);
+    struct object *object = map_find(&objects.map, (uintptr_t)op);
+    free(object); // a dead one
+    object = calloc(1, sizeof *object);
     if (!object || !map_put(&objects.map, (uintptr_t)op, object)) {
         free(object);
         return NULL;
@@ -31,6 +34,14 @@ static void object_drop(struct object *object)
 {
     map_remove(&objects.map, object->address);
     free(object);
+}
+
+// Another object has the address: a name that is out of date may still say it.
+void object_reused(uintptr_t address)
+{
+    struct object *object = map_find(&objects.map, address);
+    if (object)
+        object_drop(object);
 }
 
 void objects_clear(void)
@@ -147,10 +158,8 @@ void object_out(const char *name, uintptr_t address, const struct object *object
 void object_born(PyObject *op, struct class *class)
 {
     struct thread *thread = thread_self();
-    struct object *object = object_find((uintptr_t)op);
-    if (object) // a name that is out of date still has the address
-        object_drop(object);
-    object = thread ? object_add(op) : NULL;
+    object_reused((uintptr_t)op);
+    struct object *object = thread ? object_add(op) : NULL;
     if (!object)
         return;
     struct place place = place_now(thread);
@@ -158,6 +167,7 @@ void object_born(PyObject *op, struct class *class)
     object->class = class;
     object->told = true;
     object->born_step = place.step;
+    object->born = true;
     if (line)
         line->births++;
     out_begin("birth");
@@ -192,42 +202,54 @@ static enum cause cause_of_death(const struct thread *thread, PyObject *op)
     return known ? BY_COLLECTOR : BY_COUNT_AFTER_COLLECTOR;
 }
 
+static void death_out(struct thread *thread, PyObject *op, struct object *object)
+{
+    enum cause cause = cause_of_death(thread, op);
+    struct place place = holders_left(thread, object) ? object->left_at : place_now(thread);
+    struct line *line = place_line(&place);
+    if (line)
+        line->deaths++;
+    snprintf(object->kind, sizeof object->kind, "%s", api_type_name((PyObject *)Py_TYPE(op)));
+    out_begin("death");
+    place_out(thread, &place);
+    object_out("object", (uintptr_t)op, object);
+    out_bool("born_seen", object->born);
+    out_text("cause", cause_names[cause]);
+    if (thread->collecting >= 0)
+        out_number("generation", thread->collecting);
+    out_end();
+}
+
+// Told twice, by PyRefTracer and by tp_free, or by one of them.
 void object_died(PyObject *op)
 {
     struct thread *thread = thread_self();
-    struct object *object = object_find((uintptr_t)op);
-    if (!thread)
+    struct object *object = map_find(&objects.map, (uintptr_t)op);
+    if (!thread || (object && object->dead))
         return;
     if (object && !object->told) { // followed for its name alone
         object_drop(object);
         return;
     }
-    enum cause cause = cause_of_death(thread, op);
-    bool left = object && holders_left(thread, object);
-    struct place place = left ? object->left_at : place_now(thread);
-    struct line *line = place_line(&place);
-    if (line)
-        line->deaths++;
-    if (object) // it may have got another class
-        snprintf(object->kind, sizeof object->kind, "%s", api_type_name((PyObject *)Py_TYPE(op)));
-    out_begin("death");
-    place_out(thread, &place);
-    object_out("object", (uintptr_t)op, object);
     if (!object)
-        out_text("type", api_type_name((PyObject *)Py_TYPE(op)));
-    out_text("cause", cause_names[cause]);
-    if (thread->collecting >= 0)
-        out_number("generation", thread->collecting);
-    out_end();
-    if (object)
-        object_drop(object);
+        object = object_add(op);
+    if (!object)
+        return;
+    death_out(thread, op, object);
+    object->dead = true;
+}
+
+void object_freed(PyObject *op)
+{
+    object_died(op);
+    object_reused((uintptr_t)op);
 }
 
 void objects_after_collection(void)
 {
     for (size_t i = 0; i < objects.map.capacity; i++) {
         struct object *object = objects.map.entries[i].value;
-        if (!object || !object->finalized)
+        if (!object || object->dead || !object->finalized)
             continue;
         struct thread *thread = thread_self();
         struct place place = place_now(thread);

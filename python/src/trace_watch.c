@@ -1,5 +1,5 @@
 // trace_watch.c - the interpreter's events: sys.monitoring where there is one (3.12), a C trace
-// function where not; PyRefTracer for births and deaths (3.13).
+// function where not.
 //
 // Says what happened to trace_frames.c and trace_objects.c, and keeps nothing. What another tool
 // installs for itself is left alone.
@@ -7,7 +7,6 @@
 
 // Include/cpython/pystate.h and object.h, the same in every version
 enum { TRACE_CALL = 0, TRACE_LINE = 2, TRACE_RETURN = 3 };
-enum { REF_CREATE = 0, REF_DESTROY = 1 };
 
 #ifndef METH_FASTCALL
 #define METH_FASTCALL 0x0080 // in the limited API since 3.10; used on 3.12 and later
@@ -83,8 +82,10 @@ static void on_trace(PyFrameObject *frame, const struct code *code, int what, Py
         if (!watch.threads_hooked)
             hook_threads();
         frame_line(frame, code, api.line_number(frame));
+    } else if (is_end(frame, code, value)) {
+        frame_left(frame, value);
     } else {
-        frame_left(frame, code, is_end(frame, code, value));
+        frame_suspended(frame);
     }
 }
 
@@ -157,7 +158,8 @@ static void monitor_code(PyObject *op, struct code *code)
     PyErr_Clear();
 }
 
-static void on_monitored(enum monitored what, PyObject *const *args, struct code *code)
+static void on_monitored(enum monitored what, PyObject *const *args, Py_ssize_t nargs,
+                         struct code *code)
 {
     PyFrameObject *frame = PyEval_GetFrame();
     if (!frame)
@@ -175,11 +177,13 @@ static void on_monitored(enum monitored what, PyObject *const *args, struct code
         frame_line(frame, code, (int)PyLong_AsLong(args[1]));
         break;
     case ON_RETURN:
+        frame_left(frame, nargs > 2 ? args[2] : NULL);
+        break;
     case ON_UNWIND:
-        frame_left(frame, code, true);
+        frame_left(frame, NULL);
         break;
     case ON_YIELD:
-        frame_left(frame, code, false);
+        frame_suspended(frame);
         break;
     case NMONITORED:
         break;
@@ -196,7 +200,7 @@ static PyObject *monitored(enum monitored what, PyObject *const *args, Py_ssize_
         PyErr_Fetch(&type, &error, &traceback);
         code = code_info(args[0]);
         if (code)
-            on_monitored(what, args, code);
+            on_monitored(what, args, nargs, code);
         PyErr_Restore(type, error, traceback);
         thread->busy--;
     }
@@ -316,30 +320,6 @@ static void monitoring_end(void)
     Py_CLEAR(watch.set_local);
 }
 
-// ---- PyRefTracer (3.13) --------------------------------------------------------------------------------
-
-// Its end is told by tp_free where that is ours: only there is it known that nobody revived it.
-static int ref_function(PyObject *op, int event, void *data)
-{
-    struct thread *thread = settings.active ? thread_self() : NULL;
-    (void)data;
-    if (!thread || thread->busy)
-        return 0;
-    if (event == REF_CREATE) {
-        struct class *class = class_find((PyObject *)Py_TYPE(op));
-        struct object *object = object_find((uintptr_t)op);
-        if (object && object->resurrected) // PyObject_CallFinalizerFromDealloc
-            object->resurrected = false;
-        else if (settings.all || (class && class_is_user(class)))
-            object_born(op, class);
-    } else if (event == REF_DESTROY) {
-        struct object *object = object_find((uintptr_t)op);
-        if (object && !object->class)
-            object_died(op);
-    }
-    return 0;
-}
-
 // ---- on and off ---------------------------------------------------------------------------------------
 
 bool watch_begin(void)
@@ -354,7 +334,7 @@ bool watch_begin(void)
         watch.thread_hook = PyCFunction_New(&trace_thread_def, NULL);
     if (!monitoring && !watch.thread_hook)
         return false;
-    if (settings.ref_tracer && api.set_ref_tracer(ref_function, NULL) < 0)
+    if (settings.ref_tracer && !births_begin())
         return false;
     if (monitoring)
         monitor_running();
@@ -368,7 +348,7 @@ void watch_end(void)
     if (api.is_finalizing())
         return;
     if (settings.ref_tracer)
-        api.set_ref_tracer(NULL, NULL);
+        births_end();
     if (settings.monitoring)
         monitoring_end();
     else

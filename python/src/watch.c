@@ -196,7 +196,7 @@ static PyObject *watch_end(PyObject *Py_UNUSED(module), PyObject *number)
     pthread_mutex_unlock(&watches.lock);
     if (last)
         end_tracing();
-    return compat_new_ref(Py_None);
+    return PyBool_FromLong(last);
 }
 
 // In gc.callbacks while there are watches.

@@ -82,17 +82,6 @@ static bool is_python_class(struct decoder *decoder, const struct type_info *typ
            dict_get(decoder, type->dict, "__module__") != 0;
 }
 
-// Where programs do not write: the standard library, installed packages, what is frozen.
-static bool is_foreign_path(const char *path)
-{
-    static const char *const FOREIGN[] = {"/lib/python", "/site-packages/", "/dist-packages/",
-                                          "/lib-dynload/", "<frozen"};
-    for (size_t i = 0; i < sizeof FOREIGN / sizeof FOREIGN[0]; i++)
-        if (strstr(path, FOREIGN[i]))
-            return true;
-    return false;
-}
-
 // A module without a file is built in, unless it is what runs.
 static bool is_user_module(struct decoder *decoder, mx_addr modules, mx_addr name)
 {
@@ -103,7 +92,7 @@ static bool is_user_module(struct decoder *decoder, mx_addr modules, mx_addr nam
     mx_addr dict = module ? field_at(decoder, module, decoder->layout->module_dict) : 0;
     mx_addr file = dict ? dict_get(decoder, dict, "__file__") : 0;
     if (file && str_value(decoder, file, path, sizeof path))
-        return !is_foreign_path(path);
+        return !snapshot_is_foreign_path(path);
     return strcmp(text, "__main__") == 0;
 }
 

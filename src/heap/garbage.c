@@ -16,6 +16,7 @@
 #include <string.h>
 
 #include "base/error.h"
+#include "heap/columns.h"
 
 enum { UNREACHED = 0, REACHED = 1 };
 
@@ -64,6 +65,40 @@ static bool is_collected(struct mx_heap *heap, uint32_t object)
     return header_of(heap, object, &header) && !header.immortal;
 }
 
+// Once the snapshot is made, the objects that no root leads to are known, and no other can be garbage: the
+// way from a root to one ends with a reference by what is none of garbage, and it is owned. So the count
+// has more than garbage reports, as long as no count has less than was found, and no word that is only
+// possible was needed to explain it.
+static bool graph_tells(const struct mx_heap *heap)
+{
+    const struct columns *columns = heap->columns;
+    if (!columns || heap->summary.refcounts.deficit || heap->summary.gc_collecting)
+        return false;
+    for (uint32_t i = 0; i < heap->count; i++)
+        if (heap->recorder.flags[i] & OBJECT_UNREACHED && columns->possible[i])
+            return false;
+    return true;
+}
+
+// Objects of a collector that may be garbage.
+static void find_candidates(struct collector *collector)
+{
+    struct mx_heap *heap = collector->heap;
+    uint8_t wanted = graph_tells(heap) ? OBJECT_UNREACHED : 0;
+    bool any = !wanted;
+    for (uint32_t i = 0; i < heap->count && !any; i++)
+        any = heap->recorder.flags[i] & wanted;
+    if (!any)
+        return;
+    heap_collected_sets(heap, collector->sets);
+    for (uint32_t i = 0; i < heap->count; i++)
+        if (collector->sets[i] && (heap->recorder.flags[i] & wanted) == wanted &&
+            is_collected(heap, i)) {
+            collector->chosen[i] = 1;
+            collector->node_count++;
+        }
+}
+
 static mx_status choose(struct collector *collector, struct mx_error *err)
 {
     struct mx_heap *heap = collector->heap;
@@ -72,12 +107,7 @@ static mx_status choose(struct collector *collector, struct mx_error *err)
     collector->chosen = calloc(count, 1);
     if (!collector->sets || !collector->chosen)
         return fail_no_memory(err);
-    heap_collected_sets(heap, collector->sets);
-    for (uint32_t i = 0; i < heap->count; i++)
-        if (collector->sets[i] && is_collected(heap, i)) {
-            collector->chosen[i] = 1;
-            collector->node_count++;
-        }
+    find_candidates(collector);
     size_t nodes = (size_t)collector->node_count + 1;
     collector->node_sets = calloc(nodes, sizeof *collector->node_sets);
     collector->reported = calloc(nodes, sizeof *collector->reported);

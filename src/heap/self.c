@@ -117,6 +117,12 @@ static mx_status heap_of_self(const struct self_child *child, const struct mx_se
     heap->summary.pause_ns = heap->image.pause_ns;
     heap->summary.copied_bytes = heap->image.copied_bytes;
     status = process_describe(child->parent, &info->process, err);
+    struct mx_process own;
+    struct mx_error ignored;
+    // A process that is nobody's to look at (PR_SET_DUMPABLE) does not show its child what it executes.
+    if (!status && !info->process.executable[0] &&
+        process_describe(child->pid, &own, &ignored) == MX_OK)
+        memcpy(info->process.executable, own.executable, sizeof own.executable);
     if (!status)
         status = runtime_find(heap->memory, heap->maps, child->pid, info->process.executable, true,
                               &heap->runtime, err);

@@ -12,6 +12,7 @@
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
 
+#include "base/beside.h"
 #include "base/cleanup.h"
 #include "base/error.h"
 #include "memory/copy.h"
@@ -142,15 +143,43 @@ mx_status plan_check_room(int pid, const struct plan *plan, struct mx_error *err
         (double)wanted / 1e9, (double)available / 1e9);
 }
 
-void plan_populate(const struct plan *plan)
+// Pieces of the ranges, a number of huge pages each: pages are cleared as fast as a processor can, so that
+// two of them take turns.
+#define PIECE_NBYTES ((uint64_t)16 << 20)
+
+struct populating {
+    const struct plan *plan;
+    uint64_t turn; // 0 or 1: every other piece
+};
+
+static void *populate_pieces(void *data)
 {
+    const struct populating *populating = data;
+    const struct plan *plan = populating->plan;
+    uint64_t piece = 0;
     for (size_t i = 0; i < plan->ranges.count; i++) {
         const struct range *range = &plan->ranges.items[i];
         const struct image_block *block =
             blocks_find(plan->blocks.items, plan->blocks.count, range->start);
-        if (range->kind == RANGE_COPY && block && block_holds(block, range->start, range->end))
-            block_populate(block, range->start, range->end);
+        if (range->kind != RANGE_COPY || !block || !block_holds(block, range->start, range->end))
+            continue;
+        for (mx_addr start = range->start, end; start < range->end; start = end) {
+            end = (start / PIECE_NBYTES + 1) * PIECE_NBYTES;
+            end = end < range->end ? end : range->end;
+            if (piece++ % 2 == populating->turn)
+                block_populate(block, start, end);
+        }
     }
+    return NULL;
+}
+
+void plan_populate(const struct plan *plan)
+{
+    struct populating first = {plan, 0}, second = {plan, 1};
+    struct beside beside;
+    beside_begin(&beside, populate_pieces, &second);
+    populate_pieces(&first);
+    beside_end(&beside);
 }
 
 // ---- after it was copied ----------------------------------------------------------------------

@@ -100,6 +100,8 @@ static noreturn void child_begin(struct start *start)
     if (getppid() != child->parent)
         _exit(1);
     child->pid = getpid();
+    prctl(PR_SET_DUMPABLE,
+          1); // else its own files in /proc are root's; no core is written, see below
     forget_handlers();
     raise_limits();
     close_files(child->report_fd);

@@ -26,16 +26,6 @@ enum level {
 
 // ---- modules ------------------------------------------------------------------------------------
 
-bool hang_is_foreign_path(const char *path)
-{
-    static const char *const FOREIGN[] = {"/lib/python", "/site-packages/", "/dist-packages/",
-                                          "/lib-dynload/", "<frozen"};
-    for (size_t i = 0; i < sizeof FOREIGN / sizeof FOREIGN[0]; i++)
-        if (strstr(path, FOREIGN[i]))
-            return true;
-    return false;
-}
-
 uint64_t hang_reference(const struct snapshot *s, uint32_t from, uint32_t to)
 {
     uint64_t end = column_at(&s->first, (uint64_t)from + 1), other = UINT64_MAX;
@@ -98,7 +88,7 @@ static struct module_facts module_facts(const struct snapshot *s, const char *ro
             s->texts.preview(s->texts.data, file, path, sizeof path);
         else
             path[length < sizeof path - 1 ? length : sizeof path - 1] = '\0';
-        return (struct module_facts){.is_user = is_main || !hang_is_foreign_path(path),
+        return (struct module_facts){.is_user = is_main || !snapshot_is_foreign_path(path),
                                      .of_file = hash_text(path)};
     }
     uint32_t spec = named(s, dict, "['__spec__']");

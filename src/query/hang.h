@@ -53,7 +53,4 @@ uint64_t hang_reference(const struct snapshot *snapshot, uint32_t from, uint32_t
 // The namespace of a module or class: its dict. MX_NO_OBJECT when it has none.
 uint32_t hang_namespace(const struct snapshot *snapshot, uint32_t object);
 
-// Is it the path of a file where programs do not write?
-bool hang_is_foreign_path(const char *path);
-
 #endif

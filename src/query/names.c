@@ -48,7 +48,7 @@ static bool is_user_file(const struct snapshot *s, const char *place)
             const char *slash = strrchr(file, '/');
             const char *base = slash ? slash + 1 : file;
             if (strncmp(place, base, strlen(base)) == 0 && place[strlen(base)] == ':')
-                return !hang_is_foreign_path(file);
+                return !snapshot_is_foreign_path(file);
         }
     return false;
 }
@@ -79,7 +79,7 @@ static void add_function(struct writer *writer, uint32_t object)
         return;
     s->texts.kind(s->texts.data, object, kind, sizeof kind);
     char *at = strstr(kind, " at "), *slash = at ? strrchr(at, '/') : NULL;
-    if (at && !*writer->names->user && !hang_is_foreign_path(at))
+    if (at && !*writer->names->user && !snapshot_is_foreign_path(at))
         add(writer->names->user, "%.*s", (int)(at - kind), kind);
     if (slash)
         memmove(at + 4, slash + 1, strlen(slash));

@@ -92,6 +92,27 @@ static const char *short_name(const char *type)
     return strncmp(type, "builtins.", 9) == 0 ? type + 9 : type;
 }
 
+// "800 modules", "1 module", "40,000 app.Session": names of classes stay as they are written.
+struct counted {
+    char s[NAME_NBYTES];
+};
+
+static struct counted many_words(uint64_t count, const char *type)
+{
+    struct counted words;
+    struct words number = count_words(count);
+    const char *name = short_name(type);
+    size_t length = strlen(name);
+    char last = length ? name[length - 1] : 's';
+    bool plural = name != type && count != 1 && last != 's';
+    bool is_y = plural && last == 'y'; // property
+    snprintf(words.s, sizeof words.s, "%.30s %.*s%s", number.s, (int)(length - is_y), name,
+             is_y     ? "ies"
+             : plural ? "s"
+                      : "");
+    return words;
+}
+
 static const char *article(const char *word)
 {
     return *word && strchr("aeiouAEIOU", *word) ? "an" : "a";
@@ -111,17 +132,17 @@ static void add_object_text(char *text, const struct mx_suspect *suspect, const 
 {
     const char *type = short_name(suspect->type);
     if (suspect->count > 1)
-        snprintf(text, SENTENCE_NBYTES, "%s %s in places like %s hold",
-                 count_words(suspect->count).s, type, suspect->holder);
+        snprintf(text, SENTENCE_NBYTES, "%s in places like %s hold",
+                 many_words(suspect->count, suspect->type).s, suspect->holder);
     else
         snprintf(text, SENTENCE_NBYTES, "%s, %s %s", suspect->holder, article(type), type);
     size_t used = strlen(text);
     if (*suspect->of_type && suspect->count == 1)
-        snprintf(text + used, SENTENCE_NBYTES - used, " of %s %s, holds %s",
-                 count_words(suspect->of_count).s, short_name(suspect->of_type), share);
+        snprintf(text + used, SENTENCE_NBYTES - used, " of %s, holds %s",
+                 many_words(suspect->of_count, suspect->of_type).s, share);
     else if (*suspect->of_type)
-        snprintf(text + used, SENTENCE_NBYTES - used, " %s %s, %s",
-                 count_words(suspect->of_count).s, short_name(suspect->of_type), share);
+        snprintf(text + used, SENTENCE_NBYTES - used, " %s, %s",
+                 many_words(suspect->of_count, suspect->of_type).s, share);
     else
         snprintf(text + used, SENTENCE_NBYTES - used, suspect->count > 1 ? " %s" : ", holds %s",
                  share);
@@ -131,33 +152,31 @@ static void write_text(const struct mx_suspects *suspects, const struct mx_suspe
                        bool is_spread, char *text)
 {
     struct words share = share_words(suspects, suspect->bytes);
-    struct words of = count_words(suspect->of_count);
-    const char *of_type = short_name(suspect->of_type);
+    struct counted of = many_words(suspect->of_count, suspect->of_type);
     switch (suspect->kind) {
     case MX_SUSPECT_OBJECT:
         add_object_text(text, suspect, share.s);
         break;
     case MX_SUSPECT_GROUP:
-        snprintf(text, SENTENCE_NBYTES, "%s %s in %s %s hold %s", of.s, of_type,
+        snprintf(text, SENTENCE_NBYTES, "%s in %s %s hold %s", of.s,
                  is_spread ? "many places, the largest at" : "places like", suspect->holder,
                  share.s);
         break;
     case MX_SUSPECT_CHAIN:
-        snprintf(text, SENTENCE_NBYTES, "%s, a chain of %s %s, holds %s", suspect->holder, of.s,
-                 of_type, share.s);
+        snprintf(text, SENTENCE_NBYTES, "%s, a chain of %s, holds %s", suspect->holder, of.s,
+                 share.s);
         break;
     case MX_SUSPECT_GARBAGE:
-        snprintf(
-            text, SENTENCE_NBYTES,
-            "%s %s are garbage: nothing holds them, and with what they hold, %s, they wait for "
-            "the cycle collector%s",
-            of.s, of_type, share.s,
-            suspects->snapshot->summary.gc_enabled ? "" : ", which is disabled");
+        snprintf(text, SENTENCE_NBYTES,
+                 "%s are garbage: nothing holds them, and with what they hold, %s, they wait for "
+                 "the cycle collector%s",
+                 of.s, share.s,
+                 suspects->snapshot->summary.gc_enabled ? "" : ", which is disabled");
         break;
     case MX_SUSPECT_NATIVE:
         snprintf(text, SENTENCE_NBYTES,
-                 "%s %s are held by %s alone, or counted too often by it: with what they hold %s",
-                 of.s, of_type, suspect->holder, share.s);
+                 "%s are held by %s alone, or counted too often by it: with what they hold %s",
+                 of.s, suspect->holder, share.s);
         break;
     }
 }

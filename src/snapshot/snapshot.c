@@ -8,6 +8,16 @@
 #define LABEL_CHARACTERS 60 // of a key
 #define NAME_BYTES 160
 
+bool snapshot_is_foreign_path(const char *path)
+{
+    static const char *const FOREIGN[] = {"/lib/python", "/site-packages/", "/dist-packages/",
+                                          "/lib-dynload/", "<frozen"};
+    for (size_t i = 0; i < sizeof FOREIGN / sizeof FOREIGN[0]; i++)
+        if (strstr(path, FOREIGN[i]))
+            return true;
+    return false;
+}
+
 bool snapshot_find(const struct snapshot *s, mx_addr address, uint32_t *ret_object)
 {
     uint32_t low = 0, high = s->object_count;

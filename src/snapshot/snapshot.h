@@ -250,6 +250,9 @@ static inline uint32_t snapshot_dominator(const struct snapshot *s, uint32_t obj
 {
     return (uint32_t)column_at(&s->dominator, object) - 1;
 }
+// Is a file of this name the standard library's or an installed package's, and none of the user's own?
+bool snapshot_is_foreign_path(const char *path);
+
 // The object at exactly this address. O(log objects).
 bool snapshot_find(const struct snapshot *s, mx_addr address, uint32_t *ret_object);
 

@@ -28,6 +28,7 @@ from processes import (
 OWN = ("pause_ms", "walk_ms", "copied_bytes", "skipped_bytes", "capture")
 SHOWN = 10  # objects in full, chosen at random, besides one of each of these kinds
 KINDS = ("builtins.function", "builtins.type", "builtins.module", "builtins.dict", "builtins.str")
+TABLES = ("objects", "references", "types", "roots", "blocks", "frames")
 FORMS = ("objects", "report", "audit", "garbage", "cycles", "suspects", "dominators")
 
 
@@ -55,6 +56,31 @@ def chosen(place: Any) -> List[str]:
         first.setdefault(record["type"], record["address"])
     sample = random.Random(7).sample(records, SHOWN)
     return [first[kind] for kind in KINDS] + [record["address"] for record in sample]
+
+
+def first_of(place: Any) -> str:
+    """An object that holds others."""
+    query = "SELECT address FROM objects WHERE type = 'builtins.module' ORDER BY retained DESC"
+    return str(json.loads(output("sql", place, query + " LIMIT 1", "--json"))["address"])
+
+
+def exported(place: Any, address: str, directory: Path) -> Dict[str, bytes]:
+    """In every format, every table."""
+    for form in ("csv", "jsonl"):
+        output("export", place, "--format", form, "-o", directory)
+    output("export", place, "--format", "heapsnapshot", "-o", directory / "heapsnapshot")
+    output("export", place, "--format", "dot", "--object", address, "-o", directory / "dot")
+    return {path.name: path.read_bytes() for path in directory.iterdir()}
+
+
+def assert_exports_are_the_same(path: Path, pid: int, directory: Path) -> None:
+    files = []
+    for place in (path, pid):
+        folder = directory / f"exports-{len(files)}"
+        folder.mkdir()
+        files.append(exported(place, first_of(path), folder))
+    assert len(files[0]) == 2 * len(TABLES) + 2
+    assert [name for name in files[0] if files[0][name] != files[1][name]] == []
 
 
 @pytest.fixture
@@ -87,6 +113,14 @@ def test_every_command_answers_as_it_did_of_the_process(stopped: Target, tmp_pat
         assert comparable(output(graph[0], path, *graph[1:], "--json")) == comparable(
             output(graph[0], stopped.pid, *graph[1:], "--json")
         )
+    for command in (("dominators", first_of(path)), ("retained", first_of(path)),
+                    ("free", first_of(path)), ("why", first_of(path))):  # fmt: skip
+        assert comparable(output(command[0], path, command[1], "--json")) == comparable(
+            output(command[0], stopped.pid, command[1], "--json")
+        )
+    changes = json.loads(output("diff", path, stopped.pid, "--json"))
+    assert [changes[key]["objects"] for key in ("born", "died", "grew", "shrank")] == [0] * 4
+    assert_exports_are_the_same(path, stopped.pid, tmp_path)
     smaller = capture(stopped, packed, "--compress")
     assert smaller["file_bytes"] < saved["file_bytes"]
     for command in ("objects", "garbage"):
@@ -179,6 +213,30 @@ def found_in(path: Path, secrets: List[str]) -> List[str]:
     ]
 
 
+def questions_of_values(path: Path) -> List[List[Any]]:
+    """Every other command, of the objects that had the values."""
+    query = "SELECT address FROM objects WHERE type IN (%s)"
+    kinds = "'__main__.Account', '__main__.Open', 'builtins.ValueError'"
+    rows = output("sql", path, query % kinds, "--json").splitlines()
+    addresses = [json.loads(row)["address"] for row in rows]
+    assert len(addresses) == 3
+    return [
+        *(["show", path, address] for address in addresses),
+        *(["why", path, address, "--paths", "3"] for address in addresses),
+        *(["free", path, address] for address in addresses),
+        *(["retained", path, address] for address in addresses),
+        ["why", path, "builtins.str"],
+        ["refs", path, *addresses],
+        ["sql", path, "SELECT * FROM strings"],
+        ["sql", path, "SELECT preview, kind FROM objects"],
+        ["sql", path, 'SELECT label FROM "references"'],
+        ["diff", path, path],
+        *(["export", path, "--format", "jsonl", "--table", table] for table in TABLES),
+        ["export", path, "--format", "heapsnapshot"],
+        ["export", path, "--format", "dot", "--object", addresses[0]],
+    ]
+
+
 def test_a_redacted_file_has_none_of_the_values(secretive: Tuple[Target, Path]) -> None:
     target, directory = secretive
     whole, redacted = directory / "whole.mxs", directory / "redacted.mxs"
@@ -192,6 +250,9 @@ def test_a_redacted_file_has_none_of_the_values(secretive: Tuple[Target, Path]) 
     assert redacted.read_bytes().lower().count(b"secret") == 0
     for command in FORMS:
         assert output(command, redacted, "--json").lower().count("secret") == 0
+    for asked in questions_of_values(redacted):
+        assert output(*asked).lower().count("secret") == 0, asked
+    assert json.loads(output("diff", whole, redacted, "--json"))["born"]["objects"] < 100
     objects = [json.loads(line) for line in output("objects", redacted, "--json").splitlines()]
     assert {o["preview"] for o in objects if o["type"] == "builtins.str"} == {"<str>"}
     assert {o["preview"] for o in objects if o["type"] == "builtins.int"} == {"<int>"}
@@ -206,7 +267,12 @@ def test_values_are_cut_where_it_is_asked_for(secretive: Tuple[Target, Path]) ->
         json.loads(line)["preview"] for line in output("objects", cut, "--json").splitlines()
     }
     assert "'secret'..." in previews and "b'secret'..." in previews
-    assert found_in(cut, ["secretlistitem", "secretbyteskey", "secretexceptiontext"]) == []
+    hidden = ["secretlistitem", "secretbyteskey", "secretexceptiontext"]
+    assert found_in(cut, hidden) == []
+    for asked in questions_of_values(cut):
+        told = output(*asked)
+        assert [secret for secret in hidden if secret in told] == [], asked
+    output("suspects", cut)
 
 
 # ---- writing ------------------------------------------------------------------------------------

@@ -7,7 +7,7 @@ Each program of trace_programs/ says at the end of a line what happens there, af
     ^Node count     it is resurrected
 
 or in a line of its own what happens at shutdown, and with what status it ends. What follows (3.11+)
-or (-3.10) is so from a version on or up to one: who holds an argument during a call.
+(-3.10) or (3.10-3.13) is so in these versions: who holds an argument during a call differs.
 """
 
 import re
@@ -27,10 +27,16 @@ pytestmark = skip_where_not_traced
 
 
 def of_this_version(words: str) -> str:
-    kept, *limited = re.split(r"\((3\.\d+\+|-3\.\d+)\)", words)
+    """Without what stands behind a "(3.11+)", "(-3.10)" or "(3.10-3.13)" that is not for us."""
+    kept, *limited = re.split(r"\((3[^)]*|-3[^)]*)\)", words)
     for limit, more in zip(limited[::2], limited[1::2]):
-        minor = int(limit.strip("+-").split(".")[1])
-        if sys.version_info[1] >= minor if limit.endswith("+") else sys.version_info[1] <= minor:
+        first, _, last = limit.rstrip("+").partition("-")
+        if not limit.endswith("+") and not last:
+            last = first
+        low, high = first.partition(".")[2], last.partition(".")[2]
+        if (not low or sys.version_info[1] >= int(low)) and (
+            not high or sys.version_info[1] <= int(high)
+        ):
             kept += more
     return kept
 

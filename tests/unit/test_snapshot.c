@@ -181,7 +181,15 @@ static void expect_equal(const struct snapshot *s, const struct snapshot *other)
     assert_string_equal(s->threads[0].frames[1].function, other->threads[0].frames[1].function);
     assert_int_equal(s->threads[0].frames[1].line, other->threads[0].frames[1].line);
     assert_string_equal(s->roots[1].name, other->roots[1].name);
-    assert_memory_equal(&s->info.process, &other->info.process, sizeof s->info.process);
+    const struct mx_process *process = &s->info.process, *read = &other->info.process;
+    assert_int_equal(process->pid, read->pid);
+    assert_int_equal(process->rss_bytes, read->rss_bytes);
+    assert_true(process->uptime_seconds == read->uptime_seconds);
+    assert_string_equal(process->user, read->user);
+    assert_string_equal(process->python, read->python);
+    assert_string_equal(process->executable, read->executable);
+    assert_string_equal(process->cmdline, read->cmdline);
+    assert_string_equal(process->problem, read->problem);
     assert_int_equal(s->summary.pause_ns, other->summary.pause_ns);
     assert_int_equal(s->summary.mode, other->summary.mode);
 }

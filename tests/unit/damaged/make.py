@@ -3,7 +3,8 @@
 
     tests/unit/damaged/make.py build/tests/unit/test_damaged
 
-writes them next to itself, out of one sound file that the program makes. To be run when the format changes;
+writes them next to itself, out of one sound file that the program makes. To be run when the format
+changes;
 files of other names stay. A file that did harm is added by copying it here as NAME.mxs.
 """
 
@@ -15,7 +16,7 @@ import subprocess
 import sys
 import tempfile
 from pathlib import Path
-from typing import Callable, Dict, List
+from typing import Callable
 
 HERE = Path(__file__).resolve().parent
 PIECE = 4096
@@ -36,11 +37,11 @@ class File:
     def __init__(self, data: bytes) -> None:
         self.data = bytearray(data)
         self.table, self.count = struct.unpack_from("<QI", data, 24)
-        self.entries: Dict[str, int] = {}
+        self.entries: dict[str, int] = {}
         for at in range(self.table, self.table + 64 * self.count, 64):
             self.entries[data[at : at + 24].rstrip(b"\0").decode()] = at
 
-    def place(self, section: str) -> List[int]:
+    def place(self, section: str) -> list[int]:
         return list(struct.unpack_from("<QQ", self.data, self.entries[section] + 24))
 
     def put(self, section: str, at: int, new: bytes) -> None:
@@ -110,7 +111,7 @@ def entry(section: str, field: int, form: str, value: int) -> Callable[[bytes], 
     return hostile(lambda file: file.entry(section, field, form, value), sections=False)
 
 
-DAMAGE: Dict[str, Callable[[bytes], bytes]] = {
+DAMAGE: dict[str, Callable[[bytes], bytes]] = {
     "empty": lambda sound: b"",
     "header-alone": lambda sound: sound[:64],
     "cut-in-half": lambda sound: sound[: len(sound) // 2],
@@ -144,10 +145,22 @@ DAMAGE: Dict[str, Callable[[bytes], bytes]] = {
     "findings-noise": noise("findings", 6),
     **{
         f"{name}-noise": columns(name)
-        for name in ("first", "target", "hold", "referrer_first", "referrer", "dominator", "retained",
-                     "address", "type", "flags", "text_first", "shape")
+        for name in (
+            "first",
+            "target",
+            "hold",
+            "referrer_first",
+            "referrer",
+            "dominator",
+            "retained",
+            "address",
+            "type",
+            "flags",
+            "text_first",
+            "shape",
+        )
     },
-}  # fmt: skip
+}
 
 
 def main() -> int:

@@ -24,6 +24,7 @@ def _start(os, sys, config):  # type: ignore[no-untyped-def]
     spec = inner.ModuleSpec("memexplorer._trace", loader, origin=config["recorder"])
     recorder = inner.module_from_spec(spec)
     loader.exec_module(recorder)
+    sys.modules.pop("memexplorer._trace", None)  # it stays loaded
     recorder.start(
         int(config["events"]), int(config["alive"]), int(config["done"]),
         config["roots"].split(os.pathsep), config["excluded"].split(os.pathsep), frozenset(),
