@@ -1,7 +1,7 @@
 """The command line: `memexplorer`, and `python -m memexplorer`.
 
-What needs an interpreter is Python and is here: trace, run, and looking from inside a process. All else is
-the C program that lies beside this file.
+What needs an interpreter is Python and is here: trace, run, and looking from inside a process. All
+else is the C program that lies beside this file.
 """
 
 import os

@@ -268,8 +268,10 @@ struct settings {
 
 extern struct settings settings;
 
+bool births_begin(void);
+void births_end(void);
+void births_probe(void); // sets settings.deaths
 bool watch_begin(void);
-void watch_probe(void); // sets settings.deaths
 void watch_end(void);
 bool gc_begin(void);
 void gc_end(void);

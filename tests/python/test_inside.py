@@ -16,7 +16,7 @@ import pytest
 RUN = [sys.executable, "-m", "memexplorer", "run"]
 PROGRAM = Path(memexplorer.__file__).parent / "bin" / "memexplorer"
 
-# A filter that answers ptrace, process_vm_readv and process_vm_writev with EPERM, as containers have it.
+# A filter that answers ptrace, process_vm_readv and process_vm_writev with EPERM, as containers do.
 FORBID = """
 import ctypes, struct
 libc = ctypes.CDLL(None, use_errno=True)
@@ -111,7 +111,8 @@ def test_a_program_that_has_used_all_its_address_space(tmp_path):
     code = """
     import resource
     used = int(open("/proc/self/statm").read().split()[0]) * resource.getpagesize()
-    resource.setrlimit(resource.RLIMIT_AS, (used + (96 << 20), resource.getrlimit(resource.RLIMIT_AS)[1]))
+    limits = used + (96 << 20), resource.getrlimit(resource.RLIMIT_AS)[1]
+    resource.setrlimit(resource.RLIMIT_AS, limits)
     class Marked:
         pass
     kept = []
@@ -277,7 +278,7 @@ def busy():
 def test_a_running_process_writes_its_own_snapshot(busy, tmp_path):
     done = capture_from_inside(busy.pid, tmp_path / "in.mxs", "--json")
     assert (done.returncode, done.stderr) == (0, "")
-    assert json.loads(done.stdout)["bytes"] == (tmp_path / "in.mxs").stat().st_size
+    assert json.loads(done.stdout)["file_bytes"] == (tmp_path / "in.mxs").stat().st_size
     assert count_of(tmp_path / "in.mxs", "__main__.Marked") == 777
     assert_is_private(tmp_path / "in.mxs")
 

@@ -51,8 +51,8 @@ def _uncollected() -> List[Tuple[str, object]]:
     seen = set()
     while waiting:
         kind = waiting.pop()
-        if kind not in seen:
-            seen.add(kind)
+        if id(kind) not in seen:  # a metaclass may have a hash of its own, which says something
+            seen.add(id(kind))
             waiting += type.__subclasses__(kind)
             if not kind.__flags__ & HEAP_TYPE:
                 found.append((f"the type {type_name(kind)}", kind))
@@ -82,8 +82,8 @@ class _Moment:
         objects = gc.get_objects()
         self._addresses = array("Q", map(id, objects))
         self._counts = array("q", map(sys.getrefcount, objects))
-        types = Counter(map(type, objects))
-        self._types = array("Q", map(id, types))
+        types = Counter(map(id, map(type, objects)))
+        self._types = array("Q", types)
         self._instances = array("q", types.values())
 
     @property
