@@ -4,7 +4,7 @@ RUNNERS ?=
 VENV := .venv/bin/python
 SANITIZE := -Db_sanitize=address,undefined -Db_lundef=false -Dc_args=-fno-sanitize-recover=all
 
-.PHONY: help setup build build-san package demo test lint fmt bench docs clean
+.PHONY: help setup build build-san package wheel demo test lint fmt bench docs clean
 
 help: ## say what can be made
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1 | /p' Makefile | column -t -s '|'
@@ -27,16 +27,18 @@ build-san: build-san/build.ninja ## the same with clang's AddressSanitizer and U
 build-san/build.ninja: | .cache/setup.stamp
 	@CC=clang meson setup $(MESONFLAGS) $(SANITIZE) build-san
 
-PACKAGE_FILES = $(shell find python include src examples/lessons meson.build meson_options.txt pyproject.toml -type f \
-	-not -name '*.pyc' 2>/dev/null)
+PACKAGE_FILES = $(shell find python include src cli examples/lessons meson.build meson_options.txt pyproject.toml \
+	-type f -not -name '*.pyc' 2>/dev/null)
 
-package: .cache/package.stamp ## install the Python package into .venv
+package: .cache/package.stamp ## install the wheel of the Python package into .venv
 
 .cache/package.stamp: $(PACKAGE_FILES) | .cache/setup.stamp
-	@PATH="$(CURDIR)/.venv/bin:$$PATH" $(VENV) -m pip install --quiet --disable-pip-version-check \
-		--no-build-isolation --no-deps \
-		--force-reinstall .
+	@wheel=$$(tools/make-wheel) && $(VENV) -m pip install --quiet --disable-pip-version-check --no-deps \
+		--force-reinstall $$wheel
 	@touch $@
+
+wheel: setup ## make the wheel, and the source package, in dist/
+	@tools/make-wheel --sdist -o dist
 
 demo: setup build package ## explore a running service, then the two lessons
 	@tools/demo

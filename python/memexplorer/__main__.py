@@ -1,7 +1,7 @@
 """The command line: `memexplorer`, and `python -m memexplorer`.
 
-What needs an interpreter is Python and is here: trace, run, and looking from inside a process. All else is
-the C program that lies beside this file.
+What needs an interpreter is Python and is here: trace, run, and looking from inside a process. All
+else is the C program that lies beside this file.
 """
 
 import os
@@ -36,7 +36,9 @@ def execute(arguments: List[str]) -> int:
     try:
         os.execv(PROGRAM, ["memexplorer", *arguments])
     except FileNotFoundError:
-        said = "this package was built without the command line; install its wheel, or the libraries "
+        said = (
+            "this package was built without the command line; install its wheel, or the libraries "
+        )
         said += "that the build has named as missing, and build it again"
     except OSError as error:
         said = f"{PROGRAM}: {error.strerror}"

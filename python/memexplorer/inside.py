@@ -1,11 +1,11 @@
-"""memexplorer capture PID --from-inside: a running process of CPython 3.14 or later explores itself.
+"""memexplorer capture PID --from-inside: a process of CPython 3.14 or later explores itself.
 
     here: the process' own python --sys.remote_exec--> there: a script --fork--> the file
     here <--------------------------- what came of it, in a file -------'
 
-sys.remote_exec wants the same version of CPython on both sides, so the caller is the executable of the
-process itself. It needs the rights of a debugger for a moment, but nothing is stopped: the script runs
-when the main thread next comes between two instructions.
+sys.remote_exec wants the same version of CPython on both sides, so the caller is the executable of
+the process itself. It needs the rights of a debugger for a moment, but nothing is stopped: the
+script runs when the main thread next comes between two instructions.
 """
 
 import argparse
@@ -89,7 +89,9 @@ def executable_of(pid: int) -> Tuple[str, int]:
     except FileNotFoundError:
         fail(f"there is no process {pid}; `memexplorer ps` lists the Python processes")
     except PermissionError:
-        fail(f"pid {pid}: reaching into it needs the rights of a debugger, that is its user or root")
+        fail(
+            f"pid {pid}: reaching into it needs the rights of a debugger, that is its user or root"
+        )
 
 
 def call(executable: str, pid: int, script: str) -> None:
@@ -139,13 +141,13 @@ def main(argv: List[str]) -> int:
         else:  # it may still come to it: then there has to be something, that does nothing
             script.write_text("")
     if not said:
-        fail(f"pid {pid}: its main thread did not come to it in {arguments.timeout:g} seconds; take "
-             f"memexplorer capture {pid}")  # fmt: skip
+        fail(f"pid {pid}: its main thread did not come to it in {arguments.timeout:g} seconds; "
+             f"take memexplorer capture {pid}")  # fmt: skip
     if said != "ok":
         fail(f"pid {pid}: {said}")
     size = os.path.getsize(output)
     if arguments.json:
-        print(json.dumps({"path": output, "bytes": size}))
+        print(json.dumps({"path": output, "file_bytes": size}))
     else:
         print(f"{output}: {size:,} bytes")
     return 0

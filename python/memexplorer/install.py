@@ -2,8 +2,8 @@
 
 >>> memexplorer.install(signal=signal.SIGUSR2, on_memory_error="oom-{pid}.mxs")
 
-It needs no debugger's rights: the process forks, and the child explores the memory that it has then.
-docs/inside.md says when this is the way, and what it costs.
+It needs no debugger's rights: the process forks, and the child explores the memory that it has
+then. docs/inside.md says when this is the way, and what it costs.
 """
 
 import os
@@ -37,15 +37,16 @@ def install(
     """Write a snapshot when a signal comes, or when memory has run out; in place of any before.
 
     signal           its number, as signal.SIGUSR2; from the main thread
-    on_memory_error  the file to write at the first MemoryError of this process: when one is raised, from
-                     CPython 3.12 on, and else when one is caught by nobody
+    on_memory_error  the file to write at the first MemoryError of this process: when one is raised,
+                     from CPython 3.12 on, and else when one is caught by nobody
     on_signal        the file to write for the signal
     redact, compress as capture() has them
     reserve          bytes of address space that are kept back, and released at a MemoryError
 
-    In a path {pid} is the number of the process, and {n}, for signals, 1, 2 and so on. Forked children do
-    the same, so that without {pid} they write to the same file. Files are readable by their owner
-    alone, and there as a whole or not at all. What was written is said on standard error.
+    In a path {pid} is the number of the process, and {n}, for signals, 1, 2 and so on. Forked
+    children do the same, so that without {pid} they write to the same file. Files are readable by
+    their owner alone, and there as a whole or not at all. What was written is said on standard
+    error.
     """
     uninstall()
     if on_memory_error is not None:

@@ -1,9 +1,9 @@
-"""memexplorer run: start a program that writes a snapshot of itself when memory runs out, or on a signal.
+"""memexplorer run: a program that writes a snapshot of itself when memory runs out, or on a signal.
 
     memexplorer run --on-memory-error oom-{pid}.mxs -- python app.py
 
-This process becomes the program: its number, exit code, signals and streams are the program's own. Python
-finds run_site/sitecustomize.py first, which calls memexplorer.install() and hides all traces of that.
+This process becomes the program: its number, exit code, signals and streams are the program's own.
+Python finds run_site/sitecustomize.py first, which calls memexplorer.install() and goes away.
 """
 
 import argparse
@@ -79,7 +79,7 @@ def check_command(command: List[str]) -> None:
             return
         for letter in word[1:]:
             if letter in "IES":
-                fail(f"python -{letter} ignores its environment, by which memexplorer is brought in; "
+                fail(f"python -{letter} ignores its environment, by which memexplorer comes in; "
                      "leave it out, or call memexplorer.install() in the program")  # fmt: skip
             if letter in "WXcm":
                 break
@@ -112,7 +112,9 @@ def main(argv: List[str]) -> int:
         files.append(check_folder(arguments.on_signal[1]))
         settings.update(signal=signal_number(arguments.on_signal[0]), on_signal=files[-1])
     if not files:
-        fail("when is a snapshot to be written? Give --on-memory-error FILE or --on-signal NAME FILE")
+        fail(
+            "when is a snapshot to be written? Give --on-memory-error FILE or --on-signal NAME FILE"
+        )
     check_command(command)
     try:
         os.execvpe(

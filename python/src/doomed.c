@@ -335,8 +335,7 @@ static void free_now(struct doomed *self)
 // A subclass has CPython's trashcan above it, and work to do after this.
 static bool may_wait(PyObject *op)
 {
-    destructor own = (destructor)PyType_GetSlot(Py_TYPE(op), Py_tp_dealloc);
-    return own == doomed_dealloc;
+    return (destructor)PyType_GetSlot(Py_TYPE(op), Py_tp_dealloc) == doomed_dealloc;
 }
 
 static void doomed_dealloc(PyObject *op)

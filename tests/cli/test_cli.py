@@ -461,3 +461,31 @@ def test_a_full_disk_is_one_line_and_exit_code_12(target, arguments):
 def test_a_closed_standard_output_is_an_error():
     result = subprocess.run([f"exec {PROGRAM} --version >&-"], shell=True, capture_output=True)
     assert result.returncode == 12
+
+
+# ---- commands of the package --------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [["trace", "x.py"], ["run", "--", "x"], ["capture", "1", "--from-inside", "-o", "x.mxs"]],
+    ids=lambda words: words[0],
+)
+def test_what_is_python_needs_the_package_and_says_where_it_looked(arguments):
+    environment = {**os.environ, "MEMEXPLORER_PYTHON": "/nowhere/python"}
+    done = subprocess.run([PROGRAM, *arguments], env=environment, capture_output=True, text=True)
+    assert done.returncode != 0
+    assert done.stdout == ""
+    assert len(done.stderr.splitlines()) == 1
+    assert "/nowhere/python" in done.stderr
+
+
+def test_the_words_of_such_a_command_are_given_to_the_package(tmp_path):
+    python = tmp_path / "python"
+    python.write_text('#!/bin/sh\ncase "$1" in -c) exit 0;; esac\necho "$@"; exit 7\n')
+    python.chmod(0o755)
+    environment = {**os.environ, "MEMEXPLORER_PYTHON": str(python)}
+    words = ["run", "--on-memory-error", "a b", "--", "x", "--json", "-h"]
+    done = subprocess.run([PROGRAM, *words], env=environment, capture_output=True, text=True)
+    assert (done.returncode, done.stderr) == (7, "")
+    assert done.stdout == "-m memexplorer run --on-memory-error a b -- x --json -h\n"

@@ -16,7 +16,7 @@ import pytest
 RUN = [sys.executable, "-m", "memexplorer", "run"]
 PROGRAM = Path(memexplorer.__file__).parent / "bin" / "memexplorer"
 
-# A filter that answers ptrace, process_vm_readv and process_vm_writev with EPERM, as containers have it.
+# A filter that answers ptrace, process_vm_readv and process_vm_writev with EPERM, as containers do.
 FORBID = """
 import ctypes, struct
 libc = ctypes.CDLL(None, use_errno=True)
@@ -90,7 +90,9 @@ def test_run_writes_at_the_moment_when_a_memory_error_is_raised(tmp_path):
 
 
 def test_in_threads_and_finalizers(tmp_path):
-    code = FAILS + """
+    code = (
+        FAILS
+        + """
 import threading, sys
 if sys.argv[1] == "one":
     thread = threading.Thread(target=fail)
@@ -98,6 +100,7 @@ if sys.argv[1] == "one":
     thread.join()
 print("went on")
 """
+    )
     done = run([*RUN, "--on-memory-error", "oom.mxs"], code, tmp_path)
     assert (done.returncode, done.stdout) == (0, "went on\n")
     assert count_of(tmp_path / "oom.mxs", "__main__.Marked") == 777
@@ -108,7 +111,8 @@ def test_a_program_that_has_used_all_its_address_space(tmp_path):
     code = """
     import resource
     used = int(open("/proc/self/statm").read().split()[0]) * resource.getpagesize()
-    resource.setrlimit(resource.RLIMIT_AS, (used + (96 << 20), resource.getrlimit(resource.RLIMIT_AS)[1]))
+    limits = used + (96 << 20), resource.getrlimit(resource.RLIMIT_AS)[1]
+    resource.setrlimit(resource.RLIMIT_AS, limits)
     class Marked:
         pass
     kept = []
@@ -149,12 +153,16 @@ def test_the_program_is_as_it_would_be_without(tmp_path):
 
 
 def test_a_signal_ends_the_program_as_ever(tmp_path):
-    done = run([*RUN, "--on-memory-error", "o.mxs"], "import os; os.kill(os.getpid(), 15)", tmp_path)
+    done = run(
+        [*RUN, "--on-memory-error", "o.mxs"], "import os; os.kill(os.getpid(), 15)", tmp_path
+    )
     assert done.returncode == -signal.SIGTERM
 
 
 def test_every_process_writes_its_own_file(tmp_path):
-    code = FAILS + """
+    code = (
+        FAILS
+        + """
 import os, subprocess, sys
 if sys.argv[1] == "one":
     if os.fork():
@@ -163,6 +171,7 @@ if sys.argv[1] == "one":
         sys.exit()
 fail()
 """
+    )
     run([*RUN, "--on-memory-error", "oom-{pid}.mxs"], code, tmp_path)
     files = list(tmp_path.glob("oom-*.mxs"))
     assert len(files) == 2  # the forked one, and the one that was started
@@ -269,7 +278,7 @@ def busy():
 def test_a_running_process_writes_its_own_snapshot(busy, tmp_path):
     done = capture_from_inside(busy.pid, tmp_path / "in.mxs", "--json")
     assert (done.returncode, done.stderr) == (0, "")
-    assert json.loads(done.stdout)["bytes"] == (tmp_path / "in.mxs").stat().st_size
+    assert json.loads(done.stdout)["file_bytes"] == (tmp_path / "in.mxs").stat().st_size
     assert count_of(tmp_path / "in.mxs", "__main__.Marked") == 777
     assert_is_private(tmp_path / "in.mxs")
 

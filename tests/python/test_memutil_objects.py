@@ -166,7 +166,9 @@ def test_many_watches_come_and_go():
         assert [watched.alive for watched in watches] == [False, True] * 150
     del watches, things
     gc.collect()
-    assert not [hook for hook in gc.callbacks if getattr(hook, "__name__", "") == "watch_collection"]
+    assert not [
+        hook for hook in gc.callbacks if getattr(hook, "__name__", "") == "watch_collection"
+    ]
 
 
 def test_immortal_objects_never_die():

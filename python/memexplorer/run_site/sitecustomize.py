@@ -1,7 +1,7 @@
 """Found first by a Python that `memexplorer run` has started: installs, and goes out of the way.
 
-It must not harm the program, whatever goes wrong: the program then runs without memexplorer, and a line on
-standard error says so. A sitecustomize of the system or of the program is imported as ever.
+It must not harm the program, whatever goes wrong: the program then runs without memexplorer, and a
+line on standard error says so. A sitecustomize of the system or of the program is imported as ever.
 """
 
 import os
