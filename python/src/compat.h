@@ -25,6 +25,13 @@
 #define Py_DECREF(op) Py_DecRef((PyObject *)(op))
 #define Py_XINCREF(op) Py_IncRef((PyObject *)(op))
 #define Py_XDECREF(op) Py_DecRef((PyObject *)(op))
+// From 3.12 on these count nothing: an older interpreter would lose a reference with each.
+#undef Py_RETURN_NONE
+#undef Py_RETURN_TRUE
+#undef Py_RETURN_FALSE
+#define Py_RETURN_NONE return (Py_INCREF(Py_None), Py_None)
+#define Py_RETURN_TRUE return (Py_INCREF(Py_True), Py_True)
+#define Py_RETURN_FALSE return (Py_INCREF(Py_False), Py_False)
 #endif
 
 // 3.13 gave free-threaded builds a lock in every object; elsewhere the GIL is that lock.

@@ -40,7 +40,7 @@ PyObject *table_type_new(PyObject *module);
 bool type_frees_with(PyObject *type, void *dealloc);
 
 extern PyMethodDef heap_functions[];
-// answers_json.c, answers_lists.c: functions of the module that take a Heap.
+// answers.c, answers_lists.c: functions of the module that take a Heap.
 extern PyMethodDef answer_functions[], list_functions[];
 
 #endif
