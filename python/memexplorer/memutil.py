@@ -148,7 +148,12 @@ def referrers(thing: Any) -> List[Answer]:
 
     def question(snapshot: Snapshot) -> List[Answer]:
         found = snapshot.show(address)
-        return [r for r in found.referrers if not _is_own(r, referrers)]
+        rows = [r for r in found.referrers if not _is_own(r, referrers)]
+        # Words above the top of a value stack were left behind there: no count has them.
+        left = sum(r.ownership == "owned" for r in rows) - (found.refcount or 0)
+        for row in [r for r in rows if r.label.startswith("stack ")][: max(left, 0)]:
+            rows.remove(row)
+        return rows
 
     answer: List[Answer] = _ask(address, referrers, question)
     return answer

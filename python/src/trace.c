@@ -155,7 +155,7 @@ static PyObject *trace_start(PyObject *module, PyObject *args, PyObject *keyword
     settings.monitoring = PySys_GetObject("monitoring") != NULL;
     settings.deaths = false;
     if (settings.ref_tracer)
-        watch_probe();
+        births_probe();
     settings.all = all && settings.ref_tracer;
     settings.names = with_names;
     struct thread *thread = thread_self();

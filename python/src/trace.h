@@ -37,7 +37,7 @@ void map_clear(struct map *map, void (*release)(void *));
 
 bool out_open(int fd); // false with an exception set
 bool out_is_open(void);
-void out_close(void); // cuts the file to what was written
+void out_close(void);  // cuts the file to what was written
 void out_forget(void); // in a forked child: the file is the parent's
 
 void out_begin(const char *event);
@@ -66,8 +66,8 @@ struct api {
     Py_ssize_t (*request_extra)(void (*release)(void *));
     int (*is_finalizing)(void);
     PyObject *(*type_lookup)(PyObject *type, PyObject *name); // borrowed, sets no exception
-    PyObject *member_type; // of the descriptors of __slots__
-    PyObject *cell_type;  // borrowed: a static type
+    PyObject *member_type;                                    // of the descriptors of __slots__
+    PyObject *cell_type;                                      // borrowed: a static type
     PyObject *module_get; // type.__dict__["__module__"]: asks no metaclass
     // Where things lie, found on objects that are known (api_calibrate).
     size_t frame_code, frame_inner, frame_locals; // inner: 0 where the frame has the rest itself
@@ -78,19 +78,19 @@ struct api {
 extern struct api api;
 bool api_load(void); // false with an exception set
 
-PyObject *api_frame_code(PyFrameObject *frame);       // borrowed
-PyObject **api_frame_locals(PyFrameObject *frame);    // locals, then cells
+PyObject *api_frame_code(PyFrameObject *frame);        // borrowed
+PyObject **api_frame_locals(PyFrameObject *frame);     // locals, then cells
 const void *api_frame_key(const PyFrameObject *frame); // the same as long as the frame runs
-PyObject *api_value(PyObject *slot);                  // what a slot of a frame holds, without tags
-PyObject *api_cell_get(PyObject *cell);               // borrowed, NULL when empty
-const char *api_type_name(PyObject *type);            // without the module
-long long api_refs(PyObject *op);                     // -1: immortal
+PyObject *api_value(PyObject *slot);                   // what a slot of a frame holds, without tags
+PyObject *api_cell_get(PyObject *cell);                // borrowed, NULL when empty
+const char *api_type_name(PyObject *type);             // without the module
+long long api_refs(PyObject *op);                      // -1: immortal
 void **api_type_slot(PyObject *type, size_t offset);
 
 struct file;
 struct object;
 
-struct place { // where something happened
+struct place {         // where something happened
     struct file *file; // NULL: in no code of the user's
     int line;
     uint64_t step;
@@ -100,7 +100,8 @@ struct place { // where something happened
 
 // ---- trace_objects.c: the objects that are followed --------------------------------------------
 
-struct class {
+struct class
+{
     PyObject *type; // an address: it may be gone
     char *name, *module;
     bool settled, user, hooked;
@@ -114,18 +115,18 @@ struct object {
     long long refs;      // when last looked at; -1: never
     long long before;    // refs as they were before the step `looked`
     uint64_t looked;
-    unsigned names;      // that refer to it in what is followed
-    bool told;           // a birth, a death, a finalizer are events; its end is seen
-    bool finalized;      // the collector called its finalizer in this collection
-    bool born; // its birth was seen
+    unsigned names; // that refer to it in what is followed
+    bool told;      // a birth, a death, a finalizer are events; its end is seen
+    bool finalized; // the collector called its finalizer in this collection
+    bool born;      // its birth was seen
     bool was_finalized;
-    bool dead; // told, and its memory not yet another's
-    bool resurrected;    // PyRefTracer calls it new once more
-    size_t left_depth;   // of the stack without the frame that alone held it: that has left
-    uint64_t left_step;  // of the frame it returned to
+    bool dead;          // told, and its memory not yet another's
+    bool resurrected;   // PyRefTracer calls it new once more
+    size_t left_depth;  // of the stack without the frame that alone held it: that has left
+    uint64_t left_step; // of the frame it returned to
     struct place left_at;
-    char kind[32];       // its type's name
-    char text[48];       // of a value that cannot change, or how long it was; "": nothing
+    char kind[32]; // its type's name
+    char text[48]; // of a value that cannot change, or how long it was; "": nothing
 };
 
 struct object *object_find(uintptr_t address); // NULL: none that lives
@@ -267,8 +268,10 @@ struct settings {
 
 extern struct settings settings;
 
+bool births_begin(void);
+void births_end(void);
+void births_probe(void); // sets settings.deaths
 bool watch_begin(void);
-void watch_probe(void); // sets settings.deaths
 void watch_end(void);
 bool gc_begin(void);
 void gc_end(void);

@@ -6,17 +6,16 @@
 
 #include <limits.h>
 
-
-#define CO_FUNCTION 0x3 // CO_OPTIMIZED | CO_NEWLOCALS
+#define CO_FUNCTION 0x3   // CO_OPTIMIZED | CO_NEWLOCALS
 #define CO_SUSPENDS 0x2A0 // a generator, a coroutine, or both
 
 static struct {
-    Py_ssize_t index;      // of our word in a code object
-    PyObject *files;       // file name -> number of the file; None: not the user's
+    Py_ssize_t index; // of our word in a code object
+    PyObject *files;  // file name -> number of the file; None: not the user's
     struct file **all;
     int nfiles;
     char **roots, **excluded;
-    PyObject *extra; // set of file names that are the user's whatever they are
+    PyObject *extra;     // set of file names that are the user's whatever they are
     struct code *gone;   // whose code objects died
     unsigned generation; // of the trace: what an older one noted is out of date
 } codes = {.index = -1};

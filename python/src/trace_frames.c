@@ -162,6 +162,17 @@ static struct frame *top_with(struct thread *thread, const void *key)
     return top && top->key == key ? top : NULL;
 }
 
+// Makes it the top: frames above it have left without telling.
+static struct frame *leaving_with(struct thread *thread, const void *key)
+{
+    for (size_t i = thread ? thread->depth : 0; i > 0; i--)
+        if (thread->stack[i - 1]->key == key) {
+            thread->depth = i;
+            return thread->stack[i - 1];
+        }
+    return NULL;
+}
+
 void frame_resumed(PyFrameObject *op, const struct code *code)
 {
     struct thread *thread = thread_self();
@@ -202,7 +213,7 @@ void frame_line(PyFrameObject *op, const struct code *code, int line)
 void frame_suspended(PyFrameObject *op)
 {
     struct thread *thread = thread_self();
-    struct frame *frame = thread ? top_with(thread, api_frame_key(op)) : NULL;
+    struct frame *frame = leaving_with(thread, api_frame_key(op));
     if (!frame)
         return;
     if (settings.names)
@@ -213,7 +224,7 @@ void frame_suspended(PyFrameObject *op)
 void frame_left(PyFrameObject *op, PyObject *result)
 {
     struct thread *thread = thread_self();
-    struct frame *frame = thread ? top_with(thread, api_frame_key(op)) : NULL;
+    struct frame *frame = leaving_with(thread, api_frame_key(op));
     if (!frame)
         return;
     if (settings.names) {

@@ -1,5 +1,5 @@
 // trace_watch.c - the interpreter's events: sys.monitoring where there is one (3.12), a C trace
-// function where not; PyRefTracer for births and deaths (3.13).
+// function where not.
 //
 // Says what happened to trace_frames.c and trace_objects.c, and keeps nothing. What another tool
 // installs for itself is left alone.
@@ -7,7 +7,6 @@
 
 // Include/cpython/pystate.h and object.h, the same in every version
 enum { TRACE_CALL = 0, TRACE_LINE = 2, TRACE_RETURN = 3 };
-enum { REF_CREATE = 0, REF_DESTROY = 1 }; // 3.15 has a third, of no object: the tracer is off
 
 #ifndef METH_FASTCALL
 #define METH_FASTCALL 0x0080 // in the limited API since 3.10; used on 3.12 and later
@@ -321,61 +320,6 @@ static void monitoring_end(void)
     Py_CLEAR(watch.set_local);
 }
 
-// ---- PyRefTracer (3.13) --------------------------------------------------------------------------------
-
-static int ref_function(PyObject *op, int event, void *data)
-{
-    struct thread *thread = settings.active ? thread_self() : NULL;
-    (void)data;
-    if (!thread || thread->busy || !op)
-        return 0;
-    if (event == REF_CREATE) {
-        struct class *class = class_find((PyObject *)Py_TYPE(op));
-        struct object *object = object_find((uintptr_t)op);
-        if (object && object->resurrected) { // PyObject_CallFinalizerFromDealloc
-            object->resurrected = false;
-            return 0;
-        }
-        object_reused((uintptr_t)op);
-        if (settings.all || (class && class_is_user(class)))
-            object_born(op, class);
-    } else if (event == REF_DESTROY) {
-        classes_destroy(op);
-    }
-    return 0;
-}
-
-static int probe_function(PyObject *op, int event, void *data)
-{
-    unsigned *counts = data;
-    if ((event == REF_CREATE || event == REF_DESTROY) && PyFloat_CheckExact(op))
-        counts[event]++;
-    return 0;
-}
-
-// Python's own way to drop an object, in a loop: as many deaths as births, or not all are told.
-void watch_probe(void)
-{
-    static const char *const source = "x = 1.5\n"
-                                      "for i in range(8):\n"
-                                      "    y = [x + i, (x + i).is_integer]\n"
-                                      "    y = x + i\n"
-                                      "    x + i\n"
-                                      "y = None\n";
-    unsigned counts[2] = {0, 0};
-    PyObject *code = Py_CompileString(source, "<memexplorer>", Py_file_input);
-    PyObject *names = PyDict_New();
-    if (code && names && PyDict_SetItemString(names, "__builtins__", PyEval_GetBuiltins()) == 0 &&
-        api.set_ref_tracer(probe_function, counts) == 0) {
-        Py_XDECREF(PyEval_EvalCode(code, names, names));
-        api.set_ref_tracer(NULL, NULL);
-    }
-    Py_XDECREF(names);
-    Py_XDECREF(code);
-    PyErr_Clear();
-    settings.deaths = counts[REF_CREATE] && counts[REF_CREATE] == counts[REF_DESTROY];
-}
-
 // ---- on and off ---------------------------------------------------------------------------------------
 
 bool watch_begin(void)
@@ -390,7 +334,7 @@ bool watch_begin(void)
         watch.thread_hook = PyCFunction_New(&trace_thread_def, NULL);
     if (!monitoring && !watch.thread_hook)
         return false;
-    if (settings.ref_tracer && api.set_ref_tracer(ref_function, NULL) < 0)
+    if (settings.ref_tracer && !births_begin())
         return false;
     if (monitoring)
         monitor_running();
@@ -404,7 +348,7 @@ void watch_end(void)
     if (api.is_finalizing())
         return;
     if (settings.ref_tracer)
-        api.set_ref_tracer(NULL, NULL);
+        births_end();
     if (settings.monitoring)
         monitoring_end();
     else

@@ -6,7 +6,8 @@
 #include "base/error.h"
 #include "base/map.h"
 
-#define BATCH 64 // referrers asked for at once
+#define BATCH 64         // referrers asked for at once
+#define MANY_VISITS 4096 // from so many on an array of all nodes is made
 
 enum used {
     USED_INNER = 1,  // on a path: not to be visited again
@@ -26,15 +27,38 @@ struct search {
     bool cut; // there were more
     VECTOR(struct visit) visits;
     struct map places; // node + 1 -> place + 1
+    uint64_t *flat;    // [nodes] the same in place of `places`, when there are many; else NULL
     struct map used;   // node + 1 -> enum used
 };
 
+// Nodes come by ascending numbers, mostly: an array of all is faster than a map, when it is worth its
+// making.
+static bool make_flat(struct search *search)
+{
+    if (!search->source->node_count)
+        return false;
+    search->flat = calloc((size_t)search->source->node_count + 1, sizeof *search->flat);
+    for (size_t i = 0; search->flat && i < search->visits.count; i++)
+        search->flat[search->visits.items[i].node] = i + 1;
+    return search->flat;
+}
+
+// The node's place + 1, 0 when it was not visited; NULL when there is no memory.
+static uint64_t *place_of(struct search *search, uint32_t node)
+{
+    if (!search->flat && (search->visits.count < MANY_VISITS || !make_flat(search)))
+        return map_put(&search->places, (uint64_t)node + 1);
+    return &search->flat[node];
+}
+
 static bool search_begin(struct search *search, uint32_t node)
 {
+    for (size_t i = 0; search->flat && i < search->visits.count; i++)
+        search->flat[search->visits.items[i].node] = 0;
     if (search->places.slots)
         memset(search->places.slots, 0, (search->places.mask + 1) * sizeof *search->places.slots);
     search->places.used = search->visits.count = 0;
-    uint64_t *place = map_put(&search->places, (uint64_t)node + 1);
+    uint64_t *place = place_of(search, node);
     if (!place || !vector_push(&search->visits, ((struct visit){.node = node})))
         return false;
     *place = 1;
@@ -52,7 +76,7 @@ static bool visit(struct search *search, uint32_t node, size_t from, size_t leve
 {
     if (search->used.used && !may_visit(search, node, from))
         return true;
-    uint64_t *place = map_put(&search->places, (uint64_t)node + 1);
+    uint64_t *place = place_of(search, node);
     if (!place)
         return false;
     struct visit *visits = search->visits.items;
@@ -226,6 +250,7 @@ mx_status paths_find(const struct path_source *source, uint32_t node,
     vector_free(&search.visits);
     map_free(&search.places);
     map_free(&search.used);
+    free(search.flat);
     if (!ok) {
         paths_free(&paths);
         return fail_no_memory(err);
@@ -264,5 +289,5 @@ static uint8_t graph_kinds(void *data, uint32_t node)
 
 struct path_source path_graph_source(struct path_graph *graph)
 {
-    return (struct path_source){graph_referrers, graph_kinds, graph};
+    return (struct path_source){graph_referrers, graph_kinds, graph, graph->reverse->node_count};
 }

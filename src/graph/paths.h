@@ -21,6 +21,7 @@ struct path_source {
     // 0 for an inner node. Asked once for each node that is visited.
     uint8_t (*kinds)(void *data, uint32_t node);
     void *data;
+    uint32_t node_count; // more than any node's number; 0 when that is not known
 };
 
 struct path_limits {

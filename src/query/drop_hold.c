@@ -3,6 +3,7 @@
 #include <stdlib.h>
 
 #include "query/drop.h"
+#include "snapshot/cursor.h"
 
 #define LIMIT_REFERRERS 1000 // looked at beyond those that go, in search of one that stays
 #define LARGE 1000           // references of an object that is worth an index
@@ -15,9 +16,10 @@ void drop_list_all(struct mx_drop *drop, uint32_t object)
     const struct snapshot *s = drop->snapshot;
     uint64_t end = column_at(&s->referrer_first, (uint64_t)object + 1);
     uint32_t before = MX_NO_OBJECT;
+    struct cursor referrers = {.column = &s->referrer}, holds = {.column = &s->referrer_hold};
     for (uint64_t at = column_at(&s->referrer_first, object); at < end; at++) {
-        uint32_t from = (uint32_t)column_at(&s->referrer, at);
-        if (column_at(&s->referrer_hold, at) != MX_OWNED || from == before)
+        uint32_t from = (uint32_t)cursor_at(&referrers, at);
+        if (cursor_at(&holds, at) != MX_OWNED || from == before)
             continue;
         before = from; // ascending: those of one object stand together
         uint64_t last = drop_end(s, from);

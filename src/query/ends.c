@@ -6,6 +6,8 @@
 #include "query/hang.h"
 #include "query/why.h"
 
+#define READ_AT_ONCE 64 // referrers
+
 static bool add_kind(struct ends *ends, uint32_t object, enum root_kind kind)
 {
     uint64_t *kinds = map_put(&ends->kinds, (uint64_t)object + 1);
@@ -57,10 +59,18 @@ static size_t referrers(void *data, uint32_t node, uint64_t *at, uint32_t *ret, 
     const struct snapshot *s = ((const struct ends *)data)->snapshot;
     uint64_t first = column_at(&s->referrer_first, node);
     uint64_t end = column_at(&s->referrer_first, (uint64_t)node + 1);
+    uint64_t left = first <= end ? end - first : 0, from[READ_AT_ONCE], hold[READ_AT_ONCE];
     size_t count = 0;
-    for (; count < room && *at < end - first && first <= end; ++*at)
-        if (column_at(&s->referrer_hold, first + *at) == MX_OWNED)
-            ret[count++] = (uint32_t)column_at(&s->referrer, first + *at);
+    while (!count && *at < left) {
+        uint64_t some = left - *at < READ_AT_ONCE ? left - *at : READ_AT_ONCE;
+        some = some < room ? some : room;
+        column_read(&s->referrer, first + *at, some, from);
+        column_read(&s->referrer_hold, first + *at, some, hold);
+        for (uint64_t i = 0; i < some; i++)
+            if (hold[i] == MX_OWNED)
+                ret[count++] = (uint32_t)from[i];
+        *at += some;
+    }
     return count;
 }
 
@@ -81,7 +91,7 @@ bool ends_are(const struct ends *ends, uint32_t object)
 
 struct path_source ends_source(struct ends *ends)
 {
-    return (struct path_source){referrers, kinds_of, ends};
+    return (struct path_source){referrers, kinds_of, ends, ends->snapshot->object_count};
 }
 
 size_t ends_reference(const struct ends *ends, uint32_t object, uint8_t kinds)

@@ -21,6 +21,11 @@ TABLES = [
     "strings", "dominators",
 ]  # fmt: skip
 
+# What does not depend on the version is tried with an old, a middle and a new one.
+once = pytest.mark.skipif(
+    sys.version_info[:2] not in ((3, 8), (3, 12), (3, 14)), reason="tried with other versions"
+)
+
 
 class Node:
     def __init__(self, name):
@@ -94,6 +99,7 @@ def test_counts_are_explained(snapshot):
     assert int(facts["pid"]) == os.getpid()
 
 
+@once
 def test_values_of_str_and_bytes_have_a_column_each(snapshot):
     values = [row for row in snapshot.strings if row.value == "node 7!"]
     assert values and values[0].bytes is None
@@ -120,6 +126,7 @@ def test_a_query_has_the_types_of_its_values(snapshot):
     assert len(snapshot.sql("SELECT 1 WHERE 0")) == 0
 
 
+@once
 def test_bad_queries_are_refused_with_one_line(snapshot):
     for query in ("SELCT 1", "", "DELETE FROM objects", "SELECT * FROM nowhere"):
         with pytest.raises(ValueError) as error:
@@ -150,6 +157,7 @@ def test_answers_are_those_of_the_commands(snapshot, path):
     )
 
 
+@once
 def test_diff_is_that_of_the_command(snapshot, path, tmp_path):
     if not COMMAND.exists():
         pytest.skip("the command line is not built: ninja -C build")
@@ -200,6 +208,7 @@ def test_wrong_types_are_type_errors(snapshot):
         memexplorer.capture(mode="gently")
 
 
+@once
 def test_a_notebook_shows_tables_a_map_and_ways(snapshot):
     Kept.nasty = Node("<script>&'\"")
     with memexplorer.capture() as mine:
@@ -217,6 +226,7 @@ def test_a_notebook_shows_tables_a_map_and_ways(snapshot):
 # ---- files --------------------------------------------------------------------------------------
 
 
+@once
 def test_files_that_are_none_are_refused(tmp_path, path, snapshot):
     with pytest.raises(LookupError):
         memexplorer.open(tmp_path / "nothing")
@@ -232,6 +242,7 @@ def test_files_that_are_none_are_refused(tmp_path, path, snapshot):
         memexplorer.capture(path=tmp_path / "no" / "such" / "folder")
 
 
+@once
 def test_values_can_be_left_out_and_columns_written_plain(tmp_path):
     secret = "correct horse " + "battery staple"
     with memexplorer.capture(path=tmp_path / "redacted", redact=True, plain=True) as mine:
@@ -242,6 +253,7 @@ def test_values_can_be_left_out_and_columns_written_plain(tmp_path):
     assert secret.encode() not in (tmp_path / "redacted").read_bytes()
 
 
+@once
 def test_another_process_can_be_captured(tmp_path):
     code = "import sys; kept = ['of the other']; print('ready', flush=True); sys.stdin.read()"
     target = subprocess.Popen(
@@ -260,6 +272,7 @@ def test_another_process_can_be_captured(tmp_path):
 # ---- closing, threads ---------------------------------------------------------------------------
 
 
+@once
 def test_a_closed_snapshot_says_so_and_nothing_is_left_of_it(tmp_path, monkeypatch):
     monkeypatch.setattr(memexplorer.snapshot.tempfile, "tempdir", str(tmp_path))
     mine = memexplorer.capture()
@@ -283,6 +296,7 @@ def test_a_closed_snapshot_says_so_and_nothing_is_left_of_it(tmp_path, monkeypat
             question()
 
 
+@once
 def test_threads_may_share_a_snapshot_and_close_it(path, snapshot):
     mine = memexplorer.open(path)
     failures = []
@@ -339,6 +353,7 @@ def test_it_is_consistent_while_other_threads_run():
 # ---- the process unharmed -----------------------------------------------------------------------
 
 
+@once
 def test_a_handler_that_reaps_all_children_does_no_harm():
     reaped = []
 
@@ -359,6 +374,7 @@ def test_a_handler_that_reaps_all_children_does_no_harm():
     assert all(status == 0 for _, status in reaped)
 
 
+@once
 def test_a_signal_handler_may_end_it():
     class Enough(Exception):
         pass
@@ -379,11 +395,13 @@ def test_a_signal_handler_may_end_it():
         os.waitpid(-1, os.WNOHANG)
 
 
+@once
 def test_it_gives_up_in_time():
     with pytest.raises(TimeoutError):
         memexplorer.capture(timeout=1e-6)
 
 
+@once
 def test_open_files_are_closed_when_the_program_closes_them():
     reader, writer = os.pipe()
     done = threading.Thread(target=lambda: memexplorer.capture().close())

@@ -27,7 +27,5 @@ def run_traced(
 ) -> Tuple[Done, List[Dict[str, Any]]]:
     path = tmp_path / "events.json"
     command = [sys.executable, "-c", TRACE, "--json", str(path), *options, str(script), *arguments]
-    done = subprocess.run(
-        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, timeout=120, **more
-    )
+    done = subprocess.run(command, capture_output=True, timeout=120, **more)
     return done, [json.loads(line) for line in path.read_text().splitlines()]

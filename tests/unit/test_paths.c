@@ -186,7 +186,7 @@ static void test_a_path_of_a_million_is_found(void **state)
 {
     (void)state;
     struct counted counted = {1, LONG - 1, 0};
-    struct path_source source = {counted_referrers, counted_kinds, &counted};
+    struct path_source source = {counted_referrers, counted_kinds, &counted, LONG};
     struct path_limits limits = {.edges = LONG, .paths = 3, .wanted = 1};
     struct paths paths;
     assert_int_equal(paths_find(&source, 0, &limits, &paths, NULL), MX_OK);
@@ -202,7 +202,7 @@ static void test_an_end_that_is_near_is_found_at_no_cost_in_a_graph_without_boun
 {
     (void)state;
     struct counted counted = {3, GRAPH_NONE - 1, 0};
-    struct path_source source = {counted_referrers, counted_kinds, &counted};
+    struct path_source source = {counted_referrers, counted_kinds, &counted, 0};
     struct path_limits limits = {.edges = 1000000, .paths = 1, .wanted = 1};
     struct paths paths;
     assert_int_equal(paths_find(&source, GRAPH_NONE - 20, &limits, &paths, NULL), MX_OK);
@@ -217,7 +217,7 @@ static void test_a_search_ends_at_the_limit_of_edges_and_says_so(void **state)
 {
     (void)state;
     struct counted counted = {3, GRAPH_NONE - 1, 0};
-    struct path_source source = {counted_referrers, counted_kinds, &counted};
+    struct path_source source = {counted_referrers, counted_kinds, &counted, 0}; // a map of visits
     struct path_limits limits = {.edges = 10000, .paths = 1, .wanted = 1};
     struct paths paths;
     assert_int_equal(paths_find(&source, 0, &limits, &paths, NULL), MX_OK);

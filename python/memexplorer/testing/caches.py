@@ -91,12 +91,12 @@ def _is_of_library(module: object) -> bool:
 def _clear_abstract(root: type) -> None:
     """The caches in which isinstance() keeps what is a subclass of an abstract class."""
     waiting: List[type] = [object]
-    seen: Set[type] = set()
+    seen: Set[int] = set()
     while waiting:
         kind = waiting.pop()
-        if kind in seen:
+        if id(kind) in seen:
             continue
-        seen.add(kind)
+        seen.add(id(kind))
         waiting += type.__subclasses__(kind)
         if isinstance(kind, abc.ABCMeta):
             kind._abc_caches_clear()

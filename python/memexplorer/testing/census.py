@@ -19,10 +19,12 @@ class Census:
 
     def __init__(self, types: Tuple[type, ...]) -> None:
         self.addresses: Dict[type, Set[int]] = {one: set() for one in types}
+        # By address: a metaclass may have a hash of its own.
+        wanted = {id(kind): found for kind, found in self.addresses.items()}
         for one in gc.get_objects():
-            for kind in type(one).__mro__:
-                if kind in self.addresses:
-                    self.addresses[kind].add(id(one))
+            for kind in map(id, type(one).__mro__):
+                if kind in wanted:
+                    wanted[kind].add(id(one))
         unseen = [one for one in types if _are_untracked(one)]
         for kind, found in zip(unseen, instances_of([_with_subclasses(one) for one in unseen])):
             self.addresses[kind] |= found

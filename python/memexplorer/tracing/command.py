@@ -115,6 +115,7 @@ def watch(asked: argparse.Namespace, events: int) -> Dict[str, int]:
         for name in ("json", "output", "html"):
             if getattr(asked, name):
                 options += ["--" + name, os.path.abspath(getattr(asked, name))]
+        options += ["--title", asked.script]
         options += ["--note", "all"] if asked.all else []
         for fd in (events, alive, done_write):
             os.set_inheritable(fd, True)
@@ -171,4 +172,7 @@ def main(argv: List[str]) -> int:
     sys.stdout.flush()
     sys.stderr.flush()
     command = [sys.executable, *flags, *script, *asked.arguments]
-    os.execve(sys.executable, command, environment(config))
+    try:
+        os.execve(sys.executable, command, environment(config))
+    except OSError as error:
+        return fail(f"{sys.executable}: {error.strerror}")

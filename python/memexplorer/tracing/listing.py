@@ -75,7 +75,9 @@ def text_of_name(event: Event) -> str:
             return f"{name} goes with its frame: {label(event['old'])}"
         return f"{name} deleted: was {old_text(event)}"
     thing = event["object"]
-    counts = "" if is_plain(thing) else ", " + counted(event["refs"], event.get("immortal", False))
+    counts = ""
+    if not is_plain(thing):
+        counts = ", " + counted(event["refs"], event.get("immortal", False))
     if kind == "count":
         return f"{name}: {label(thing)}{counts}{held(event)}"
     was = f" (was {old_text(event)})" if kind == "rebind" else ""
@@ -87,9 +89,11 @@ def text_of_collection(event: Event, start: Event) -> str:
     why = WHY.get(start.get("why", ""), "")
     if start.get("why") == "threshold":
         why = f"threshold {start['threshold']} passed, {start['count']} new"
-    lost = f", {event['uncollectable']} uncollectable" if event["uncollectable"] else ""
-    return (f"cycle collector, generation {event['generation']} ({why}): found"
-            f" {event['collected']} objects{lost}, took {event['seconds'] * 1e3:.2f} ms")  # fmt: skip
+    found = f"{event['collected']} objects"
+    if event["uncollectable"]:
+        found += f", {event['uncollectable']} uncollectable"
+    took = f"{event['seconds'] * 1e3:.2f} ms"
+    return f"cycle collector, generation {event['generation']} ({why}): found {found}, took {took}"
 
 
 def text_of(event: Event, start: Event) -> str:
@@ -176,10 +180,12 @@ class Listing:
             said.append(f"Python {python}: threads that were not started by the threading module"
                         " are not seen")  # fmt: skip
         if self.lost:
-            said.append("the program set a trace function of its own: lines are not seen after that")
+            said.append(
+                "the program set a trace function of its own: lines are not seen after that"
+            )
         if self.start.get("births") == "PyRefTracer" and not self.start.get("deaths_of_all"):
-            said.append(f"Python {python} frees some objects of built-in types without a word (later"
-                        ' ones do not): "not told" there')  # fmt: skip
+            said.append(f"Python {python} frees some objects of built-in types without a word"
+                        ' (later ones do not): "not told" there')  # fmt: skip
         if not self.ended:
             said.append("the process ended without shutting down the interpreter (os._exit, exec,"
                         " or a signal): what came after the last event is not told")  # fmt: skip

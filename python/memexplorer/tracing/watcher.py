@@ -22,6 +22,7 @@ def parser() -> argparse.ArgumentParser:
     made.add_argument("--json")
     made.add_argument("--output")
     made.add_argument("--html")
+    made.add_argument("--title", default="trace")
     made.add_argument("--color", choices=["auto", "always", "never"], default="auto")
     made.add_argument("--note", action="append", default=[])
     return made
@@ -51,10 +52,21 @@ def show(file: Any, sources: Dict[str, str], asked: argparse.Namespace, out: Tex
     if lines:
         lines.close()
     if asked.html:
-        from .page import write_page
-
-        write_page(kept, asked.html)
+        write_page(kept, asked)
     made.print(out, wants_color(asked.color, out))
+
+
+def write_page(kept: List[events.Event], asked: argparse.Namespace) -> None:
+    from .page import PageError, render
+    from .story import tell
+
+    try:
+        page = render(tell(kept, asked.title))  # type: ignore[arg-type]
+    except PageError as error:
+        sys.stderr.write(f"memexplorer trace: {error}\n")
+        return
+    with open(asked.html, "w", encoding="utf-8") as file:
+        file.write(page)
 
 
 def main(argv: List[str]) -> int:
