@@ -43,7 +43,7 @@ class Marked:
 
 def fail():
     marked = [Marked() for _ in range(777)]
-    bytearray(1 << 46)
+    [None] * (1 << 62)
 
 """
 
