@@ -195,7 +195,8 @@ def way(chain: Dict[str, Any]) -> str:
             end = x + width + gap
             out.append(
                 f"<g><title>{escape(labels[i])}</title>"
-                f"<path d='M{x + width} 23 H{end - 6} m-5 -4 l6 4 l-6 4' fill='none' stroke='#888'/>"
+                f"<path d='M{x + width} 23 H{end - 6} m-5 -4 l6 4 l-6 4' "
+                "fill='none' stroke='#888'/>"
                 f"<text x='{x + width + 6}' y='17'>{escape(cut(labels[i], 16))}</text></g>"
             )
     return f"<div style='overflow-x:auto'>{''.join(out)}</svg></div>"

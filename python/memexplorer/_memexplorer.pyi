@@ -133,7 +133,7 @@ def free(heap: Heap, address: int, label: str | None, /) -> dict[str, Any]:
     """What would be freed with a reference, as `memexplorer free --json`."""
 
 def cycles(heap: Heap, garbage: bool, /) -> dict[str, Any]:
-    """Cycles that are garbage, or held: `memexplorer garbage --json`, `memexplorer cycles --json`."""
+    """Cycles, garbage or held: `memexplorer garbage --json`, `memexplorer cycles --json`."""
 
 def suspects(heap: Heap, /) -> dict[str, Any]:
     """What may be leaking, as `memexplorer suspects --json`."""
@@ -169,4 +169,4 @@ def watch_collection(phase: str, info: dict[str, Any], /) -> None:
     """For gc.callbacks, while there are tokens."""
 
 def watch_again(address: int, callback: Callable[[object], object], /) -> object:
-    """A weak reference to what the collector is about to finalize; only in a weak callback of it."""
+    """A weak reference to what the collector is about to finalize; in a weak callback of it."""

@@ -98,7 +98,7 @@ def info(address: int) -> Info:
 # References of a call of one of these functions to its argument: its variable and, up to 3.10, the
 # value stack of its caller.
 _OWN = 1 if sys.version_info >= (3, 11) else 2
-# From 3.14 on a variable is lent to the call without counting: what has one reference may be held by
+# From 3.14 on a variable is lent to a call without counting: what has one reference may be held by
 # the caller, or by the call alone.
 _MAY_BE_LENT = sys.version_info >= (3, 14)
 

@@ -53,11 +53,11 @@ def test_pyarrow_takes_each_table_whole(snapshot, name):
 
 
 def test_duckdb_queries_a_variable(snapshot, sums):
-    objs = snapshot.objects.select("type", "size", "address")
+    objs = snapshot.objects.select("type", "size", "address")  # noqa: F841 - duckdb sees it
     assert duckdb.sql("select count(*), sum(size) from objs").fetchall() == [tuple(sums)]
     name = __name__ + ".Thing"
     assert duckdb.sql(f"select count(*) from objs where type = '{name}'").fetchall() == [(1234,)]
-    refs = snapshot.references
+    refs = snapshot.references  # noqa: F841
     found = duckdb.sql(
         "select count(*) from refs join objs on refs.target_address = objs.address "
         f"where objs.type = '{name}' and refs.ownership = 'owned'"

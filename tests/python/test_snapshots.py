@@ -413,9 +413,7 @@ def test_open_files_are_closed_when_the_program_closes_them():
 
 
 def run(code):
-    done = subprocess.run(
-        [sys.executable, "-c", code], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
-    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     assert done.returncode == 0 and done.stderr == "", (done.stdout, done.stderr)
     return done.stdout
 

@@ -398,7 +398,7 @@ if sys.version_info < (3, 12):
         as_unicode = ctypes.pythonapi.PyUnicode_AsUnicode
         as_unicode.restype, as_unicode.argtypes = ctypes.c_void_p, [ctypes.py_object]
         waiting = make(None, 20)
-        # Its 20 characters are whatever stood there: many are none. What it says is to be the same each time.
+        # Its 20 characters are whatever stood there, and many are none: let it say the same always.
         text = ctypes.create_unicode_buffer("waits \u4e2d to be ready", 20)
         ctypes.memmove(as_unicode(waiting), text, ctypes.sizeof(text))
         wide = "both forms \xe9 " + str(len(held))
