@@ -132,6 +132,7 @@ def kernel_core(target: Target, directory: Path) -> Optional[Path]:
 
 
 @needs_gdb
+@pytest.mark.one_of_a_kind
 def test_cores_of_gcore_and_of_the_kernel_give_the_answers_of_the_process(
     interpreter: Interpreter, tmp_path: Path
 ) -> None:

@@ -26,6 +26,8 @@ from processes import (
     some,
 )
 
+pytestmark = pytest.mark.one_of_a_kind  # what is asked of a snapshot knows no versions
+
 TARGET = TARGETS / "exported.py"
 DRIVER = ROOT / "tests/devtools/retained.mjs"
 CANNOT_BE_HAD = 3  # exit code of tools/get-npm

@@ -75,6 +75,7 @@ def service(interpreter: Interpreter) -> Iterator[Target]:
         yield target
 
 
+@pytest.mark.one_of_a_kind
 @pytest.mark.parametrize("program", ["threads.py", "standing.py"])
 def test_a_fork_shows_the_objects_and_counts_that_a_freeze_shows(
     program: str, interpreter: Interpreter
@@ -94,6 +95,7 @@ def test_a_fork_shows_the_objects_and_counts_that_a_freeze_shows(
     assert counts[0] == counts[1]
 
 
+@pytest.mark.one_of_a_kind
 def test_a_busy_process_is_seen_at_one_moment(interpreter: Interpreter):
     with service(interpreter) as target:
         for option in ["--fork", "--freeze"] * 3:

@@ -277,6 +277,7 @@ def answers(place: object) -> List[dict]:
     return documents
 
 
+@pytest.mark.one_of_a_kind
 @pytest.mark.skipif(not shutil.which("gdb"), reason="gdb is not installed")
 def test_a_core_has_the_garbage_of_its_process(interpreter: Interpreter, tmp_path: Path) -> None:
     with running(

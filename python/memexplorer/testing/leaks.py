@@ -23,7 +23,9 @@ from .explain import ASKING, INDENT, explained, holders, indented, why
 __all__ = ["RUNS", "WARM_UPS", "Growth", "Leaks", "assert_no_leaks", "examine"]
 
 HEAP_TYPE = 1 << 9  # Py_TPFLAGS_HEAPTYPE, a part of the stable ABI
-IMMORTAL = 1 << 29  # from here on a count is a mark: PEP 683, with 32 bits or 64
+# From here on a count is a mark: PEP 683, with 32 bits or 64. What is a part of 3.11's program has
+# 999,999,999 from the start, and is counted all the same.
+IMMORTAL = 1 << 29 if sys.version_info >= (3, 12) else sys.maxsize
 MOST_GROWN = 1 << 16  # objects that are followed through all runs; 1 MiB of memory
 REFERS_TO_ITS_TYPE = sys.version_info >= (3, 9)  # an instance tells the collector of it (bpo-40217)
 
