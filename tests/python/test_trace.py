@@ -112,6 +112,8 @@ def test_what_a_version_cannot_tell_is_said():
     last = names_of(seen.events, "values")[-1]["old_refs"]
     if seen.events[0]["deaths_of_all"]:
         assert last == [1, 0]
+    elif HAS_ALL:  # of an early 3.13: some are told, and this may be one
+        assert last in ([1, 0], [1, None])
     else:
         assert last == [1, None] and "not told" in out.getvalue()
 
