@@ -75,15 +75,22 @@ bool class_is_user(struct class *class)
 
 // ---- what the slots do ---------------------------------------------------------------------------------
 
+// Whatever runs Python runs before the object is there: of a class that is not made yet, the collector
+// would ask what nothing answers (Objects/typeobject.c, type_traverse), and it knows the class already.
 static PyObject *alloc_hook(PyTypeObject *type, Py_ssize_t nitems)
 {
+    struct thread *thread = settings.active ? thread_self() : NULL;
+    struct class *class = thread && !thread->busy ? class_find((PyObject *)type) : NULL;
+    bool told = class && class_is_user(class);
     PyObject *op = PyType_GenericAlloc(type, nitems);
-    struct thread *thread = settings.active && op ? thread_self() : NULL;
-    if (!thread || thread->busy)
+    if (!told || !op)
         return op;
-    struct class *class = class_find((PyObject *)type);
-    if (class && class_is_user(class))
-        object_born(op, class);
+    bool is_class = PyType_GetFlags(type) & Py_TPFLAGS_TYPE_SUBCLASS;
+    if (is_class)
+        PyObject_GC_UnTrack(op);
+    object_born(op, class);
+    if (is_class)
+        PyObject_GC_Track(op);
     return op;
 }
 
