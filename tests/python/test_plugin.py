@@ -580,10 +580,11 @@ def extension(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("leaky")
     library = folder / ("leaky" + sysconfig.get_config_var("EXT_SUFFIX"))
     source = Path(__file__).parents[1] / "integration" / "targets" / "leaky.c"
-    include = "-I" + sysconfig.get_paths()["include"]
-    if not Path(include[2:], "Python.h").exists():
+    include = Path(sysconfig.get_paths()["include"])
+    if not (include / "Python.h").exists():
         pytest.skip("this Python has no headers")
-    subprocess.run(["cc", "-shared", "-fPIC", include, "-o", library, source], check=True)
+    folders = [f"-I{include}", f"-I{include.parent}"]  # Debian's say where the rest is from there
+    subprocess.run(["cc", "-shared", "-fPIC", *folders, "-o", library, source], check=True)
     return folder
 
 
