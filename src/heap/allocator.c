@@ -197,6 +197,12 @@ enum { PREV_INUSE = 1, IS_MMAPPED = 2, CHUNK_FLAGS = 7, CHUNK_LEAST = 32, CHUNK_
 #define PAGE 4096 // mmapped chunks are made of whole ones
 #define LIMIT_CHUNK (1ull << 46)
 
+// Up to glibc 2.42 the size of an mmapped chunk is that of its pages, from 2.43 on without its head.
+uint64_t mapped_chunk_nbytes(uint64_t size)
+{
+    return size % PAGE == 0 ? size : (size + CHUNK_HEAD) % PAGE == 0 ? size + CHUNK_HEAD : 0;
+}
+
 // *ret_nbytes is set when the block is used.
 static enum block_state chunk_state(struct allocator *allocator, mx_addr addr, uint64_t nbytes,
                                     uint64_t *ret_nbytes)
@@ -208,9 +214,12 @@ static enum block_state chunk_state(struct allocator *allocator, mx_addr addr, u
     if (size < CHUNK_LEAST || size % ALIGNMENT || size > LIMIT_CHUNK || size - 8 < nbytes)
         return BLOCK_UNKNOWN;
     // The last word of a chunk in use lies in the next one's head, but for mmapped ones.
-    *ret_nbytes = size - (word & IS_MMAPPED ? CHUNK_HEAD : CHUNK_HEAD / 2);
-    if (word & IS_MMAPPED)
-        return (addr - CHUNK_HEAD) % PAGE == 0 && size % PAGE == 0 ? BLOCK_USED : BLOCK_UNKNOWN;
+    *ret_nbytes = size - CHUNK_HEAD / 2;
+    if (word & IS_MMAPPED) {
+        uint64_t whole = mapped_chunk_nbytes(size);
+        *ret_nbytes = whole - CHUNK_HEAD;
+        return (addr - CHUNK_HEAD) % PAGE == 0 && whole ? BLOCK_USED : BLOCK_UNKNOWN;
+    }
     if (!memory_u64(allocator->memory, addr - 8 + size, &next) ||
         (next & ~(uint64_t)CHUNK_FLAGS) > LIMIT_CHUNK)
         return BLOCK_UNKNOWN;

@@ -77,4 +77,8 @@ enum block_state malloc_state(struct allocator *allocator, mx_addr addr, uint64_
 // Bytes that may be used from addr on in the block that starts there and is in use; 0 when none does.
 uint64_t allocator_block_nbytes(struct allocator *allocator, mx_addr addr);
 
+// Of a chunk of malloc with a mapping of its own, whose head has this size: all bytes of it; 0 when
+// there is no such chunk.
+uint64_t mapped_chunk_nbytes(uint64_t size);
+
 #endif

@@ -137,7 +137,8 @@ static bool mapped_find(struct malloc_walk *walk, const struct mapping *mapping,
                         uint64_t *zero_pages)
 {
     for (mx_addr addr = mapping->start; addr < mapping->end && *zero_pages < LIMIT_ZERO_PAGES;) {
-        uint64_t before, word = chunk_word(walk, addr), size = word & ~(uint64_t)CHUNK_FLAGS;
+        uint64_t before, word = chunk_word(walk, addr);
+        uint64_t size = mapped_chunk_nbytes(word & ~(uint64_t)CHUNK_FLAGS);
         const struct malloc_run *chain = NULL;
         const struct static_range *stack = statics_find(stacks, addr);
         *zero_pages += !word;
@@ -145,8 +146,8 @@ static bool mapped_find(struct malloc_walk *walk, const struct mapping *mapping,
             addr = (stack->end + PAGE_NBYTES - 1) & ~(mx_addr)(PAGE_NBYTES - 1);
             continue;
         }
-        if ((word & CHUNK_FLAGS) != IS_MMAPPED || !size || size % PAGE_NBYTES ||
-            size > end - addr || !memory_u64(walk->allocator->memory, addr, &before) || before ||
+        if ((word & CHUNK_FLAGS) != IS_MMAPPED || !size || size > end - addr ||
+            !memory_u64(walk->allocator->memory, addr, &before) || before ||
             (chain = malloc_run_find(walk, addr)) || allocator_owns(walk->allocator, addr)) {
             addr = chain ? (chain->end + PAGE_NBYTES - 1) & ~(mx_addr)(PAGE_NBYTES - 1)
                          : addr + PAGE_NBYTES;

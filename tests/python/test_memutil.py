@@ -49,9 +49,13 @@ def test_refs_is_the_number_of_references():
     assert (one, two, five, back) == (1, 2, 5, 1)
 
 
+# From 3.14 on a variable is lent to a call without being counted.
+OF_THE_CALL = 1 if sys.version_info < (3, 14) else 0
+
+
 def test_refs_is_getrefcount_without_its_argument():
     for thing in ([], {}, Instance(), object(), {1}, 2.5 * 3, 10**40, str(10**9), b"x" * 999):
-        assert memutil.refs(id(thing)) == sys.getrefcount(thing) - 1
+        assert memutil.refs(id(thing)) == sys.getrefcount(thing) - OF_THE_CALL
 
 
 def test_asking_changes_no_count():

@@ -21,12 +21,12 @@ def test_max_retained(results):  # noqa: F811
     found = results("""
         @pytest.mark.max_retained("1 MB")
         def test_left():
-            HELD.append(bytearray(2_000_000))
+            HELD.append(bytes(2_000_000))
 
         @pytest.mark.max_retained("1 MiB")
         def test_gone(tmp_path):
             HELD.clear()
-            held = bytearray(2_000_000)
+            held = bytes(2_000_000)
 
         def test_block(max_retained):
             with max_retained("1 MB"):
