@@ -94,6 +94,14 @@ struct path_source ends_source(struct ends *ends)
     return (struct path_source){referrers, kinds_of, ends, ends->snapshot->object_count};
 }
 
+// A person is told of what owns it before what was only lent it.
+static bool is_nearer(const struct snapshot *s, const struct snapshot_root_reference *reference,
+                      const struct snapshot_root_reference *than)
+{
+    uint8_t kind = s->roots[reference->root].kind, other = s->roots[than->root].kind;
+    return kind != other ? kind < other : reference->hold == MX_OWNED && than->hold != MX_OWNED;
+}
+
 size_t ends_reference(const struct ends *ends, uint32_t object, uint8_t kinds)
 {
     const struct snapshot *s = ends->snapshot;
@@ -107,7 +115,7 @@ size_t ends_reference(const struct ends *ends, uint32_t object, uint8_t kinds)
         if (reference->to != object || !(kinds & 1u << kind) ||
             (kind != ROOT_MODULE && !reference->keeps))
             continue;
-        if (best == SIZE_MAX || kind < s->roots[s->root_references[best].root].kind)
+        if (best == SIZE_MAX || is_nearer(s, reference, &s->root_references[best]))
             best = i;
     }
     return best;
