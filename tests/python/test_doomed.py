@@ -536,7 +536,7 @@ def test_objects_alive_at_shutdown_go_with_their_last_words():
         """
     )
     assert (status, err) == (0, "")
-    # Modules of free-threaded builds are not counted down: the collector finds them, at the end too.
+    # Modules of free-threaded builds are not counted down: the collector finds them.
     free_threaded = sysconfig.get_config_var("Py_GIL_DISABLED")
     with_the_module = BY_COLLECTOR if free_threaded else BY_COUNT
     assert sorted(out) == sorted(

@@ -421,7 +421,11 @@ def test_no_leaks_names_what_grows(results):
     assert "+1 builtins.str a run" in text
     assert "-> TEXTS -> [...]" in text
     assert "+2 app.Node a run" in failure(found["test_fixture"])
-    assert "+1 reference to builtins.function pair a run" in failure(found["test_references"])
+    if sysconfig.get_config_var("Py_GIL_DISABLED"):  # counts of functions are deferred
+        assert found["test_references"].outcome == "passed"
+    else:
+        text = failure(found["test_references"])
+        assert "+1 reference to builtins.function pair a run" in text
     assert "+1 app.Node a run" in failure(found["test_in_its_fixture"])
     assert "+1 app.Node a run" in failure(found["TestCase::test_method"])
 
