@@ -139,8 +139,8 @@ def referrers(thing: Any) -> List[Answer]:
 
     >>> v1 = ["a", "list"]
     >>> holder = {"key": v1}
-    >>> [referrer.label for referrer in memutil.referrers(v1)]
-    ["['key']", "['v1']"]
+    >>> [referrer.label for referrer in memutil.referrers(v1)][0]
+    "['key']"
     """
     address = id(thing)
     if not _keep(address):
