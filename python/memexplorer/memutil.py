@@ -139,8 +139,10 @@ def referrers(thing: Any) -> List[Answer]:
 
     >>> v1 = ["a", "list"]
     >>> holder = {"key": v1}
-    >>> [referrer.label for referrer in memutil.referrers(v1)][0]
-    "['key']"
+    >>> for referrer in memutil.referrers(v1):
+    ...     print(referrer.label)
+    ['key']
+    ['v1']
     """
     address = id(thing)
     if not _keep(address):
