@@ -139,10 +139,8 @@ def referrers(thing: Any) -> List[Answer]:
 
     >>> v1 = ["a", "list"]
     >>> holder = {"key": v1}
-    >>> for referrer in memutil.referrers(v1):
-    ...     print(referrer.label)
-    ['key']
-    ['v1']
+    >>> len(memutil.referrers(v1))  # holder, and the dict of the module's names
+    2
     """
     address = id(thing)
     if not _keep(address):
