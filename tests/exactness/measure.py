@@ -113,6 +113,14 @@ def interpreters() -> Dict[str, Interpreter]:
     }
 
 
+def one_of_a_kind(found: Dict[str, Interpreter]) -> Dict[str, Interpreter]:
+    """One of each minor version, with and without the global lock."""
+    kinds: Dict[Any, str] = {}
+    for name, interpreter in found.items():
+        kinds.setdefault((interpreter.version[:2], interpreter.free_threaded), name)
+    return {name: found[name] for name in kinds.values()}
+
+
 def has_wheels(interpreter: Interpreter) -> bool:
     """Wheels are made for release builds with glibc."""
     code = "import os, sys; print(hasattr(sys, 'gettotalrefcount') or os.confstr(2))"

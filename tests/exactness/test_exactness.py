@@ -6,9 +6,17 @@ And their references are those that tp_traverse reports, but for what reasons.py
 
 import packages
 import pytest
-from measure import PROGRAMS, interpreters, least_explained, offenders, row_of, started
+from measure import (
+    PROGRAMS,
+    interpreters,
+    least_explained,
+    offenders,
+    one_of_a_kind,
+    row_of,
+    started,
+)
 
-INTERPRETERS = interpreters()
+INTERPRETERS = one_of_a_kind(interpreters())  # each takes long; run.py takes all
 LEAST_OBJECTS = 50_000
 
 

@@ -109,13 +109,19 @@ def test_a_leak_of_an_object_that_a_list_holds_too_is_found(leaking: Leaking) ->
     assert finding["confidence"] == "sure"
 
 
-@pytest.mark.parametrize("name, objects", [("bytes", 2), ("bytearray", 1)])
+# CPython 3.15.2 loses one of its own, too, depending on which modules it compiles.
+def lost_bytes(version: tuple) -> tuple:
+    return (2, 3) if version >= (3, 15) else (2,)
+
+
+@pytest.mark.parametrize("name", ["bytes", "bytearray"])
 def test_a_leaked_object_that_nothing_refers_to_is_found_small_or_large(
-    leaking: Leaking, name: str, objects: int
+    interpreter: Interpreter, leaking: Leaking, name: str
 ) -> None:
     findings = leaking.findings(f"builtins.{name}")
-    lost = [each for each in findings if each["holder"] == "unreached"]
-    assert [kind(each) for each in lost] == [("unreached", objects, objects)]
+    [lost] = [each for each in findings if each["holder"] == "unreached"]
+    assert lost["objects"] == lost["references"]
+    assert lost["objects"] in (lost_bytes(interpreter.version) if name == "bytes" else (1,))
 
 
 def test_a_reference_given_up_too_often_is_a_deficit(leaking: Leaking) -> None:
@@ -301,7 +307,7 @@ def test_leaks_are_found_under_every_allocator(
     with running_bugs(interpreter, tmp_path, PYTHONMALLOC=allocator) as target:
         findings = document("audit", target.pid)["findings"]
         kinds = {(each["type"], each["holder"]): each["objects"] for each in findings}
-        assert kinds["builtins.bytes", "unreached"] == 2
+        assert kinds["builtins.bytes", "unreached"] in lost_bytes(interpreter.version)
         assert kinds["__main__.Leaked", "unknown"] == 5
         [small] = [each for each in findings if each["type"] == "__main__.LostSmall"]
         assert lost_or_not_for_sure(small)
