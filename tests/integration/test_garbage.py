@@ -212,6 +212,7 @@ def read_told(pid: int) -> Dict[int, Told]:
     return told
 
 
+@pytest.mark.one_of_a_kind
 def test_references_are_reported_as_often_as_tp_traverse_does(
     interpreter: Interpreter, tmp_path: Path
 ) -> None:

@@ -81,6 +81,7 @@ def comparison(
         )
 
 
+@pytest.mark.one_of_a_kind
 def test_every_object_that_the_target_lists_is_found(comparison: Comparison):
     missing = [
         f"{address:#x} {known.type}"

@@ -96,6 +96,8 @@ def ask(interpreter: Interpreter, leak: Leak) -> Answer:
 
 @pytest.mark.one_of_a_kind  # programs, of which the version decides little
 def test_planted_leaks_are_among_the_first_suspects(interpreter: Interpreter) -> None:
+    if interpreter.version[:2] in ((3, 9), (3, 10), (3, 12), (3, 13)):
+        pytest.skip("between versions that are asked")
     with concurrent.futures.ThreadPoolExecutor(AT_ONCE) as pool:
         answers = list(pool.map(functools.partial(ask, interpreter), leaks_for(interpreter)))
     answers = [answer for answer in answers if answer.said]
