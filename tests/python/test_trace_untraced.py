@@ -24,7 +24,10 @@ SCRIPTS = {
     "syntax error": "print('never'\n1 +",
     "os._exit": "import os; print('out', flush=True); os._exit(9)",
     "signal": "import os, signal; print('out', flush=True); os.kill(os.getpid(), 15)",
-    "keyboard interrupt": "import os\nos.kill(os.getpid(), 2)\nwhile True: pass",
+    # Where tests run in the background of a shell, the signal is ignored from the start.
+    "keyboard interrupt": "import os, signal\n"
+    "signal.signal(signal.SIGINT, signal.default_int_handler)\n"
+    "os.kill(os.getpid(), 2)\nwhile True: pass",
     "abort": "import os; os.abort()",
     "fork": """
         import os, sys
