@@ -57,15 +57,12 @@ static void begin(struct reading *reading, const struct snapshot *s)
 // The object's value as the file has it; NULL where it has none that stands for itself.
 static const uint8_t *value_at(struct reading *reading, uint32_t object, uint64_t *ret_nbytes)
 {
-    if (!reading->stored.bytes || !reading->stored.by_type[cursor_at(&reading->types, object)])
+    if (!snapshot_stores(&reading->stored, cursor_at(&reading->types, object)))
         return NULL;
     uint64_t first = cursor_at(&reading->values, object);
     uint64_t end = cursor_at(&reading->values, (uint64_t)object + 1);
-    const struct pieces *pieces = reading->stored.pieces;
-    if (end <= first || (pieces && !pieces_are_right(pieces, first, end - first)))
-        return NULL;
     *ret_nbytes = end - first;
-    return reading->stored.bytes + first;
+    return snapshot_stored_bytes(&reading->stored, first, end);
 }
 
 // Is it an immutable value, and of both the same bytes of a file? No answer when it says no.

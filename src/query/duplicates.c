@@ -73,12 +73,12 @@ static const uint8_t *stored_value(const struct hashes *hashes, uint32_t object,
                                    uint64_t *ret_nbytes)
 {
     const struct snapshot *s = hashes->snapshot;
-    if (!s->stored.bytes || !s->stored.by_type[column_at(&s->type, object)])
+    if (!snapshot_stores(&s->stored, column_at(&s->type, object)))
         return NULL;
     uint64_t first = cursor_at(hashes->stored, object);
     uint64_t end = cursor_at(hashes->stored, (uint64_t)object + 1);
     *ret_nbytes = end - first;
-    return first < end ? s->stored.bytes + first : NULL;
+    return snapshot_stored_bytes(&s->stored, first, end);
 }
 
 // Of a str or bytes. NO_HASH where the value is not there, or too long.
@@ -117,15 +117,15 @@ static mx_status hash_value(struct hashes *hashes, uint32_t object, uint64_t *re
 static uint64_t hash_stored_number(const struct hashes *hashes, uint32_t object)
 {
     const struct snapshot *s = hashes->snapshot;
-    uint32_t type = (uint32_t)column_at(&s->type, object);
-    if (!s->stored.bytes || !s->stored.by_type[type])
+    uint64_t type = column_at(&s->type, object);
+    if (!snapshot_stores(&s->stored, type))
         return NO_HASH;
     uint64_t first = column_at(s->stored.first, object);
     uint64_t end = column_at(s->stored.first, (uint64_t)object + 1);
-    if (first >= end || end - first > STORED_NUMBER_NBYTES)
+    const uint8_t *bytes = snapshot_stored_bytes(&s->stored, first, end);
+    if (!bytes || end - first > STORED_NUMBER_NBYTES)
         return NO_HASH;
-    return hash_bytes(mixed(hashes->seed, type), (const char *)s->stored.bytes + first,
-                      end - first);
+    return hash_bytes(mixed(hashes->seed, type), (const char *)bytes, end - first);
 }
 
 // Of what stands in a tuple and is no string, bytes or tuple.

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/text.h"
+#include "snapshot/pieces.h"
 
 #define LABEL_CHARACTERS 60 // of a key
 #define NAME_BYTES 160
@@ -34,6 +35,14 @@ bool snapshot_find(const struct snapshot *s, mx_addr address, uint32_t *ret_obje
         return false;
     *ret_object = low;
     return true;
+}
+
+const uint8_t *snapshot_stored_bytes(const struct snapshot_stored *stored, uint64_t first,
+                                     uint64_t end)
+{
+    if (end <= first || (stored->pieces && !pieces_are_right(stored->pieces, first, end - first)))
+        return NULL;
+    return stored->bytes + first;
 }
 
 static void add_name(const struct snapshot *s, const char *before, uint32_t name, struct text *text)

@@ -160,6 +160,17 @@ struct snapshot_stored {
     const struct pieces *pieces; // of bytes: looked at before they are read; NULL when all were
 };
 
+// Does what is kept of instances of the type stand for itself?
+static inline bool snapshot_stores(const struct snapshot_stored *stored, uint64_t type)
+{
+    return stored->bytes && stored->by_type[type];
+}
+
+// The bytes from `first` to `end`, as an object has them in stored->first; NULL where there are none, or
+// where they are damaged.
+const uint8_t *snapshot_stored_bytes(const struct snapshot_stored *stored, uint64_t first,
+                                     uint64_t end);
+
 // What is made only when it is asked for.
 struct snapshot_texts {
     // Each writes at most nbytes, ended by NUL; UTF-8 without control characters.
