@@ -146,17 +146,6 @@ struct shared_heap *heap_shared(PyObject *op)
     return NULL;
 }
 
-const mx_heap *heap_lease(PyObject *op)
-{
-    struct shared_heap *shared = heap_shared(op);
-    return shared ? shared_lease(shared) : NULL;
-}
-
-void heap_return(PyObject *op)
-{
-    shared_unlock(((struct heap *)op)->shared);
-}
-
 static PyObject *heap_close(PyObject *op, PyObject *Py_UNUSED(unused))
 {
     struct shared_heap *shared = heap_shared(op);

@@ -28,10 +28,6 @@ struct shared_heap *heap_shared(PyObject *heap);
 // shared_lock, waiting with the interpreter's lock released; ValueError when it is closed.
 mx_heap *shared_lease(struct shared_heap *shared);
 
-// Both for methods of Heap.
-const mx_heap *heap_lease(PyObject *heap);
-void heap_return(PyObject *heap);
-
 // New references to types, NULL with an exception set.
 PyObject *heap_type_new(PyObject *module);
 PyObject *table_type_new(PyObject *module);

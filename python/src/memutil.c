@@ -11,6 +11,7 @@
 
 #include "docstrings.h"
 #include "extension.h"
+#include "heap.h"
 
 // One target for the process, opened at the first question and again after a fork. The lock is
 // not the GIL's work: subinterpreters and free-threaded builds have none in common.
@@ -61,18 +62,6 @@ static mx_status look(mx_addr address, struct mx_object *ret, struct mx_error *e
     return status;
 }
 
-static void raise_status(mx_status status, const struct mx_error *err)
-{
-    const char *name = mx_status_exception(status);
-    PyObject *builtins = PyImport_ImportModule("builtins");
-    PyObject *exception = builtins && name ? PyObject_GetAttrString(builtins, name) : NULL;
-    if (!exception)
-        PyErr_Clear();
-    PyErr_SetString(exception ? exception : PyExc_RuntimeError, err->message);
-    Py_XDECREF(exception);
-    Py_XDECREF(builtins);
-}
-
 // Anything with __index__; a number that is no address at all has no object either. Returns
 // false with an exception set.
 static bool look_at_number(PyObject *number, struct mx_object *ret)
@@ -93,7 +82,7 @@ static bool look_at_number(PyObject *number, struct mx_object *ret)
     mx_status status = look(address, ret, &err);
     if (status == MX_OK)
         return true;
-    raise_status(status, &err);
+    status_raise(status, &err);
     return false;
 }
 
