@@ -32,19 +32,6 @@ struct subject {
     char kind[300];
 };
 
-static const char *ownership_name(mx_ownership ownership)
-{
-    switch (ownership) {
-    case MX_OWNED:
-        return "owned";
-    case MX_BORROWED:
-        return "borrowed";
-    case MX_WEAK:
-        return "weak";
-    }
-    __builtin_unreachable();
-}
-
 static const char *generation_text(const struct mx_object *object)
 {
     static const char *const names[] = {"generation 0", "generation 1", "generation 2",
@@ -80,7 +67,7 @@ static bool add_reference_json(const struct mx_reference *reference, void *data)
         return false;
     json_stream_add(list->stream, NULL,
                     json_make("label", json_text(reference->label),                            //
-                              "ownership", json_text(ownership_name(reference->ownership)),    //
+                              "ownership", json_text(mx_ownership_name(reference->ownership)), //
                               "address", json_address(to.address), "type", json_text(to.type), //
                               "preview", json_text(to.preview), NULL));
     return !output_failed();
@@ -96,11 +83,11 @@ static bool add_referrer_json(const struct mx_reference *reference, void *data)
     if (list->status)
         return false;
     json_stream_add(list->stream, NULL,
-                    json_make("label", json_text(reference->label),                         //
-                              "ownership", json_text(ownership_name(reference->ownership)), //
-                              "address", root ? json_null() : json_address(from.address),   //
-                              "type", root ? json_null() : json_text(from.type),            //
-                              "root", root ? json_text(reference->root) : json_null(),      //
+                    json_make("label", json_text(reference->label),                            //
+                              "ownership", json_text(mx_ownership_name(reference->ownership)), //
+                              "address", root ? json_null() : json_address(from.address),      //
+                              "type", root ? json_null() : json_text(from.type),               //
+                              "root", root ? json_text(reference->root) : json_null(),         //
                               "preview", root ? json_null() : json_text(from.preview), NULL));
     return !output_failed();
 }
@@ -203,7 +190,7 @@ static bool add_line(const struct mx_reference *reference, void *data)
     char label[sizeof reference->label + 16];
     bool owned = reference->ownership == MX_OWNED;
     snprintf(label, sizeof label, owned ? "%s" : "%s (%s)", reference->label,
-             ownership_name(reference->ownership));
+             mx_ownership_name(reference->ownership));
     uint32_t index = list->referrers ? reference->from : reference->to;
     if (index == MX_NO_OBJECT) {
         TABLE_ADD(&list->table, label, "root", "", reference->root);

@@ -256,6 +256,8 @@ typedef enum mx_ownership {
     MX_BORROWED, // not counted
     MX_WEAK,
 } mx_ownership;
+// "owned", "borrowed", "weak"; stable, as in JSON.
+MX_EXPORT const char *mx_ownership_name(mx_ownership ownership);
 
 #define MX_NO_OBJECT UINT32_MAX
 

@@ -121,19 +121,6 @@ PyObject *answer_why(PyObject *Py_UNUSED(module), PyObject *arguments)
 
 // ---- referrers and references -----------------------------------------------------------------
 
-static const char *ownership_name(mx_ownership ownership)
-{
-    switch (ownership) {
-    case MX_OWNED:
-        return "owned";
-    case MX_BORROWED:
-        return "borrowed";
-    case MX_WEAK:
-        return "weak";
-    }
-    return "";
-}
-
 struct references {
     const struct question *question;
     PyObject *list;
@@ -144,10 +131,10 @@ static bool add_reference(const struct mx_reference *reference, void *data)
     const struct references *references = data;
     struct mx_object to = question_object(references->question, reference->to);
     record_append(references->list,
-                  record_make("label", record_text(reference->label),                         //
-                              "ownership", record_text(ownership_name(reference->ownership)), //
-                              "address", record_address(to.address),                          //
-                              "type", record_text(to.type),                                   //
+                  record_make("label", record_text(reference->label),                            //
+                              "ownership", record_text(mx_ownership_name(reference->ownership)), //
+                              "address", record_address(to.address),                             //
+                              "type", record_text(to.type),                                      //
                               "preview", record_text(to.preview), NULL));
     return !PyErr_Occurred();
 }
@@ -160,11 +147,11 @@ static bool add_referrer(const struct mx_reference *reference, void *data)
     if (!root)
         from = question_object(references->question, reference->from);
     record_append(references->list,
-                  record_make("label", record_text(reference->label),                         //
-                              "ownership", record_text(ownership_name(reference->ownership)), //
-                              "address", root ? record_none() : record_address(from.address), //
-                              "type", root ? record_none() : record_text(from.type),          //
-                              "root", root ? record_text(reference->root) : record_none(),    //
+                  record_make("label", record_text(reference->label),                            //
+                              "ownership", record_text(mx_ownership_name(reference->ownership)), //
+                              "address", root ? record_none() : record_address(from.address),    //
+                              "type", root ? record_none() : record_text(from.type),             //
+                              "root", root ? record_text(reference->root) : record_none(),       //
                               "preview", root ? record_none() : record_text(from.preview), NULL));
     return !PyErr_Occurred();
 }

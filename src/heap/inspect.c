@@ -136,6 +136,19 @@ struct teller {
     bool stopped;
 };
 
+const char *mx_ownership_name(mx_ownership ownership)
+{
+    switch (ownership) {
+    case MX_OWNED:
+        return "owned";
+    case MX_BORROWED:
+        return "borrowed";
+    case MX_WEAK:
+        return "weak";
+    }
+    return "";
+}
+
 static mx_ownership public_ownership(enum hold hold)
 {
     switch (hold) {

@@ -16,19 +16,6 @@ const char *mx_export_format_name(mx_export_format format)
     return (size_t)format < sizeof names / sizeof *names ? names[format] : NULL;
 }
 
-const char *export_hold_name(uint8_t hold)
-{
-    switch ((mx_ownership)hold) {
-    case MX_OWNED:
-        return "owned";
-    case MX_BORROWED:
-        return "borrowed";
-    case MX_WEAK:
-        return "weak";
-    }
-    return "borrowed";
-}
-
 const char *export_root_kind_name(uint8_t kind)
 {
     switch ((enum root_kind)kind) {

@@ -65,8 +65,7 @@ static inline const char *export_root_label(const struct export *export, size_t 
     return buffer;
 }
 
-// "owned", "borrowed", "weak"; "module", "frame", ...: stable, as in JSON.
-const char *export_hold_name(uint8_t hold);
+// "module", "frame", ...: stable, as in JSON.
 const char *export_root_kind_name(uint8_t kind);
 
 #endif

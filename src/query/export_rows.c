@@ -85,7 +85,7 @@ void cell_references(struct rows *rows, uint32_t object)
         sink_text(sink, at > first ? ",{\"label\":" : "{\"label\":");
         sink_json(sink, label, strlen(label));
         sink_text(sink, ",\"ownership\":\"");
-        sink_text(sink, export_hold_name((uint8_t)column_at(&s->hold, at)));
+        sink_text(sink, mx_ownership_name((mx_ownership)column_at(&s->hold, at)));
         sink_text(sink, "\",\"address\":\"");
         sink_address(sink, snapshot_address(s, (uint32_t)column_at(&s->target, at)));
         sink_text(sink, "\"}");

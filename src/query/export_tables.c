@@ -81,7 +81,7 @@ static void write_references(struct rows *rows, uint64_t index)
         cell_object(rows, object);
         cell_text(rows, export_label(rows->export, object, at, label));
         cell_object(rows, (uint32_t)column_at(&s->target, at));
-        cell_text(rows, export_hold_name((uint8_t)column_at(&s->hold, at)));
+        cell_text(rows, mx_ownership_name((mx_ownership)column_at(&s->hold, at)));
         row_end(rows);
     }
 }
@@ -138,7 +138,7 @@ static void write_root_reference(struct rows *rows, uint64_t index)
     cell_text(rows, root->name);
     cell_text(rows, export_root_label(rows->export, index, label));
     cell_object(rows, reference->to);
-    cell_text(rows, export_hold_name(reference->hold));
+    cell_text(rows, mx_ownership_name((mx_ownership)reference->hold));
     cell_flag(rows, reference->keeps);
     row_end(rows);
 }

@@ -99,19 +99,12 @@ static bool target_address(struct sql_data *data, const struct sql_place *place,
     return true;
 }
 
-static const char *ownership_name(uint64_t ownership)
-{
-    static const char *const names[] = {
-        [MX_OWNED] = "owned", [MX_BORROWED] = "borrowed", [MX_WEAK] = "weak"};
-    return ownership < sizeof names / sizeof *names ? names[ownership] : NULL;
-}
-
 static void reference_ownership(struct sql_data *data, const struct sql_place *place,
                                 struct sql_cell *ret)
 {
     const struct snapshot *s = data->snapshot;
     const struct column *hold = by_target(place) ? &s->referrer_hold : &s->hold;
-    sql_cell_text(ret, ownership_name(column_at(hold, place->row)));
+    sql_cell_text(ret, mx_ownership_name((mx_ownership)column_at(hold, place->row)));
 }
 
 NUMBER(reference_hold, column_at(by_target(place) ? &s->referrer_hold : &s->hold, row))
@@ -236,7 +229,8 @@ static void root_reference_label(struct sql_data *data, const struct sql_place *
 static void root_reference_ownership(struct sql_data *data, const struct sql_place *place,
                                      struct sql_cell *ret)
 {
-    sql_cell_text(ret, ownership_name(data->snapshot->root_references[place->row].hold));
+    sql_cell_text(
+        ret, mx_ownership_name((mx_ownership)data->snapshot->root_references[place->row].hold));
 }
 
 static const struct sql_column root_reference_columns[] = {
