@@ -11,15 +11,35 @@
 struct shared {
     size_t count;
     atomic_size_t next;
-    void (*work)(void *data, size_t i);
+    parallel_fn *work;
     void *data;
+    pthread_mutex_t mutex; // of what follows
+    size_t failed;         // the first that has, `count` for none
+    mx_status status;
+    struct mx_error err;
 };
+
+static void add_failure(struct shared *shared, size_t i, mx_status status,
+                        const struct mx_error *err)
+{
+    pthread_mutex_lock(&shared->mutex);
+    if (i < shared->failed) {
+        shared->failed = i;
+        shared->status = status;
+        shared->err = *err;
+    }
+    pthread_mutex_unlock(&shared->mutex);
+}
 
 static void *work_on(void *data)
 {
     struct shared *shared = data;
-    for (size_t i; (i = atomic_fetch_add(&shared->next, 1)) < shared->count;)
-        shared->work(shared->data, i);
+    for (size_t i; (i = atomic_fetch_add(&shared->next, 1)) < shared->count;) {
+        struct mx_error err = {0};
+        mx_status status = shared->work(shared->data, i, &err);
+        if (status)
+            add_failure(shared, i, status, &err);
+    }
     return NULL;
 }
 
@@ -36,9 +56,13 @@ static size_t start(struct shared *shared, size_t wanted, pthread_t *threads)
     return started;
 }
 
-void parallel_do(size_t count, void (*work)(void *data, size_t i), void *data)
+mx_status parallel_do(size_t count, parallel_fn *work, void *data, struct mx_error *err)
 {
-    struct shared shared = {.count = count, .work = work, .data = data};
+    struct shared shared = {.count = count,
+                            .work = work,
+                            .data = data,
+                            .mutex = PTHREAD_MUTEX_INITIALIZER,
+                            .failed = count};
     pthread_t threads[LIMIT_THREADS];
     long processors = sysconf(_SC_NPROCESSORS_ONLN);
     size_t most =
@@ -48,4 +72,8 @@ void parallel_do(size_t count, void (*work)(void *data, size_t i), void *data)
     work_on(&shared);
     while (started)
         pthread_join(threads[--started], NULL);
+    pthread_mutex_destroy(&shared.mutex);
+    if (shared.status && err)
+        *err = shared.err;
+    return shared.status;
 }

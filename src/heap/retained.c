@@ -8,8 +8,8 @@
 // the references round and finds the dominators, in numbers alone.
 #include <stdlib.h>
 
-#include "base/beside.h"
 #include "base/error.h"
+#include "base/parallel.h"
 #include "graph/dominators.h"
 #include "heap/columns.h"
 #include "snapshot/flow.h"
@@ -93,67 +93,50 @@ static void publish_roots(struct columns *columns)
     s->root_reference_count = columns->root_references.count;
 }
 
-// What is done while blocks are found: it reads the columns that there are, and no memory of the target.
-struct graph_work {
+struct work {
     struct columns *columns;
     struct dominators dominators;
-    mx_status status;
-    struct mx_error err;
 };
 
-static mx_status find_dominators(struct graph_work *work)
+// Reads the columns that there are, and no memory of the target.
+static mx_status find_dominators(struct work *work, struct mx_error *err)
 {
     struct snapshot_flow flow;
-    mx_status status = snapshot_flow_init(&work->columns->snapshot, &flow, &work->err);
+    mx_status status = snapshot_flow_init(&work->columns->snapshot, &flow, err);
     if (status)
         return status;
     flow.flow.close = true;
-    status = dominators_find(&flow.flow, &work->dominators, &work->err);
+    status = dominators_find(&flow.flow, &work->dominators, err);
     snapshot_flow_free(&flow);
     return status;
 }
 
-static void *work_on_graph(void *data)
+static mx_status work_on_graph_or_blocks(void *data, size_t i, struct mx_error *err)
 {
-    struct graph_work *work = data;
-    work->status = find_dominators(work); // first: it takes more memory, for a while
-    if (!work->status)
-        work->status = reverse(work->columns, &work->err);
-    return NULL;
-}
-
-// `work` is filled, and its dominators the caller's, when this succeeds.
-static mx_status work_and_add_blocks(struct graph_work *work, struct mx_error *err)
-{
-    struct beside beside;
-    beside_begin(&beside, work_on_graph, work);
-    mx_status status = columns_add_blocks(work->columns, err);
-    beside_end(&beside);
-    if (!status && work->status) {
-        status = work->status;
-        if (err)
-            *err = work->err;
-    }
-    if (status)
-        dominators_free(&work->dominators);
-    return status;
+    struct work *work = data;
+    if (i)
+        return columns_add_blocks(work->columns, err);
+    mx_status status = find_dominators(work, err); // first: it takes more memory, for a while
+    return status ? status : reverse(work->columns, err);
 }
 
 mx_status columns_add_retained(struct columns *columns, struct mx_error *err)
 {
     struct snapshot *s = &columns->snapshot;
-    struct graph_work work = {.columns = columns};
+    struct work work = {.columns = columns};
     if (!add_holders(columns))
         return fail_no_memory(err);
     publish_roots(columns);
-    mx_status status = work_and_add_blocks(&work, err);
-    if (status)
-        return status;
-    publish_referrers(columns);
-    status = retain(columns, &work.dominators, err);
+    mx_status status = parallel_do(2, work_on_graph_or_blocks, &work, err);
+    if (!status) {
+        publish_referrers(columns);
+        status = retain(columns, &work.dominators, err);
+    }
     if (!status)
         status = columns_add_unreached(columns, &work.dominators, err);
     dominators_free(&work.dominators);
+    if (status)
+        return status;
     publish_roots(columns);
     s->dominator = column_plain(columns->dominators, s->object_count, COLUMN_U32);
     s->retained = column_plain(columns->retained, s->object_count, COLUMN_U64);

@@ -12,9 +12,9 @@
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
 
-#include "base/beside.h"
 #include "base/cleanup.h"
 #include "base/error.h"
+#include "base/parallel.h"
 #include "memory/copy.h"
 #include "memory/core.h"
 #include "memory/procfs.h"
@@ -147,16 +147,12 @@ mx_status plan_check_room(int pid, const struct plan *plan, struct mx_error *err
 // two of them take turns.
 #define PIECE_NBYTES ((uint64_t)16 << 20)
 
-struct populating {
-    const struct plan *plan;
-    uint64_t turn; // 0 or 1: every other piece
-};
-
-static void *populate_pieces(void *data)
+// Every other piece: those of turn 0 or 1.
+static mx_status populate_turn(void *data, size_t turn, struct mx_error *err)
 {
-    const struct populating *populating = data;
-    const struct plan *plan = populating->plan;
+    const struct plan *plan = data;
     uint64_t piece = 0;
+    (void)err;
     for (size_t i = 0; i < plan->ranges.count; i++) {
         const struct range *range = &plan->ranges.items[i];
         const struct image_block *block =
@@ -166,20 +162,16 @@ static void *populate_pieces(void *data)
         for (mx_addr start = range->start, end; start < range->end; start = end) {
             end = (start / PIECE_NBYTES + 1) * PIECE_NBYTES;
             end = end < range->end ? end : range->end;
-            if (piece++ % 2 == populating->turn)
+            if (piece++ % 2 == turn)
                 block_populate(block, start, end);
         }
     }
-    return NULL;
+    return MX_OK;
 }
 
 void plan_populate(const struct plan *plan)
 {
-    struct populating first = {plan, 0}, second = {plan, 1};
-    struct beside beside;
-    beside_begin(&beside, populate_pieces, &second);
-    populate_pieces(&first);
-    beside_end(&beside);
+    parallel_do(2, populate_turn, (void *)(uintptr_t)plan, NULL);
 }
 
 // ---- after it was copied ----------------------------------------------------------------------

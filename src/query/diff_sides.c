@@ -6,8 +6,9 @@
 #include "query/diff.h"
 
 // What reading in any order needs is unpacked for as long as it is read.
-static mx_status make_side(struct mx_diff *diff, size_t i, struct mx_error *err)
+static mx_status make_side(void *data, size_t i, struct mx_error *err)
 {
+    struct mx_diff *diff = data;
     struct plain *plain = &diff->plain[i];
     mx_status status = plain_add(plain, PLAIN_type | PLAIN_dominator | PLAIN_REFERENCES, err);
     if (!status)
@@ -22,20 +23,6 @@ static mx_status make_side(struct mx_diff *diff, size_t i, struct mx_error *err)
     return status;
 }
 
-struct made {
-    struct mx_diff *diff;
-    struct {
-        mx_status status;
-        struct mx_error err;
-    } of[MX_DIFF_SNAPSHOTS];
-};
-
-static void work(void *data, size_t i)
-{
-    struct made *made = data;
-    made->of[i].status = make_side(made->diff, i, &made->of[i].err);
-}
-
 // A live heap makes its texts in memory that one thread may use.
 static bool are_files(const struct mx_diff *diff)
 {
@@ -47,22 +34,15 @@ static bool are_files(const struct mx_diff *diff)
 
 mx_status diff_make_sides(struct mx_diff *diff, struct mx_error *err)
 {
-    struct made made = {.diff = diff};
     bool at_once = are_files(diff);
     for (size_t i = 0; i < diff->count; i++) {
         plain_init(&diff->plain[i], diff->of[i]);
         diff->of[i] = &diff->plain[i].snapshot;
     }
     if (at_once)
-        parallel_do(diff->count, work, &made);
-    for (size_t i = 0; i < diff->count; i++) {
-        if (!at_once)
-            work(&made, i);
-        if (!made.of[i].status)
-            continue;
-        if (err)
-            *err = made.of[i].err;
-        return made.of[i].status;
-    }
-    return MX_OK;
+        return parallel_do(diff->count, make_side, diff, err);
+    mx_status status = MX_OK;
+    for (size_t i = 0; !status && i < diff->count; i++)
+        status = make_side(diff, i, err);
+    return status;
 }

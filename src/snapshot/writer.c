@@ -4,6 +4,7 @@
 
 #include "base/cleanup.h"
 #include "base/error.h"
+#include "base/parallel.h"
 #include "snapshot/write.h"
 
 // ---- sections ---------------------------------------------------------------------------------
@@ -99,9 +100,8 @@ static int take_column(struct writing *writing)
     return taken < COLUMN_COUNT ? COLUMN_COUNT - 1 - taken : -1;
 }
 
-static void *pack_columns(void *data)
+static void pack_columns(struct writing *writing)
 {
-    struct writing *writing = data;
     for (int i = take_column(writing); i >= 0; i = take_column(writing)) {
         struct column column =
             *(const struct column *)(const void *)((const char *)writing->snapshot +
@@ -116,29 +116,36 @@ static void *pack_columns(void *data)
         if (status)
             set_failed(writing, status, &err);
     }
-    return NULL;
+}
+
+// What the source says, and columns; the other thread has columns alone. A failure is kept in `writing`,
+// where it ends the other's work, too.
+static mx_status write_half(void *data, size_t half, struct mx_error *err)
+{
+    struct writing *writing = data;
+    mx_status status = MX_OK;
+    if (half == 0) {
+        status = writing->source->answer(writing->source->data, &writing->answers, err);
+        if (!status)
+            status = write_texts(writing, err);
+        if (!status)
+            status = write_labels(writing, err);
+    }
+    if (status)
+        set_failed(writing, status, err);
+    pack_columns(writing);
+    return MX_OK;
 }
 
 static mx_status write_all(struct writing *writing, struct mx_error *err)
 {
-    pthread_t packer;
-    bool helped = pthread_create(&packer, NULL, pack_columns, writing) == 0;
-    mx_status status = writing->source->answer(writing->source->data, &writing->answers, err);
-    if (!status)
-        status = write_texts(writing, err);
-    if (!status)
-        status = write_labels(writing, err);
-    if (status)
-        set_failed(writing, status, err ? err : &(struct mx_error){.status = status});
-    pack_columns(writing);
-    if (helped)
-        pthread_join(packer, NULL);
+    parallel_do(2, write_half, writing, NULL);
     if (writing->failed) {
         if (err)
             *err = writing->failure;
         return writing->failed;
     }
-    status = write_tables(writing, err);
+    mx_status status = write_tables(writing, err);
     if (!status)
         status = write_strings(writing, err);
     return status ? status
