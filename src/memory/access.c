@@ -5,6 +5,7 @@
 #include <elf.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/capability.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/stat.h>
@@ -16,7 +17,6 @@
 #include "memory/procfs.h"
 
 #define PF_KTHREAD 0x00200000u // include/linux/sched.h
-#define CAP_SYS_PTRACE_BIT 19  // include/uapi/linux/capability.h
 
 static int yama_scope(void)
 {
@@ -48,10 +48,9 @@ static mx_status fail_other_user(int pid, uint64_t uid, struct mx_error *err)
 
 static mx_status fail_permission(int pid, struct mx_error *err)
 {
-    uint64_t uid = geteuid(), capabilities = 0;
+    uint64_t uid = geteuid();
     proc_status_number(pid, "Uid", 10, &uid);
-    proc_status_number(getpid(), "CapEff", 16, &capabilities);
-    bool capable = capabilities >> CAP_SYS_PTRACE_BIT & 1;
+    bool capable = proc_has_capability(CAP_SYS_PTRACE);
     if (!capable && uid != geteuid() && geteuid() != 0)
         return fail_other_user(pid, uid, err);
     int scope = yama_scope();

@@ -8,6 +8,7 @@
 #if defined(__x86_64__)
 #include <errno.h>
 #include <linux/audit.h>
+#include <linux/capability.h>
 #include <linux/filter.h>
 #include <linux/seccomp.h>
 #include <stddef.h>
@@ -19,17 +20,15 @@
 #include "base/cleanup.h"
 #include "memory/procfs.h"
 
-#define CAP_SYS_ADMIN_BIT 21  // include/uapi/linux/capability.h
-#define SYSCALL_NBYTES 2      // the kernel says where the thread goes on
-#define LIMIT_FILTERS 1024    // of one thread; the kernel allows 32768 instructions in all
-#define UNKNOWN_ALWAYS 1 << 5 // the sixth argument is what the register has
+#define SYSCALL_NBYTES 2        // the kernel says where the thread goes on
+#define LIMIT_FILTERS 1024      // of one thread; the kernel allows 32768 instructions in all
+#define UNKNOWN_ALWAYS (1 << 5) // the sixth argument is what the register has
 
 bool filters_can_be_read(void)
 {
-    uint64_t capabilities = 0, own = 1;
-    return proc_status_number(getpid(), "CapEff", 16, &capabilities) &&
-           proc_status_number(getpid(), "Seccomp", 10, &own) &&
-           (capabilities >> CAP_SYS_ADMIN_BIT & 1) && own == SECCOMP_MODE_DISABLED;
+    uint64_t own = 1;
+    return proc_has_capability(CAP_SYS_ADMIN) &&
+           proc_status_number(getpid(), "Seccomp", 10, &own) && own == SECCOMP_MODE_DISABLED;
 }
 
 // ---- one program ------------------------------------------------------------------------------
@@ -178,7 +177,7 @@ bool filter_allows(const struct sock_filter *program, size_t length, mx_addr ins
 
 // ---- all of a thread --------------------------------------------------------------------------
 
-// The filter with this number, the caller's to free; its length. *ret_status is 0, or why there is none.
+// The filter with this number, the caller's to free; its length. *ret_error is 0, or why there is none.
 static struct sock_filter *filter_read(int tid, size_t number, size_t *ret_length, int *ret_error)
 {
     void *place = (void *)(uintptr_t)number; // NOLINT

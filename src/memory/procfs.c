@@ -89,6 +89,13 @@ bool proc_status_number(int pid, const char *name, int base, uint64_t *ret)
     return false;
 }
 
+bool proc_has_capability(unsigned capability)
+{
+    uint64_t effective = 0;
+    proc_status_number(getpid(), "CapEff", 16, &effective);
+    return effective >> capability & 1;
+}
+
 // ---- a process that ends ----------------------------------------------------------------------
 
 // Has it ended, does it end, or is SIGKILL the next that it sees? What ends a whole process sends that

@@ -29,6 +29,9 @@ bool proc_stat_read(int pid, struct proc_stat *ret);
 // The number after "NAME:" in /proc/PID/status, in the given base; false when there is none.
 bool proc_status_number(int pid, const char *name, int base, uint64_t *ret);
 
+// Has this process the capability in effect, a number of linux/capability.h?
+bool proc_has_capability(unsigned capability);
+
 // "pid 812: no such process", the line about a zombie, or "exited while it was being read".
 mx_status proc_fail_gone(int pid, struct mx_error *err);
 
