@@ -40,8 +40,7 @@ static mx_status find_subjects(struct audit *audit, struct mx_error *err)
         struct header header;
         if (!object_header(&heap->decoder, heap->addresses[i], &header) || header.immortal)
             continue;
-        int64_t missing =
-            header.refcount - refcount_unowned(heap, &header) - (int64_t)heap->found[i];
+        int64_t missing = refcount_missing(heap, i, &header);
         if (missing && !vector_push(&audit->subjects, ((struct subject){heap->addresses[i], missing,
                                                                         heap->types[i], false})))
             return fail_no_memory(err);

@@ -94,8 +94,7 @@ static enum candidate judge_block(struct mx_heap *heap, mx_addr block, uint64_t 
 
 static bool is_object(struct mx_heap *heap, mx_addr addr)
 {
-    struct region *region = regions_find(&heap->regions, addr);
-    return region && addr % 8 == 0 && region_is_marked(region, addr);
+    return regions_find_marked(&heap->regions, addr) != NULL;
 }
 
 static void sort_block(void *data, mx_addr addr, uint64_t nbytes)

@@ -19,9 +19,7 @@ static void find_missing(const struct columns *columns, int64_t *missing)
         uint8_t flags = heap->recorder.flags[i];
         struct header header = {.addr = heap->addresses[i],
                                 .refcount = heap->recorder.refcounts[i]};
-        int64_t unowned = flags & OBJECT_STATIC ? refcount_unowned(heap, &header) : 0;
-        missing[i] =
-            flags & OBJECT_IMMORTAL ? 0 : header.refcount - unowned - (int64_t)heap->found[i];
+        missing[i] = flags & OBJECT_IMMORTAL ? 0 : refcount_missing(heap, i, &header);
     }
 }
 

@@ -167,9 +167,7 @@ static void reckon(void *data)
             continue;
         int64_t missing = 0, outside = 1;
         if (header_of(heap, object, &header)) {
-            bool is_static = heap->recorder.flags[object] & OBJECT_STATIC;
-            int64_t unowned = is_static ? refcount_unowned(heap, &header) : 0;
-            missing = header.refcount - unowned - heap->found[object];
+            missing = refcount_missing(heap, object, &header);
             if (missing < 0)
                 missing = 0;
             if (missing > collector->possible[node])

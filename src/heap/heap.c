@@ -33,11 +33,17 @@ int64_t refcount_unowned(const struct mx_heap *heap, const struct header *header
     return 0;
 }
 
+int64_t refcount_missing(const struct mx_heap *heap, uint32_t index, const struct header *header)
+{
+    bool is_static = heap->recorder.flags[index] & OBJECT_STATIC;
+    int64_t unowned = is_static ? refcount_unowned(heap, header) : 0;
+    return header->refcount - unowned - (int64_t)heap->found[index];
+}
+
 bool refcount_is_explained(const struct mx_heap *heap, uint32_t index, const struct header *header,
                            int64_t *ret_missing)
 {
-    int64_t expected = header->refcount - refcount_unowned(heap, header);
-    int64_t missing = expected - (int64_t)heap->found[index];
+    int64_t missing = refcount_missing(heap, index, header);
     int64_t possible = missing > 0 ? possible_count(heap, header->addr) : 0;
     *ret_missing = missing > possible ? missing - possible : missing > 0 ? 0 : missing;
     return *ret_missing == 0;
@@ -52,16 +58,11 @@ static void judge(struct mx_heap *heap)
                                 .refcount = heap->recorder.refcounts[i],
                                 .immortal = heap->recorder.flags[i] & OBJECT_IMMORTAL};
         int64_t missing;
-        bool is_static = heap->recorder.flags[i] & OBJECT_STATIC;
         if (header.immortal)
             summary->refcounts.immortal++;
-        else if (!is_static && header.refcount == (int64_t)heap->found[i]) {
+        else if (refcount_is_explained(heap, i, &header, &missing)) {
             summary->refcounts.explained++;
-            summary->refcounts.certain++;
-        } else if (refcount_is_explained(heap, i, &header, &missing)) {
-            summary->refcounts.explained++;
-            summary->refcounts.certain +=
-                header.refcount - refcount_unowned(heap, &header) == (int64_t)heap->found[i];
+            summary->refcounts.certain += refcount_missing(heap, i, &header) == 0;
         } else if (missing > 0)
             summary->refcounts.surplus++;
         else

@@ -96,6 +96,9 @@ bool heap_add_object(struct mx_heap *heap, mx_addr addr, bool certain);
 bool heap_check_object(struct mx_heap *heap, mx_addr addr, bool certain, struct header *ret);
 // References that nobody is expected to hold: an object that was never allocated starts with some.
 int64_t refcount_unowned(const struct mx_heap *heap, const struct header *header);
+// The references to a numbered object that somebody is expected to hold and that were not found; negative
+// when more were found than counted. After heap_count_references.
+int64_t refcount_missing(const struct mx_heap *heap, uint32_t index, const struct header *header);
 // The expected count of an object of which `found` owned references are known.
 bool refcount_is_explained(const struct mx_heap *heap, uint32_t index, const struct header *header,
                            int64_t *ret_missing);

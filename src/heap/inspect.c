@@ -92,8 +92,9 @@ bool mx_heap_find(const mx_heap *heap, mx_addr address, uint32_t *ret_index)
 {
     if (heap->opened)
         return snapshot_find(file_snapshot(heap->opened), address, ret_index);
-    struct region *region = regions_find(&((struct mx_heap *)(uintptr_t)heap)->regions, address);
-    if (!region || address % 8 || !region_is_marked(region, address))
+    struct region *region =
+        regions_find_marked(&((struct mx_heap *)(uintptr_t)heap)->regions, address);
+    if (!region)
         return false;
     *ret_index = region_number(region, address);
     return true;

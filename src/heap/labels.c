@@ -100,9 +100,8 @@ static void label_edge(struct visitor *visitor, struct edge edge)
 {
     struct labelling *labelling = (struct labelling *)visitor;
     struct columns *columns = labelling->columns;
-    struct region *region = regions_find(&columns->heap->regions, edge.to);
-    if (!region || edge.to % 8 || !region_is_marked(region, edge.to) ||
-        (edge.to == labelling->from_type && edge.hold == HOLD_BORROWED))
+    struct region *region = regions_find_marked(&columns->heap->regions, edge.to);
+    if (!region || (edge.to == labelling->from_type && edge.hold == HOLD_BORROWED))
         return;
     uint64_t at = labelling->recorded++;
     if (columns->dropped[at / 64] >> at % 64 & 1)

@@ -31,8 +31,8 @@ static void build_reference(struct builder *builder, uint32_t object, enum hold 
 static void build_edge(struct visitor *visitor, struct edge edge)
 {
     struct builder *builder = (struct builder *)visitor;
-    struct region *region = regions_find(&builder->heap->regions, edge.to);
-    if (region && edge.to % 8 == 0 && region_is_marked(region, edge.to))
+    struct region *region = regions_find_marked(&builder->heap->regions, edge.to);
+    if (region)
         build_reference(builder, region_number(region, edge.to), (enum hold)edge.hold);
 }
 

@@ -68,6 +68,13 @@ static inline uint32_t region_number(const struct region *region, mx_addr addr)
     return region->first + region->ranks[bit >> 6] + (uint32_t)__builtin_popcountll(before);
 }
 
+// The region of a marked address, NULL when it is none: any number may be asked.
+static inline struct region *regions_find_marked(struct regions *regions, mx_addr addr)
+{
+    struct region *region = regions_find(regions, addr);
+    return region && addr % 8 == 0 && region_is_marked(region, addr) ? region : NULL;
+}
+
 // The nearest mark at or before addr, at most `reach` bytes away; false when there is none.
 bool region_mark_before(const struct region *region, mx_addr addr, uint64_t reach, mx_addr *ret);
 

@@ -283,8 +283,8 @@ static void count_edge(struct visitor *visitor, struct edge edge)
 {
     struct counter *counter = (struct counter *)visitor;
     struct mx_heap *heap = counter->heap;
-    struct region *region = regions_find(&heap->regions, edge.to);
-    if (!region || edge.to % 8 || !region_is_marked(region, edge.to))
+    struct region *region = regions_find_marked(&heap->regions, edge.to);
+    if (!region)
         return;
     heap->summary.references++;
     if (edge.hold == HOLD_POSSIBLE)
