@@ -148,8 +148,7 @@ mx_status mx_sql_step(mx_sql_query *query, bool *ret_row, struct mx_error *err)
         sql->deadline_ns = sql->options.timeout_ns ? clock_ns() + sql->options.timeout_ns : 0;
     }
     int result = sqlite3_step(query->statement);
-    mx_status damaged =
-        sql->data.snapshot ? snapshot_answered(sql->data.snapshot, MX_OK, err) : MX_OK;
+    mx_status damaged = snapshot_answered(sql->data.snapshot, MX_OK, err);
     if (damaged)
         return damaged;
     if (result != SQLITE_ROW && result != SQLITE_DONE)
