@@ -93,15 +93,12 @@ static mx_status choose_columns(struct mx_arrow *arrow, const char *const *colum
     return MX_OK;
 }
 
+// Any but the one that tells of the tables.
 static const struct sql_table *find_table(const char *name)
 {
-    static const struct sql_table *const TABLES[] = {
-        &sql_table_objects, &sql_table_references, &sql_table_types,          &sql_table_roots,
-        &sql_table_threads, &sql_table_frames,     &sql_table_blocks,         &sql_table_strings,
-        &sql_table_summary, &sql_table_dominators, &sql_table_root_references};
-    for (size_t i = 0; i < sizeof TABLES / sizeof *TABLES; i++)
-        if (strcmp(TABLES[i]->name, name) == 0)
-            return TABLES[i];
+    for (size_t i = 0; i < sql_table_count; i++)
+        if (sql_tables[i] != &sql_table_documentation && strcmp(sql_tables[i]->name, name) == 0)
+            return sql_tables[i];
     return NULL;
 }
 
@@ -245,7 +242,7 @@ static bool fill_texts(struct mx_arrow *arrow, const struct shown *shown,
         shown->column->cell(&arrow->data, &place, &cell);
         if (!fill_cell(column, &cell, i, *rows))
             return false;
-        if (column->nbytes > BATCH_TEXT_NBYTES)
+        if (column->bytes.count > BATCH_TEXT_NBYTES)
             *rows = i + 1;
     }
     return true;
@@ -254,8 +251,9 @@ static bool fill_texts(struct mx_arrow *arrow, const struct shown *shown,
 // The numbers of the table are those of the snapshot's column, as they stand there.
 static bool is_as_stored(const struct sql_column *column)
 {
-    static const size_t STORED[] = {COLUMN(size), COLUMN(extra), COLUMN(possible), COLUMN(retained),
-                                    COLUMN(refcount)};
+#define X(name) COLUMN(name),
+    static const size_t STORED[] = {SNAPSHOT_SHARED_COLUMNS(X)};
+#undef X
     for (size_t i = 0; i < sizeof STORED / sizeof *STORED; i++)
         if (column->column == STORED[i])
             return column->kind == SQL_INTEGER;

@@ -6,8 +6,6 @@
 #include "base/error.h"
 #include "query/batch.h"
 
-#define NULLABLE 2 // ARROW_FLAG_NULLABLE
-
 // ---- schemas ----------------------------------------------------------------------------------
 
 static const char *format_of(enum batch_kind kind)
@@ -64,7 +62,7 @@ static bool schema_init(struct ArrowSchema *ret, const char *format, const char 
 
 static bool schema_of_column(const struct batch_column *column, struct ArrowSchema *ret)
 {
-    if (!schema_init(ret, format_of(column->kind), column->name, NULLABLE))
+    if (!schema_init(ret, format_of(column->kind), column->name, ARROW_FLAG_NULLABLE))
         return false;
     if (column->kind != BATCH_NAME)
         return true;
@@ -173,7 +171,7 @@ static bool array_of_column(mx_batch *batch, struct batch_column *column, struct
     ret->null_count = missing_count(column->valid, batch->row_count);
     held->buffers[0] = ret->null_count ? column->valid : NULL;
     held->buffers[1] = column->offsets ? (const void *)column->offsets : column->values;
-    held->buffers[2] = column->bytes ? column->bytes : "";
+    held->buffers[2] = column->bytes.items ? column->bytes.items : "";
     return column->kind != BATCH_NAME || array_of_names(batch->names, &ret->dictionary);
 }
 

@@ -40,7 +40,7 @@ bool batch_add_missing(struct batch_column *column, uint64_t row, uint64_t rows)
     }
     column->valid[row / 8] &= (uint8_t) ~(1u << row % 8);
     if (column->offsets)
-        column->offsets[row + 1] = (int32_t)column->nbytes;
+        column->offsets[row + 1] = (int32_t)column->bytes.count;
     return true;
 }
 
@@ -77,23 +77,18 @@ static size_t put_text(char *to, const char *text, size_t nbytes)
 bool batch_add_bytes(struct batch_column *column, uint64_t row, const char *bytes, size_t nbytes)
 {
     size_t most = column->kind == BATCH_TEXT ? 3 * nbytes : nbytes;
-    if (most > INT32_MAX || column->nbytes > INT32_MAX - most)
+    if (most > INT32_MAX || column->bytes.count > INT32_MAX - most ||
+        !vector_reserve(&column->bytes, column->bytes.count + most))
         return false;
-    if (column->nbytes + most > column->capacity) {
-        size_t capacity = 2 * column->capacity + most + 64;
-        char *grown = realloc(column->bytes, capacity);
-        if (!grown)
-            return false;
-        column->bytes = grown;
-        column->capacity = capacity;
+    if (nbytes) {
+        char *end = column->bytes.items + column->bytes.count;
+        if (column->kind == BATCH_TEXT)
+            nbytes = put_text(end, bytes, nbytes);
+        else
+            memcpy(end, bytes, nbytes);
+        column->bytes.count += nbytes;
     }
-    if (column->kind == BATCH_TEXT)
-        column->nbytes += put_text(column->bytes + column->nbytes, bytes, nbytes);
-    else if (nbytes) {
-        memcpy(column->bytes + column->nbytes, bytes, nbytes);
-        column->nbytes += nbytes;
-    }
-    column->offsets[row + 1] = (int32_t)column->nbytes;
+    column->offsets[row + 1] = (int32_t)column->bytes.count;
     return true;
 }
 
@@ -122,7 +117,7 @@ void mx_batch_free(mx_batch *batch)
             free((void *)(uintptr_t)column->values);
         free(column->valid);
         free(column->offsets);
-        free(column->bytes);
+        vector_free(&column->bytes);
     }
     batch_names_release(batch->names);
     if (batch->kept && batch->keeper.release)

@@ -10,6 +10,7 @@
 
 #include <stdatomic.h>
 
+#include "base/vector.h"
 #include "memexplorer.h"
 
 enum batch_kind {
@@ -37,8 +38,7 @@ struct batch_column {
     bool borrowed;      // `values` lie in the mapped file
     uint8_t *valid;     // a bit each; NULL: none is missing
     int32_t *offsets;   // of texts and blobs
-    char *bytes;
-    size_t nbytes, capacity;
+    VECTOR(char) bytes; // of all rows
 };
 
 struct mx_batch {

@@ -26,24 +26,17 @@ struct value {
 struct rows {
     size_t column_count;
     VECTOR(struct value) values; // row after row
-    char *bytes;
-    uint64_t nbytes, capacity;
+    VECTOR(char) bytes;
 };
 
 static bool keep_bytes(struct rows *rows, const char *bytes, size_t nbytes, uint64_t *ret_offset)
 {
-    if (rows->nbytes + nbytes > rows->capacity) {
-        uint64_t capacity = 2 * rows->capacity + nbytes + 4096;
-        char *grown = realloc(rows->bytes, capacity);
-        if (!grown)
-            return false;
-        rows->bytes = grown;
-        rows->capacity = capacity;
-    }
+    if (!vector_reserve(&rows->bytes, rows->bytes.count + nbytes))
+        return false;
     if (nbytes)
-        memcpy(rows->bytes + rows->nbytes, bytes, nbytes);
-    *ret_offset = rows->nbytes;
-    rows->nbytes += nbytes;
+        memcpy(rows->bytes.items + rows->bytes.count, bytes, nbytes);
+    *ret_offset = rows->bytes.count;
+    rows->bytes.count += nbytes;
     return true;
 }
 
@@ -62,7 +55,7 @@ static mx_status take_value(struct rows *rows, const struct mx_sql_value *value,
     }
     if (!vector_push(&rows->values, kept))
         return fail_no_memory(err);
-    if (rows->nbytes + rows->values.count * sizeof kept > LIMIT_RESULT_NBYTES)
+    if (rows->bytes.count + rows->values.count * sizeof kept > LIMIT_RESULT_NBYTES)
         return fail(err, MX_LIMIT,
                     "the query's answer has more than 2 GiB: ask for fewer rows or columns, or for "
                     "sums of them");
@@ -114,7 +107,7 @@ static bool add_bytes(const struct rows *rows, const struct value *value,
     char digits[40];
     int nbytes;
     if (value->kind == MX_SQL_TEXT || value->kind == MX_SQL_BLOB)
-        return batch_add_bytes(column, row, rows->bytes + value->offset, value->nbytes);
+        return batch_add_bytes(column, row, rows->bytes.items + value->offset, value->nbytes);
     if (value->kind == MX_SQL_REAL)
         nbytes = snprintf(digits, sizeof digits, "%.15g", value->real);
     else if (value->kind == MX_SQL_ADDRESS)
@@ -165,7 +158,7 @@ mx_status mx_sql_read_all(mx_sql_query *query, mx_batch **ret, struct mx_error *
             status = fail_no_memory(err);
     }
     vector_free(&rows.values);
-    free(rows.bytes);
+    vector_free(&rows.bytes);
     if (status) {
         mx_batch_free(batch);
         return status;

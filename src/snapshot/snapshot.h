@@ -133,6 +133,9 @@ struct snapshot_block {
     X(dominator, objects, "object + 1; 0 for what a root alone dominates")                         \
     X(retained, objects, "bytes, size and extra of all that it dominates")
 
+// Those that Arrow's readers share where a file has them as they are, numbers of 8 bytes: X(name).
+#define SNAPSHOT_SHARED_COLUMNS(X) X(size) X(extra) X(possible) X(retained) X(refcount)
+
 // What a reference is called: a kind, and a number whose meaning it gives.
 enum label_kind {
     LABEL_NAME,      // label_names[number], as it stands: ".__class__", "running"

@@ -34,11 +34,11 @@ mx_status write_records(struct writing *writing, enum format_number section, str
 
 // ---- the graph --------------------------------------------------------------------------------
 
-// Those that Arrow shares: see query/arrow.c.
 static bool is_shared(enum format_number section)
 {
-    return section == SECTION_size || section == SECTION_extra || section == SECTION_possible ||
-           section == SECTION_retained || section == SECTION_refcount;
+#define X(name) || section == SECTION_##name
+    return false SNAPSHOT_SHARED_COLUMNS(X);
+#undef X
 }
 
 // As numbers of 8 bytes, one next to the other.
