@@ -224,7 +224,10 @@ struct thread *thread_self(void); // NULL: no memory
 struct place place_now(struct thread *thread);
 void place_out(const struct thread *thread, const struct place *place);
 struct line *place_line(const struct place *place);
+struct place frame_place(const struct frame *frame);
+PyObject *frame_value(const struct frame *frame, int i); // of its name i; borrowed, NULL: unbound
 
+char *text_copy(PyObject *text);        // a str, as UTF-8, freed by free; NULL: none, or no memory
 struct code *code_info(PyObject *code); // NULL: not the user's; the thread is busy meanwhile
 bool code_begin(PyObject *roots, PyObject *excluded, PyObject *extra);
 void code_end(void);

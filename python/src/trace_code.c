@@ -131,7 +131,7 @@ static void lines_out(const struct file *file)
 
 // ---- code objects ----------------------------------------------------------------------------------
 
-static char *copy_of(PyObject *text)
+char *text_copy(PyObject *text)
 {
     PyObject *bytes = text ? PyUnicode_AsEncodedString(text, "utf-8", "backslashreplace") : NULL;
     char *copy = bytes ? strdup(PyBytes_AsString(bytes)) : NULL;
@@ -186,7 +186,7 @@ static void add_names(struct code *info, PyObject *names, bool cells, bool param
     if (kinds)
         info->kinds = kinds;
     for (Py_ssize_t i = 0; all && kinds && i < n; i++) {
-        char *name = copy_of(PyTuple_GetItem(names, i));
+        char *name = text_copy(PyTuple_GetItem(names, i));
         int same = 0;
         while (cells && name && same < nbefore && strcmp(info->names[same], name) != 0)
             same++;
@@ -236,7 +236,7 @@ static struct code *code_new(PyObject *code)
         return foreign_mark();
     info->file = file;
     PyObject *function = PyObject_GetAttrString(code, "co_name");
-    info->function = copy_of(function);
+    info->function = text_copy(function);
     Py_XDECREF(function);
     int flags = number_of(code, "co_flags");
     info->first_line = number_of(code, "co_firstlineno");
@@ -273,7 +273,7 @@ static char **strings_of(PyObject *list)
     Py_ssize_t n = PyList_Size(list);
     char **strings = calloc((size_t)n + 1, sizeof *strings);
     for (Py_ssize_t i = 0; strings && i < n; i++)
-        strings[i] = copy_of(PyList_GetItem(list, i));
+        strings[i] = text_copy(PyList_GetItem(list, i));
     return strings;
 }
 

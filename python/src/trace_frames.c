@@ -42,7 +42,7 @@ struct thread *thread_self(void)
 
 // ---- places ------------------------------------------------------------------------------------------
 
-static struct place place_in(const struct frame *frame)
+struct place frame_place(const struct frame *frame)
 {
     return (struct place){frame->code->file, frame->line, frame->step, frame->code->function,
                           frame->id};
@@ -51,7 +51,7 @@ static struct place place_in(const struct frame *frame)
 struct place place_now(struct thread *thread)
 {
     if (thread->depth)
-        return place_in(thread->stack[thread->depth - 1]);
+        return frame_place(thread->stack[thread->depth - 1]);
     return (struct place){0};
 }
 
@@ -69,6 +69,14 @@ void place_out(const struct thread *thread, const struct place *place)
 
 // ---- frames ------------------------------------------------------------------------------------------
 
+PyObject *frame_value(const struct frame *frame, int i)
+{
+    PyObject *value = api_value(frame->locals[i]);
+    if (value && frame->code->kinds[i] == NAME_CELL && (PyObject *)Py_TYPE(value) == api.cell_type)
+        return api_cell_get(value);
+    return value;
+}
+
 static void frame_free(struct frame *frame)
 {
     if (frame->own && !frame->code->module)
@@ -81,7 +89,7 @@ static void step_to(struct frame *frame, int line)
     frame->ran = true;
     frame->line = line;
     frame->step = ++frames.last_step;
-    struct place place = place_in(frame);
+    struct place place = frame_place(frame);
     struct line *counts = place_line(&place);
     if (counts)
         counts->runs++;

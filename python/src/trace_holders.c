@@ -64,14 +64,6 @@ static void each_global(const struct space *space, holder_fn *function, void *da
     }
 }
 
-static PyObject *slot_value(const struct frame *frame, int i)
-{
-    PyObject *value = api_value(frame->locals[i]);
-    if (value && frame->code->kinds[i] == NAME_CELL && (PyObject *)Py_TYPE(value) == api.cell_type)
-        return api_cell_get(value);
-    return value;
-}
-
 #define LIMIT_FRAMES 16 // of the top: below, a deep recursion says the same again
 
 static void each_name(const struct thread *thread, holder_fn *function, void *data)
@@ -81,7 +73,7 @@ static void each_name(const struct thread *thread, holder_fn *function, void *da
     for (size_t i = thread->depth; i > end; i--) {
         const struct frame *frame = thread->stack[i - 1];
         for (int k = 0; k < frame->code->nnames; k++) {
-            PyObject *value = slot_value(frame, k);
+            PyObject *value = frame_value(frame, k);
             if (value && frame->names[k].text[0] != '.')
                 function(frame->code->function, frame->names[k].text, value, data);
         }

@@ -46,10 +46,7 @@ static bool is_shown(const char *name)
 static struct name *name_new(PyObject *key)
 {
     struct name *name = calloc(1, sizeof *name);
-    PyObject *bytes = PyUnicode_AsEncodedString(key, "utf-8", "backslashreplace");
-    char *text = bytes ? strdup(PyBytes_AsString(bytes)) : NULL;
-    Py_XDECREF(bytes);
-    PyErr_Clear();
+    char *text = text_copy(key);
     if (!name || !text) {
         free(text);
         free(name);
@@ -281,19 +278,10 @@ static void space_settle(struct change *change, struct space *space)
     }
 }
 
-static PyObject *slot_value(const struct frame *frame, int i)
-{
-    PyObject *value = api_value(frame->locals[i]);
-    if (value && frame->code->kinds[i] == NAME_CELL && (PyObject *)Py_TYPE(value) == api.cell_type)
-        return api_cell_get(value);
-    return value;
-}
-
 static struct change change_in(struct thread *thread, const struct frame *frame)
 {
     struct change change = {.thread = thread, .scope = "local"};
-    change.place = (struct place){frame->code->file, frame->line, frame->step,
-                                  frame->code->function, frame->id};
+    change.place = frame_place(frame);
     change.line = place_line(&change.place);
     return change;
 }
@@ -304,7 +292,7 @@ void names_settle(struct thread *thread, struct frame *frame)
     for (int i = 0; i < frame->code->nnames; i++) {
         if (!is_shown(frame->names[i].text))
             continue;
-        PyObject *value = slot_value(frame, i);
+        PyObject *value = frame_value(frame, i);
         if ((uintptr_t)value != frame->names[i].address || value)
             name_update(&change, &frame->names[i], value);
     }
@@ -328,7 +316,7 @@ void names_baseline(struct frame *frame)
 {
     for (int i = 0; i < frame->code->nnames; i++)
         if (is_shown(frame->names[i].text))
-            name_set(&frame->names[i], slot_value(frame, i), 0);
+            name_set(&frame->names[i], frame_value(frame, i), 0);
 }
 
 // The frame lets go of its names when it has left, and of what they alone held.
