@@ -15,7 +15,7 @@ COLOURS = ("#4e79a7", "#59a14f", "#9c755f", "#b07aa1", "#76b7b2", "#edc948", "#e
 Box = Tuple[float, float, float, float]
 
 
-def size(nbytes: float) -> str:
+def size_text(nbytes: float) -> str:
     """12.3 MiB"""
     for unit in ("B", "KiB", "MiB", "GiB"):
         if nbytes < 1024:
@@ -131,13 +131,13 @@ def _draw(out: List[str], node: _Node, box: Box, colour: str) -> None:
     if width < 2 or height < 2:
         return
     name = row["type"].replace("builtins.", "")
-    title = f"{name} at {row['address']}\n{size(row['retained'])} retained, {size(row['bytes'])} its own\n{cut(row['preview'], 200)}"  # noqa: E501
+    title = f"{name} at {row['address']}\n{size_text(row['retained'])} retained, {size_text(row['bytes'])} its own\n{cut(row['preview'], 200)}"  # noqa: E501
     out.append(
         f"<g><title>{escape(title)}</title><rect x='{x:.1f}' y='{y:.1f}' width='{width:.1f}' "
         f"height='{height:.1f}' fill='{colour}' fill-opacity='.35' stroke='#fff'/>"
     )
     if width > 60 and height > 14:
-        text = cut(f"{name} {size(row['retained'])}", max(int(width / 6.5), 4))
+        text = cut(f"{name} {size_text(row['retained'])}", max(int(width / 6.5), 4))
         out.append(f"<text x='{x + 3:.1f}' y='{y + 11:.1f}'>{escape(text)}</text>")
     out.append("</g>")
 

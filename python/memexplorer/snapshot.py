@@ -66,7 +66,7 @@ class _Why(Answer):
 class _Dominators(Answer):
     def __repr__(self) -> str:
         return "\n".join(
-            f"{_html.size(row.retained):>10}  {'  ' * row.depth}{row.type} at {row.address}  "
+            f"{_html.size_text(row.retained):>10}  {'  ' * row.depth}{row.type} at {row.address}  "
             f"{_html.cut(row.preview, 60)}"
             for row in self.rows
         )
@@ -341,21 +341,25 @@ def capture(
         file = os.fspath(path)
         _capture(pid, file, mode, options, timeout)
         return Snapshot(file)
-    with tempfile.TemporaryDirectory(prefix="memexplorer-") as folder:
-        file = os.path.join(folder, "snapshot.mxs")
-        _capture(pid, file, mode, options, timeout)
-        snapshot = Snapshot(file)
-    snapshot.path = None
-    return snapshot
+    return _nameless(lambda file: _capture(pid, file, mode, options, timeout))
 
 
 def capture_asked(address: int, asked: Callable[..., Any]) -> Snapshot:
     """A snapshot of this process, for a question about the object at address that is the argument
     of a call of `asked`: without the reference that the call has to it."""
+    return _nameless(
+        lambda file: _memexplorer.capture_self(file, False, False, False, 0, address, id(asked))
+    )
+
+
+def _nameless(write: Callable[[str], None]) -> Snapshot:
+    """A snapshot whose file has no name any more: it goes when the snapshot does."""
     with tempfile.TemporaryDirectory(prefix="memexplorer-") as folder:
         file = os.path.join(folder, "snapshot.mxs")
-        _memexplorer.capture_self(file, False, False, False, 0, address, id(asked))
-        return Snapshot(file)
+        write(file)
+        snapshot = Snapshot(file)
+    snapshot.path = None
+    return snapshot
 
 
 def _capture(

@@ -1,9 +1,9 @@
 """no_new: a block, or a test, leaves no more instances of a type than there were before."""
 
 import gc
-from types import TracebackType
-from typing import Dict, List, Optional, Set, Tuple, Type
+from typing import Dict, List, Optional, Set, Tuple
 
+from .check import Check
 from .collector import collect, type_name
 from .explain import explained, indented, instances_of, why
 
@@ -45,7 +45,7 @@ def _with_subclasses(kind: type) -> Set[int]:
     return found
 
 
-class no_new:  # noqa: N801 - reads as the assertion that it is
+class no_new(Check):  # noqa: N801 - reads as the assertion that it is
     """Assert that a block leaves no new instances: `with no_new(Session, Request): ...`.
 
     For each type, there must not be more instances at the end than at the beginning, those of
@@ -67,7 +67,6 @@ class no_new:  # noqa: N801 - reads as the assertion that it is
         self._before = Census(self.types)
 
     def end(self) -> str:
-        """What is wrong, or ""."""
         assert self._before is not None
         collect()
         after = Census(self.types)
@@ -87,20 +86,4 @@ class no_new:  # noqa: N801 - reads as the assertion that it is
         return indented(lines)
 
     def close(self) -> None:
-        """Forget what was there at the beginning."""
         self._before = None
-
-    def __enter__(self) -> None:
-        self.begin()
-
-    def __exit__(
-        self,
-        kind: Optional[Type[BaseException]],
-        error: Optional[BaseException],
-        traceback: Optional[TracebackType],
-    ) -> None:
-        __tracebackhide__ = True
-        problem = "" if kind else self.end()
-        self.close()
-        if problem:
-            raise AssertionError(problem)

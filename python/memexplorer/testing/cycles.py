@@ -1,9 +1,10 @@
 """no_cycles: a block, or a test, leaves nothing for the cycle collector to free."""
 
 import gc
-from types import CodeType, TracebackType
-from typing import Any, Collection, Dict, Optional, Tuple, Type
+from types import CodeType
+from typing import Any, Collection, Dict, Tuple
 
+from .check import Check
 from .collector import collect, find_garbage, type_name
 from .explain import cycles_of, indented
 
@@ -12,7 +13,7 @@ __all__ = ["no_cycles"]
 MOST_TYPES = 5  # of garbage, named in a message
 
 
-class no_cycles:  # noqa: N801 - reads as the assertion that it is
+class no_cycles(Check):  # noqa: N801 - reads as the assertion that it is
     """Assert that a block makes no garbage cycle: `with no_cycles(): ...`.
 
     The collector is off inside. What it would find at the end fails the assertion, with the cycles
@@ -37,42 +38,30 @@ class no_cycles:  # noqa: N801 - reads as the assertion that it is
         gc.callbacks.append(self._note)
 
     def end(self) -> str:
-        """What is wrong, or "". The garbage is freed, and the collector is as it was."""
         gc.callbacks.remove(self._note)
-        try:
-            found = find_garbage(self.own)
-            bad = {a for a, kind in found.items() if not self.types or issubclass(kind, self.types)}
-            if bad:
-                return indented([_summary(bad, found), *cycles_of(bad)])
-            if self._found_meanwhile and not self.types:
-                found_it = f"a collection inside found {self._found_meanwhile:,} objects"
-                return (
-                    f"{found_it} that only the cycle collector frees; without the call of"
-                    " gc.collect() this message says which"
-                )
-            return ""
-        finally:
-            collect()
-            if self._enabled:
-                gc.enable()
+        found = find_garbage(self.own)
+        bad = {a for a, kind in found.items() if not self.types or issubclass(kind, self.types)}
+        if bad:
+            return indented([_summary(bad, found), *cycles_of(bad)])
+        if self._found_meanwhile and not self.types:
+            found_it = f"a collection inside found {self._found_meanwhile:,} objects"
+            return (
+                f"{found_it} that only the cycle collector frees; without the call of"
+                " gc.collect() this message says which"
+            )
+        return ""
+
+    def close(self) -> None:
+        """Free the garbage, and leave the collector as it was."""
+        if self._note in gc.callbacks:  # the block has raised
+            gc.callbacks.remove(self._note)
+        collect()
+        if self._enabled:
+            gc.enable()
 
     def _note(self, phase: str, info: Dict[str, Any]) -> None:
         if phase == "stop":
             self._found_meanwhile += info["collected"] + info["uncollectable"]
-
-    def __enter__(self) -> None:
-        self.begin()
-
-    def __exit__(
-        self,
-        kind: Optional[Type[BaseException]],
-        error: Optional[BaseException],
-        traceback: Optional[TracebackType],
-    ) -> None:
-        __tracebackhide__ = True
-        problem = self.end()
-        if problem and kind is None:
-            raise AssertionError(problem)
 
 
 def _summary(bad: Collection[int], found: Dict[int, type]) -> str:

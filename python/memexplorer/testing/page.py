@@ -4,7 +4,9 @@ from."""
 from html import escape
 from typing import Iterable, List, NamedTuple, Sequence, Tuple
 
-__all__ = ["Local", "Page", "Suspect", "TypeRow", "size_text"]
+from .._html import size_text
+
+__all__ = ["Local", "Page", "Suspect", "TypeRow"]
 
 
 class Local(NamedTuple):
@@ -80,15 +82,6 @@ td { overflow-wrap: anywhere } dt { float: left; width: 9em }
 .way { color: #888; white-space: pre-wrap }
 @media (prefers-color-scheme: dark) { body { background: #111; color: #ddd } a { color: #8bf } }
 """
-UNITS = ("B", "KiB", "MiB", "GiB", "TiB")
-
-
-def size_text(nbytes: int) -> str:
-    """As the commands write sizes: "12.3 MiB"."""
-    size, unit = float(nbytes), 0
-    while size >= 1024 and unit < len(UNITS) - 1:
-        size, unit = size / 1024, unit + 1
-    return f"{size:.1f} {UNITS[unit]}" if unit else f"{nbytes} B"
 
 
 def _definitions(facts: Iterable[Tuple[str, str]]) -> str:

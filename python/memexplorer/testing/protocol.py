@@ -19,6 +19,7 @@ from _pytest.outcomes import Exit
 from _pytest.runner import runtestprotocol
 
 from .census import no_new
+from .check import Check
 from .cycles import no_cycles
 from .leaks import RUNS, WARM_UPS, examine
 from .retained import max_retained
@@ -38,7 +39,7 @@ class Plan:
         fixtures = getattr(item, "fixturenames", ())
         self.leaks: Optional[Tuple[int, int, Optional[Callable[[], Any]]]] = None
         self.cycles: Optional[no_cycles] = None
-        self.around: List[Any] = []  # begin before its own fixtures come, end when they have gone
+        self.around: List[Check] = []  # begin before its own fixtures come, end when they have gone
         leaks = item.get_closest_marker("no_leaks")
         if leaks is not None or "no_leaks" in fixtures:
             self.leaks = _leak_options(**(leaks.kwargs if leaks else {}))
@@ -72,8 +73,9 @@ class Plan:
         self.cycles.begin()
         try:
             yield
-        finally:
             self.problem = self.cycles.end()
+        finally:
+            self.cycles.close()
 
 
 def _code_of(item: pytest.Item) -> List[CodeType]:

@@ -11,9 +11,10 @@ from typing import Any, Iterator, List, NamedTuple, Optional
 
 import pytest
 
+from .._html import size_text
 from ..snapshot import Snapshot, capture
 from .explain import facts, ways
-from .page import Local, Page, Suspect, TypeRow, size_text
+from .page import Local, Page, Suspect, TypeRow
 
 __all__ = ["Reports", "file_stem"]
 

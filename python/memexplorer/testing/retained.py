@@ -4,13 +4,13 @@ before."""
 import os
 import re
 import tempfile
-from types import TracebackType
-from typing import Any, Callable, List, Optional, Sequence, Type, Union
+from typing import Any, Callable, List, Sequence, Union
 
+from .._html import size_text
 from ..snapshot import Snapshot, capture
+from .check import Check
 from .collector import collect
 from .explain import ASKING, indented
-from .page import size_text
 
 __all__ = ["max_retained"]
 
@@ -33,7 +33,7 @@ def _bytes(size: Union[str, int]) -> int:
     return int(float(found[1]) * UNITS[found[2].lower()])
 
 
-class max_retained:  # noqa: N801 - reads as the assertion that it is
+class max_retained(Check):  # noqa: N801 - reads as the assertion that it is
     """Assert how much memory a block holds when it ends: `with max_retained("10 MB"): ...`.
 
     What counts is what is alive at the end and was not at the beginning, and what older objects
@@ -56,11 +56,9 @@ class max_retained:  # noqa: N801 - reads as the assertion that it is
             self._before = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
 
     def end(self) -> str:
-        """What is wrong, or ""."""
         collect()
         with capture() as after, Snapshot(f"/proc/self/fd/{self._before}") as before:
             change = before.diff(after)
-        self.close()
         nbytes = change.born.bytes + change.grew.bytes
         if nbytes <= self.limit:
             return ""
@@ -70,23 +68,7 @@ class max_retained:  # noqa: N801 - reads as the assertion that it is
         lines += _rows(change.places, lambda row: f"{row.path} ({row.type})")
         return indented(lines)
 
-    def __enter__(self) -> None:
-        self.begin()
-
-    def __exit__(
-        self,
-        kind: Optional[Type[BaseException]],
-        error: Optional[BaseException],
-        traceback: Optional[TracebackType],
-    ) -> None:
-        __tracebackhide__ = True
-        problem = "" if kind else self.end()
-        self.close()
-        if problem:
-            raise AssertionError(problem)
-
     def close(self) -> None:
-        """Forget what was there at the beginning."""
         if self._before >= 0:
             os.close(self._before)
             self._before = -1

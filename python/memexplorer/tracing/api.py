@@ -9,7 +9,7 @@ from typing import Any, Dict, List, Optional, Sequence, Type
 
 from . import command
 from .events import Event, read, write
-from .listing import Listing
+from .listing import listing
 
 
 class trace:  # noqa: N801 - it is used like a function
@@ -84,12 +84,10 @@ class trace:  # noqa: N801 - it is used like a function
         if self.json:
             with open(self.json, "w", encoding="utf-8") as lines:
                 write(iter(self.events), lines)
-        made = Listing()
-        for event in self.events:
-            made.add(event)
         out = self.output or sys.stderr
         if out is not None:
-            made.print(out, bool(getattr(out, "isatty", bool)()) and "NO_COLOR" not in os.environ)
+            color = bool(getattr(out, "isatty", bool)()) and "NO_COLOR" not in os.environ
+            listing(self.events).print(out, color)
 
     @staticmethod
     def main(argv: List[str]) -> int:
