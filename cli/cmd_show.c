@@ -176,7 +176,7 @@ static void print_facts(const struct subject *subject)
 struct printed_list {
     const mx_heap *heap;
     struct table table;
-    uint64_t count;
+    uint64_t count; // at LIMIT_LINES + 1 it ends
     bool referrers; // else references
     mx_status status;
     struct mx_error *err;
@@ -186,7 +186,7 @@ static bool add_line(const struct mx_reference *reference, void *data)
 {
     struct printed_list *list = data;
     if (list->count++ >= LIMIT_LINES && !settings.all)
-        return true;
+        return false;
     char label[sizeof reference->label + 16];
     bool owned = reference->ownership == MX_OWNED;
     snprintf(label, sizeof label, owned ? "%s" : "%s (%s)", reference->label,
@@ -223,9 +223,13 @@ static mx_status print_list(const mx_heap *heap, uint32_t index, bool referrers,
         table_finish(&list.table);
     if (!status && list.count == 0)
         puts(referrers ? "Nothing that was found refers to it." : "It refers to nothing.");
-    if (!status && list.count > LIMIT_LINES && !settings.all)
-        printf("%s... %s more (--all)%s\n", output_style(STYLE_QUIET),
-               text_count(list.count - LIMIT_LINES).s, output_style(STYLE_PLAIN));
+    if (!status && list.count > LIMIT_LINES && !settings.all) {
+        status = referrers ? mx_heap_count_referrers(heap, index, &list.count, err)
+                           : mx_heap_count_references(heap, index, &list.count, err);
+        uint64_t more = list.count > LIMIT_LINES ? list.count - LIMIT_LINES : 1;
+        printf("%s... %s more (--all)%s\n", output_style(STYLE_QUIET), text_count(more).s,
+               output_style(STYLE_PLAIN));
+    }
     return status;
 }
 

@@ -281,6 +281,12 @@ MX_EXPORT mx_status mx_heap_references(const mx_heap *heap, uint32_t index, mx_r
 MX_EXPORT mx_status mx_heap_referrers(const mx_heap *heap, uint32_t index, mx_reference_fn *fn,
                                       void *data, struct mx_error *err);
 
+// How many these two would tell of, for who stops before the end. Of a file O(1), nearly; else as they.
+MX_EXPORT mx_status mx_heap_count_references(const mx_heap *heap, uint32_t index, uint64_t *ret,
+                                             struct mx_error *err);
+MX_EXPORT mx_status mx_heap_count_referrers(const mx_heap *heap, uint32_t index, uint64_t *ret,
+                                            struct mx_error *err);
+
 // ---- audit ------------------------------------------------------------------------------------
 
 // Who holds references that no object and no root with a name accounts for: the surest first. A

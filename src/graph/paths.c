@@ -23,32 +23,49 @@ struct visit {
 struct search {
     const struct path_source *source;
     struct paths *paths;
+    const struct path_limits *limits;
     uint64_t edges_left;
-    bool cut; // there were more
+    bool cut;     // there were more
+    bool limited; // there were more nodes to go on from
     VECTOR(struct visit) visits;
     struct map places; // node + 1 -> place + 1
-    uint64_t *flat;    // [nodes] the same in place of `places`, when there are many; else NULL
+    uint32_t *flat;    // [nodes] the same in place of `places`, when there are many; else NULL
     struct map used;   // node + 1 -> enum used
 };
 
 // Nodes come by ascending numbers, mostly: an array of all is faster than a map, when it is worth its
 // making.
-static bool make_flat(struct search *search)
+static void make_flat(struct search *search)
 {
-    if (!search->source->node_count)
-        return false;
     search->flat = calloc((size_t)search->source->node_count + 1, sizeof *search->flat);
     for (size_t i = 0; search->flat && i < search->visits.count; i++)
-        search->flat[search->visits.items[i].node] = i + 1;
-    return search->flat;
+        search->flat[search->visits.items[i].node] = (uint32_t)i + 1;
 }
 
-// The node's place + 1, 0 when it was not visited; NULL when there is no memory.
-static uint64_t *place_of(struct search *search, uint32_t node)
+// The node's place + 1, 0 when it was not visited.
+static uint64_t place_of(const struct search *search, uint32_t node)
 {
-    if (!search->flat && (search->visits.count < MANY_VISITS || !make_flat(search)))
-        return map_put(&search->places, (uint64_t)node + 1);
-    return &search->flat[node];
+    if (search->flat)
+        return search->flat[node];
+    const uint64_t *place = map_find(&search->places, (uint64_t)node + 1);
+    return place ? *place : 0;
+}
+
+static bool add_visit(struct search *search, struct visit visit)
+{
+    size_t place = search->visits.count + 1;
+    if (place > UINT32_MAX || !vector_push(&search->visits, visit))
+        return false;
+    if (!search->flat && place > MANY_VISITS && search->source->node_count)
+        make_flat(search);
+    if (search->flat) {
+        search->flat[visit.node] = (uint32_t)place;
+        return true;
+    }
+    uint64_t *known = map_put(&search->places, (uint64_t)visit.node + 1);
+    if (known)
+        *known = place;
+    return known;
 }
 
 static bool search_begin(struct search *search, uint32_t node)
@@ -58,11 +75,7 @@ static bool search_begin(struct search *search, uint32_t node)
     if (search->places.slots)
         memset(search->places.slots, 0, (search->places.mask + 1) * sizeof *search->places.slots);
     search->places.used = search->visits.count = 0;
-    uint64_t *place = place_of(search, node);
-    if (!place || !vector_push(&search->visits, ((struct visit){.node = node})))
-        return false;
-    *place = 1;
-    return true;
+    return add_visit(search, (struct visit){.node = node});
 }
 
 static bool may_visit(const struct search *search, uint32_t node, size_t from)
@@ -76,18 +89,17 @@ static bool visit(struct search *search, uint32_t node, size_t from, size_t leve
 {
     if (search->used.used && !may_visit(search, node, from))
         return true;
-    uint64_t *place = place_of(search, node);
-    if (!place)
-        return false;
-    struct visit *visits = search->visits.items;
-    if (!*place) {
-        *place = search->visits.count + 1;
+    uint64_t place = place_of(search, node);
+    if (!place) {
         uint8_t kinds = search->source->kinds(search->source->data, node);
-        return search->visits.count < UINT32_MAX &&
-               vector_push(&search->visits, ((struct visit){node, (uint32_t)from, kinds}));
+        if (!kinds && search->visits.count > search->limits->inner) {
+            search->limited = true;
+            return true;
+        }
+        return add_visit(search, (struct visit){node, (uint32_t)from, kinds});
     }
-    struct visit *again = &visits[*place - 1];
-    if (*place > level && visits[from].node < visits[again->next].node)
+    struct visit *visits = search->visits.items, *again = &visits[place - 1];
+    if (place > level && visits[from].node < visits[again->next].node)
         again->next = (uint32_t)from;
     return true;
 }
@@ -219,9 +231,10 @@ static bool find_further(struct search *search, uint32_t node, uint8_t wanted)
     return true;
 }
 
-static bool find_all(struct search *search, uint32_t node, const struct path_limits *limits)
+static bool find_all(struct search *search, uint32_t node)
 {
     struct paths *paths = search->paths;
+    const struct path_limits *limits = search->limits;
     if (!find_shortest(search, node, limits->wanted))
         return false;
     paths->shortest = (uint32_t)paths->found.count;
@@ -244,9 +257,10 @@ mx_status paths_find(const struct path_source *source, uint32_t node,
                      const struct path_limits *limits, struct paths *ret, struct mx_error *err)
 {
     struct paths paths = {0};
-    struct search search = {.source = source, .paths = &paths, .edges_left = limits->edges};
-    bool ok = find_all(&search, node, limits);
-    paths.complete = !search.cut;
+    struct search search = {
+        .source = source, .paths = &paths, .limits = limits, .edges_left = limits->edges};
+    bool ok = find_all(&search, node);
+    paths.complete = !search.cut && !search.limited;
     vector_free(&search.visits);
     map_free(&search.places);
     map_free(&search.used);

@@ -25,7 +25,8 @@ struct path_source {
 };
 
 struct path_limits {
-    uint64_t edges; // to look at in all: a few nanoseconds each, and up to 60 bytes
+    uint64_t edges; // to look at in all: a few nanoseconds each
+    uint32_t inner; // nodes that are no ends to go on from in a search: ten times that, and up to 60 bytes
     uint32_t paths; // to find in all; at least one for each kind
     uint8_t wanted; // kinds to find a path from
 };
@@ -43,7 +44,7 @@ struct paths {
     // How many of the first in `found` are the shortest of their kinds, shortest first. The others
     // share no inner node with any before them, and not two of them are one edge from the same end.
     uint32_t shortest;
-    bool complete; // the limit of edges was not met: where a kind has no path, there is none
+    bool complete; // no limit of edges or nodes was met: where a kind has no path, there is none
 };
 
 // A shortest path for each wanted kind, then further ones: each time a shortest of those that share no

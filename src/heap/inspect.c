@@ -129,8 +129,9 @@ void mx_heap_kind(const mx_heap *heap, uint32_t index, char *buffer, size_t nbyt
 struct teller {
     struct visitor visitor;
     struct mx_heap *heap;
-    mx_reference_fn *fn;
+    mx_reference_fn *fn; // NULL: they are counted
     void *data;
+    uint64_t count;
     uint32_t from; // the object being visited
     mx_addr only;  // tell references to this address alone; 0: all
     const char *root;
@@ -191,6 +192,9 @@ static void tell(struct visitor *visitor, struct edge edge)
     if (teller->stopped || (teller->only && edge.to != teller->only) ||
         !mx_heap_find(teller->heap, edge.to, &reference.to))
         return;
+    teller->count++;
+    if (!teller->fn)
+        return;
     reference.ownership = public_ownership((enum hold)edge.hold);
     if (edge.hold == HOLD_OWNED && is_uncounted(teller, edge.to))
         reference.ownership = MX_BORROWED;
@@ -209,21 +213,39 @@ static bool tell_claim(struct visitor *visitor, mx_addr memory, enum claim_kind 
            (kind == CLAIM_BLOCK && heap_claim(((struct teller *)visitor)->heap, memory));
 }
 
+static mx_status tell_references(struct teller *teller, uint32_t index, struct mx_error *err)
+{
+    struct mx_heap *heap = teller->heap;
+    if (index >= heap->count)
+        return fail(err, MX_BAD_ARGUMENT, "object %u: there are only %u", index, heap->count);
+    bool asking = heap->asking;
+    heap->asking = true;
+    teller->from = index;
+    object_visit(&heap->decoder, heap->addresses[index], heap->types[index], &teller->visitor);
+    heap_unclaim(heap);
+    heap->asking = asking;
+    return MX_OK;
+}
+
 mx_status mx_heap_references(const mx_heap *heap, uint32_t index, mx_reference_fn *fn, void *data,
                              struct mx_error *err)
 {
     if (heap->opened)
         return opened_references(heap, index, fn, data, err);
-    struct mx_heap *self = mutable_heap(heap);
-    if (index >= heap->count)
-        return fail(err, MX_BAD_ARGUMENT, "object %u: there are only %u", index, heap->count);
-    struct teller teller = {{tell, tell_claim}, self, fn, data, index, 0, "", false};
-    bool asking = self->asking;
-    self->asking = true;
-    object_visit(&self->decoder, heap->addresses[index], heap->types[index], &teller.visitor);
-    heap_unclaim(self);
-    self->asking = asking;
-    return MX_OK;
+    struct teller teller = {
+        .visitor = {tell, tell_claim}, .heap = mutable_heap(heap), .fn = fn, .data = data, .root = ""};
+    return tell_references(&teller, index, err);
+}
+
+mx_status mx_heap_count_references(const mx_heap *heap, uint32_t index, uint64_t *ret,
+                                   struct mx_error *err)
+{
+    if (heap->opened)
+        return opened_count_references(heap, index, ret, err);
+    struct teller teller = {.visitor = {tell, tell_claim}, .heap = mutable_heap(heap), .root = ""};
+    mx_status status = tell_references(&teller, index, err);
+    *ret = teller.count;
+    return status;
 }
 
 static void tell_roots(struct teller *teller)
@@ -246,24 +268,41 @@ void heap_tell_roots(struct mx_heap *heap, mx_reference_fn *fn, void *data)
 }
 
 // Cheap test before a label is made: does the object refer to the one looked for at all?
+static mx_status tell_referrers(struct teller *teller, uint32_t index, struct mx_error *err)
+{
+    struct mx_heap *heap = teller->heap;
+    if (index >= heap->count)
+        return fail(err, MX_BAD_ARGUMENT, "object %u: there are only %u", index, heap->count);
+    bool asking = heap->asking;
+    heap->asking = true;
+    teller->only = heap->addresses[index];
+    for (uint32_t i = 0; i < heap->count && !teller->stopped; i++) {
+        teller->from = i;
+        object_visit(&heap->decoder, heap->addresses[i], heap->types[i], &teller->visitor);
+    }
+    heap_unclaim(heap);
+    tell_roots(teller);
+    heap->asking = asking;
+    return MX_OK;
+}
+
 mx_status mx_heap_referrers(const mx_heap *heap, uint32_t index, mx_reference_fn *fn, void *data,
                             struct mx_error *err)
 {
     if (heap->opened)
         return opened_referrers(heap, index, fn, data, err);
-    struct mx_heap *self = mutable_heap(heap);
-    if (index >= heap->count)
-        return fail(err, MX_BAD_ARGUMENT, "object %u: there are only %u", index, heap->count);
-    struct teller teller = {{tell, tell_claim},     self, fn,   data, 0,
-                            heap->addresses[index], "",   false};
-    bool asking = self->asking;
-    self->asking = true;
-    for (uint32_t i = 0; i < heap->count && !teller.stopped; i++) {
-        teller.from = i;
-        object_visit(&self->decoder, heap->addresses[i], heap->types[i], &teller.visitor);
-    }
-    heap_unclaim(self);
-    tell_roots(&teller);
-    self->asking = asking;
-    return MX_OK;
+    struct teller teller = {
+        .visitor = {tell, tell_claim}, .heap = mutable_heap(heap), .fn = fn, .data = data, .root = ""};
+    return tell_referrers(&teller, index, err);
+}
+
+mx_status mx_heap_count_referrers(const mx_heap *heap, uint32_t index, uint64_t *ret,
+                                  struct mx_error *err)
+{
+    if (heap->opened)
+        return opened_count_referrers(heap, index, ret, err);
+    struct teller teller = {.visitor = {tell, tell_claim}, .heap = mutable_heap(heap), .root = ""};
+    mx_status status = tell_referrers(&teller, index, err);
+    *ret = teller.count;
+    return status;
 }

@@ -6,6 +6,7 @@
 
 #include "base/error.h"
 #include "heap/garbage.h"
+#include "snapshot/cursor.h"
 
 mx_status mx_heap_open(const char *path, mx_heap **ret, struct mx_error *err)
 {
@@ -191,26 +192,27 @@ mx_status opened_references(const struct mx_heap *heap, uint32_t index, mx_refer
     return snapshot_answered(s, MX_OK, err);
 }
 
-// Instances of a static class, when that is what is asked for: every object is looked at.
-static bool is_instance_of(const struct snapshot *s, uint32_t object, uint32_t wanted)
+// The place among types of a static class; SIZE_MAX when the object is none.
+static size_t static_type(const struct snapshot *s, uint32_t object)
 {
-    uint32_t class;
-    return static_class(s, object, &class) && class == wanted;
+    for (size_t i = 0; i < s->type_count; i++)
+        if (s->types[i].object == object && !(s->types[i].flags & TYPE_HEAP))
+            return i;
+    return SIZE_MAX;
 }
 
-// Objects that refer to it by address: from three sources, each of them in order.
+// Objects that refer to it by address: from three sources, each of them in order. One is the instances of
+// a static class, when that is what is asked for: every object's type is looked at.
 static void tell_objects(struct telling *telling, uint32_t index)
 {
     const struct snapshot *s = telling->s;
     uint64_t at = column_at(&s->referrer_first, index);
     uint64_t end = column_at(&s->referrer_first, index + 1ull);
-    size_t count, next = 0;
+    size_t count, next = 0, type = static_type(s, index);
     const struct stored_unlikely *items = file_unlikely(telling->heap->opened, &count);
-    bool class = false;
-    for (size_t i = 0; i < s->type_count; i++)
-        class |= s->types[i].object == index && !(s->types[i].flags & TYPE_HEAP);
-    for (uint32_t instance = class ? 0 : s->object_count; !telling->stopped;) {
-        while (instance < s->object_count && !is_instance_of(s, instance, index))
+    struct cursor types = {.column = &s->type};
+    for (uint32_t instance = type == SIZE_MAX ? s->object_count : 0; !telling->stopped;) {
+        while (instance < s->object_count && cursor_at(&types, instance) != type)
             instance++;
         while (next < count && items[next].to != index)
             next++;
@@ -249,6 +251,40 @@ mx_status opened_referrers(const struct mx_heap *heap, uint32_t index, mx_refere
         snprintf(reference.root, sizeof reference.root, "%s", told[i].root);
         tell(&telling, &reference);
     }
+    return snapshot_answered(s, MX_OK, err);
+}
+
+mx_status opened_count_references(const struct mx_heap *heap, uint32_t index, uint64_t *ret,
+                                  struct mx_error *err)
+{
+    const struct snapshot *s = file_snapshot(heap->opened);
+    if (index >= s->object_count)
+        return fail(err, MX_BAD_ARGUMENT, "object %u: there are only %u", index, s->object_count);
+    size_t count;
+    uint32_t class;
+    const struct stored_unlikely *items = file_unlikely(heap->opened, &count);
+    *ret = snapshot_references(s, index) + (static_class(s, index, &class) ? 1 : 0);
+    for (size_t i = first_unlikely(items, count, index); i < count && items[i].from == index; i++)
+        ++*ret;
+    return snapshot_answered(s, MX_OK, err);
+}
+
+mx_status opened_count_referrers(const struct mx_heap *heap, uint32_t index, uint64_t *ret,
+                                 struct mx_error *err)
+{
+    const struct snapshot *s = file_snapshot(heap->opened);
+    if (index >= s->object_count)
+        return fail(err, MX_BAD_ARGUMENT, "object %u: there are only %u", index, s->object_count);
+    size_t unlikely_count, root_count, type = static_type(s, index);
+    const struct stored_unlikely *unlikely = file_unlikely(heap->opened, &unlikely_count);
+    const struct stored_root *roots = file_told_roots(heap->opened, &root_count);
+    *ret = snapshot_referrers(s, index);
+    if (type != SIZE_MAX)
+        *ret += file_types(heap->opened)[type].count;
+    for (size_t i = 0; i < unlikely_count; i++)
+        *ret += unlikely[i].to == index;
+    for (size_t i = 0; i < root_count; i++)
+        *ret += roots[i].to == index;
     return snapshot_answered(s, MX_OK, err);
 }
 

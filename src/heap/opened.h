@@ -16,6 +16,10 @@ mx_status opened_references(const struct mx_heap *heap, uint32_t index, mx_refer
                             void *data, struct mx_error *err);
 mx_status opened_referrers(const struct mx_heap *heap, uint32_t index, mx_reference_fn *fn,
                            void *data, struct mx_error *err);
+mx_status opened_count_references(const struct mx_heap *heap, uint32_t index, uint64_t *ret,
+                                  struct mx_error *err);
+mx_status opened_count_referrers(const struct mx_heap *heap, uint32_t index, uint64_t *ret,
+                                 struct mx_error *err);
 mx_status opened_cycles(const struct mx_heap *heap, bool garbage, mx_cycles **ret,
                         struct mx_error *err);
 

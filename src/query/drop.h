@@ -39,8 +39,8 @@ struct drop_slot {
 
 // One of the references that go, when all do.
 struct drop_going {
-    uint32_t from;  // MX_NO_OBJECT: a root
-    uint64_t place; // number of the reference, or of the root reference
+    uint32_t from; // MX_NO_OBJECT: a root
+    uint64_t nth;  // of its owned references to the object; else the number of the root reference
 };
 
 struct mx_drop {
@@ -61,6 +61,8 @@ struct mx_drop {
     VECTOR(struct mx_drop_call) calls;
     VECTOR(uint32_t) staying;
     VECTOR(struct drop_going) going;
+    struct drop_going found; // the last one that was asked for, and
+    uint64_t found_at;       // its number
     VECTOR(struct mx_drop_type) types;
     uint32_t indexed; // an object with many references: where each leads is in `index`
     struct map index; // object + 1 -> number of the first owned reference to it + 1

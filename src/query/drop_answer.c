@@ -174,7 +174,7 @@ static mx_status drop_make(struct mx_drop *drop, mx_addr address, const char *la
     drop->object = object;
     drop->from = MX_NO_OBJECT;
     drop->reference = DROP_ALL;
-    drop->indexed = MX_NO_OBJECT;
+    drop->indexed = drop->found.from = MX_NO_OBJECT;
     if (!label)
         drop_list_all(drop, object);
     drop->totals.references = label ? 1 : drop->going.count;

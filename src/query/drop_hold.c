@@ -10,28 +10,51 @@
 
 // ---- references that go -------------------------------------------------------------------------
 
-// Those of objects by their addresses, then roots.
+static void add_going(struct mx_drop *drop, uint32_t from, uint64_t nth)
+{
+    if (!vector_push(&drop->going, ((struct drop_going){from, nth})))
+        drop->failed = true;
+}
+
+// Those of objects by their addresses, then roots. Of an object's references it is told which when one asks:
+// a class of a million instances is referred to by each.
 void drop_list_all(struct mx_drop *drop, uint32_t object)
 {
     const struct snapshot *s = drop->snapshot;
-    uint64_t end = column_at(&s->referrer_first, (uint64_t)object + 1);
+    uint64_t end = column_at(&s->referrer_first, (uint64_t)object + 1), nth = 0;
     uint32_t before = MX_NO_OBJECT;
     struct cursor referrers = {.column = &s->referrer}, holds = {.column = &s->referrer_hold};
     for (uint64_t at = column_at(&s->referrer_first, object); at < end; at++) {
         uint32_t from = (uint32_t)cursor_at(&referrers, at);
-        if (cursor_at(&holds, at) != MX_OWNED || from == before)
+        if (cursor_at(&holds, at) != MX_OWNED)
             continue;
-        before = from; // ascending: those of one object stand together
-        uint64_t last = drop_end(s, from);
-        for (uint64_t k = column_at(&s->first, from); k < last; k++)
-            if (column_at(&s->target, k) == object && column_at(&s->hold, k) == MX_OWNED &&
-                !vector_push(&drop->going, ((struct drop_going){from, k})))
-                drop->failed = true;
+        nth = from == before ? nth + 1 : 0; // ascending: those of one object stand together
+        before = from;
+        add_going(drop, from, nth);
     }
     for (size_t i = 0; i < s->root_reference_count; i++)
-        if (s->root_references[i].to == object && drop_root_goes(s, &s->root_references[i]) &&
-            !vector_push(&drop->going, ((struct drop_going){MX_NO_OBJECT, i})))
-            drop->failed = true;
+        if (s->root_references[i].to == object && drop_root_goes(s, &s->root_references[i]))
+            add_going(drop, MX_NO_OBJECT, i);
+}
+
+// The number of a reference that goes, or NO_REFERENCE in a damaged file. They are asked for in order,
+// mostly: it goes on from the last one.
+static uint64_t find_going(const struct mx_drop *drop, struct drop_going going)
+{
+    const struct snapshot *s = drop->snapshot;
+    struct mx_drop *self = (struct mx_drop *)(uintptr_t)drop; // a cache: no change that a caller sees
+    bool further = going.from == drop->found.from && going.nth > drop->found.nth;
+    uint64_t nth = further ? drop->found.nth + 1 : 0, end = drop_end(s, going.from);
+    uint64_t at = further ? drop->found_at + 1 : column_at(&s->first, going.from);
+    for (; at < end; at++) {
+        if (column_at(&s->target, at) != drop->object || column_at(&s->hold, at) != MX_OWNED ||
+            nth++ < going.nth)
+            continue;
+        self->found = going;
+        self->found_at = at;
+        return at;
+    }
+    return NO_REFERENCE;
 }
 
 static void describe_root(const struct snapshot *s, size_t place, struct mx_reference *ret)
@@ -55,13 +78,19 @@ static void describe(const struct snapshot *s, uint32_t from, uint64_t reference
 void mx_drop_reference(const mx_drop *drop, size_t place, struct mx_reference *ret)
 {
     const struct snapshot *s = drop->snapshot;
-    struct drop_going going = {drop->from, drop->reference};
-    if (drop->reference == DROP_ALL)
-        going = drop->going.items[place];
-    if (going.from == MX_NO_OBJECT)
-        describe_root(s, going.place, ret);
-    else
-        describe(s, going.from, going.place, ret);
+    if (drop->reference != DROP_ALL) {
+        describe(s, drop->from, drop->reference, ret);
+        return;
+    }
+    struct drop_going going = drop->going.items[place];
+    if (going.from == MX_NO_OBJECT) {
+        describe_root(s, going.nth, ret);
+        return;
+    }
+    uint64_t reference = find_going(drop, going);
+    *ret = (struct mx_reference){.from = going.from, .to = drop->object};
+    if (reference != NO_REFERENCE)
+        describe(s, going.from, reference, ret);
 }
 
 // ---- what stays ---------------------------------------------------------------------------------

@@ -276,6 +276,43 @@ void drop_order(struct mx_drop *drop, uint32_t object)
 
 // ---- weak references ----------------------------------------------------------------------------
 
+#define READ_AT_ONCE 64 // referrers: most objects have fewer, a class a million
+
+struct weakrefs {
+    const struct snapshot *snapshot;
+    uint64_t at, end;
+    uint64_t read, holds[READ_AT_ONCE]; // those of read - READ_AT_ONCE .. read - 1, if there are as many
+};
+
+static struct weakrefs weakrefs_to(const struct snapshot *s, uint32_t object)
+{
+    uint64_t at = column_at(&s->referrer_first, object);
+    return (struct weakrefs){
+        .snapshot = s, .at = at, .end = at + snapshot_referrers(s, object), .read = at};
+}
+
+// The next weak reference to the object; MX_NO_OBJECT when there are no more.
+static uint32_t next_weakref(struct weakrefs *weakrefs)
+{
+    const struct snapshot *s = weakrefs->snapshot;
+    for (; weakrefs->at < weakrefs->end; weakrefs->at++) {
+        uint64_t left = weakrefs->end - weakrefs->at;
+        if (weakrefs->at == weakrefs->read) {
+            left = left < READ_AT_ONCE ? left : READ_AT_ONCE;
+            column_read(&s->referrer_hold, weakrefs->at, left, weakrefs->holds);
+            weakrefs->read += READ_AT_ONCE;
+        }
+        if (weakrefs->holds[weakrefs->at - (weakrefs->read - READ_AT_ONCE)] == MX_OWNED)
+            continue;
+        uint32_t from = (uint32_t)column_at(&s->referrer, weakrefs->at);
+        if (snapshot_type_of(s, from)->family != SNAPSHOT_WEAKREF)
+            continue;
+        weakrefs->at++;
+        return from;
+    }
+    return MX_NO_OBJECT;
+}
+
 static uint32_t neighbour(const struct snapshot *s, uint32_t weakref, const char *label)
 {
     uint64_t at = drop_reference(s, weakref, label);
@@ -305,14 +342,12 @@ static bool follow_list(struct mx_drop *drop, uint32_t head, uint64_t most,
 void drop_callbacks(struct mx_drop *drop, uint32_t object, struct drop_callbacks *ret)
 {
     const struct snapshot *s = drop->snapshot;
-    uint64_t end = column_at(&s->referrer_first, (uint64_t)object + 1), all = 0;
+    struct weakrefs weakrefs = weakrefs_to(s, object);
+    uint64_t all = 0;
     uint32_t head = MX_NO_OBJECT;
     ret->count = 0;
-    for (uint64_t at = column_at(&s->referrer_first, object); at < end; at++) {
-        uint32_t from = (uint32_t)column_at(&s->referrer, at);
-        if (column_at(&s->referrer_hold, at) == MX_OWNED ||
-            snapshot_type_of(s, from)->family != SNAPSHOT_WEAKREF ||
-            neighbour(s, from, ".wr_object") != object)
+    for (uint32_t from; (from = next_weakref(&weakrefs)) != MX_NO_OBJECT;) {
+        if (neighbour(s, from, ".wr_object") != object)
             continue;
         all++;
         if (neighbour(s, from, ".wr_prev") == MX_NO_OBJECT)
@@ -372,12 +407,9 @@ void drop_subclass_entries(struct mx_drop *drop, uint32_t object, struct drop_ca
     const struct snapshot *s = drop->snapshot;
     if (snapshot_type_of(s, object)->family != SNAPSHOT_TYPE)
         return;
-    uint64_t end = column_at(&s->referrer_first, (uint64_t)object + 1);
-    for (uint64_t at = column_at(&s->referrer_first, object); at < end; at++) {
-        uint32_t weakref = (uint32_t)column_at(&s->referrer, at);
-        if (column_at(&s->referrer_hold, at) == MX_OWNED ||
-            snapshot_type_of(s, weakref)->family != SNAPSHOT_WEAKREF ||
-            drop_state(drop, weakref) & STATE_GONE)
+    struct weakrefs weakrefs = weakrefs_to(s, object);
+    for (uint32_t weakref; (weakref = next_weakref(&weakrefs)) != MX_NO_OBJECT;) {
+        if (drop_state(drop, weakref) & STATE_GONE)
             continue;
         uint64_t last = column_at(&s->referrer_first, (uint64_t)weakref + 1);
         for (uint64_t k = column_at(&s->referrer_first, weakref); k < last; k++) {

@@ -6,8 +6,6 @@
 #include "query/hang.h"
 #include "query/why.h"
 
-#define READ_AT_ONCE 64 // referrers
-
 static bool add_kind(struct ends *ends, uint32_t object, enum root_kind kind)
 {
     uint64_t *kinds = map_put(&ends->kinds, (uint64_t)object + 1);
@@ -33,6 +31,9 @@ static bool add_module(struct ends *ends, size_t reference)
 mx_status ends_init(const struct snapshot *s, struct ends *ret, struct mx_error *err)
 {
     *ret = (struct ends){.snapshot = s};
+    ret->first.column = &s->referrer_first;
+    ret->referrer.column = &s->referrer;
+    ret->hold.column = &s->referrer_hold;
     bool ok = true;
     for (size_t i = 0; i < s->root_reference_count && ok; i++) {
         const struct snapshot_root_reference *reference = &s->root_references[i];
@@ -54,23 +55,16 @@ void ends_free(struct ends *ends)
     map_free(&ends->modules);
 }
 
+// Most searches go through objects in the order of their addresses, as their referrers' are kept.
 static size_t referrers(void *data, uint32_t node, uint64_t *at, uint32_t *ret, size_t room)
 {
-    const struct snapshot *s = ((const struct ends *)data)->snapshot;
-    uint64_t first = column_at(&s->referrer_first, node);
-    uint64_t end = column_at(&s->referrer_first, (uint64_t)node + 1);
-    uint64_t left = first <= end ? end - first : 0, from[READ_AT_ONCE], hold[READ_AT_ONCE];
+    struct ends *ends = data;
+    uint64_t first = cursor_near(&ends->first, node);
+    uint64_t end = cursor_near(&ends->first, (uint64_t)node + 1);
     size_t count = 0;
-    while (!count && *at < left) {
-        uint64_t some = left - *at < READ_AT_ONCE ? left - *at : READ_AT_ONCE;
-        some = some < room ? some : room;
-        column_read(&s->referrer, first + *at, some, from);
-        column_read(&s->referrer_hold, first + *at, some, hold);
-        for (uint64_t i = 0; i < some; i++)
-            if (hold[i] == MX_OWNED)
-                ret[count++] = (uint32_t)from[i];
-        *at += some;
-    }
+    for (; first + *at < end && count < room; ++*at)
+        if (cursor_near(&ends->hold, first + *at) == MX_OWNED)
+            ret[count++] = (uint32_t)cursor_near(&ends->referrer, first + *at);
     return count;
 }
 

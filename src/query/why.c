@@ -15,8 +15,10 @@
 #include "query/names.h"
 #include "query/steps.h"
 
-// References looked at for one object: some hundredths of a second.
+// References looked at for one object, and objects gone on from: some hundredths of a second. A class may
+// have more instances, one of which is where a way begins.
 #define LIMIT_EDGES 2000000
+#define LIMIT_INNER 250000
 #define LIMIT_EDGES_EACH 20000 // for one of many
 #define CHAIN_NBYTES 2000
 #define REFERRERS_LOOKED_AT 64 // of a dict that may be an instance's
@@ -163,7 +165,7 @@ static mx_status explain_one(struct mx_why *why, uint32_t object, uint32_t furth
                              struct mx_error *err)
 {
     struct path_source source = ends_source(&why->ends);
-    struct path_limits limits = {LIMIT_EDGES, further, (1u << ROOT_KINDS) - 1};
+    struct path_limits limits = {LIMIT_EDGES, LIMIT_INNER, further, (1u << ROOT_KINDS) - 1};
     why->ends.garbage = column_at(&why->snapshot->flags, object) & OBJECT_UNREACHED;
     struct paths paths;
     mx_status status = paths_find(&source, object, &limits, &paths, err);
@@ -205,7 +207,7 @@ static mx_status add_general(struct mx_why *why, const struct mx_chain *chain, s
 static mx_status explain_each(struct mx_why *why, const uint32_t *objects, size_t count,
                               struct mx_error *err)
 {
-    struct path_limits limits = {LIMIT_EDGES_EACH, 1, 1};
+    struct path_limits limits = {LIMIT_EDGES_EACH, LIMIT_INNER, 1, 1};
     struct path_source source = ends_source(&why->ends);
     why->ends.alike = why->totals.complete = true;
     mx_status status = MX_OK;

@@ -5,6 +5,8 @@
 #include "snapshot/column.h"
 
 #define CURSOR_NUMBERS 1024
+#define CURSOR_NEAR 64   // numbers that may be passed over
+#define CURSOR_AHEAD 256 // read at once then
 
 // Begins with the column alone.
 struct cursor {
@@ -24,6 +26,23 @@ static inline uint64_t cursor_at(struct cursor *cursor, uint64_t index)
         cursor->end = index + count;
     }
     return cursor->numbers[index - cursor->begin];
+}
+
+// The same where the indexes mostly rise, by little or by much: numbers ahead are read when it is by little.
+static inline uint64_t cursor_near(struct cursor *cursor, uint64_t index)
+{
+    if (index >= cursor->begin && index < cursor->end)
+        return cursor->numbers[index - cursor->begin];
+    uint64_t left = cursor->column->count - index, count = 1;
+    if (index - cursor->end < CURSOR_NEAR)
+        count = left < CURSOR_AHEAD ? left : CURSOR_AHEAD;
+    if (count == 1)
+        cursor->numbers[0] = column_at(cursor->column, index);
+    else
+        column_read(cursor->column, index, count, cursor->numbers);
+    cursor->begin = index;
+    cursor->end = index + count;
+    return cursor->numbers[0];
 }
 
 #endif

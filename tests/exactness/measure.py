@@ -107,7 +107,9 @@ class Row(NamedTuple):
 def interpreters() -> Dict[str, Interpreter]:
     """Name -> interpreter, every supported one that was found."""
     return {
-        name: Interpreter(facts["binary"], tuple(facts["version"]), facts["free_threaded"])
+        name: Interpreter(
+            facts["binary"], tuple(facts["version"]), facts["free_threaded"], facts["musl"]
+        )
         for name, facts in found_interpreters().items()
         if is_supported(facts)
     }

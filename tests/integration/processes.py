@@ -77,6 +77,7 @@ class Interpreter(NamedTuple):
     path: str
     version: tuple
     free_threaded: bool
+    musl: bool
 
 
 class Target(NamedTuple):

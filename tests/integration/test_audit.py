@@ -23,6 +23,7 @@ ASK = (
     "import sysconfig as s; print(s.get_paths()['include']); print(s.get_config_var('EXT_SUFFIX'))"
 )
 needs_gdb = pytest.mark.skipif(not shutil.which("gdb"), reason="gdb is not installed")
+few = pytest.mark.oldest_and_newest
 
 
 def build(interpreter: Interpreter, folder: Path) -> Path:
@@ -80,7 +81,12 @@ def core_of(target: Target, folder: Path) -> Path:
 
 
 @pytest.fixture(
-    scope="session", params=["process", pytest.param("core", marks=needs_gdb), "debug hooks"]
+    scope="session",
+    params=[
+        "process",
+        pytest.param("core", marks=[needs_gdb, few]),
+        pytest.param("debug hooks", marks=few),
+    ],
 )
 def leaking(
     interpreter: Interpreter,
@@ -93,6 +99,12 @@ def leaking(
     with running_bugs(interpreter, folder, **options) as target:
         place = core_of(target, folder) if request.param == "core" else target.pid
         yield Leaking(target, place, library.name)
+
+
+@pytest.fixture(name="malloc_blocks")
+def fixture_malloc_blocks(interpreter: Interpreter) -> None:
+    if interpreter.musl:
+        pytest.skip("the blocks of musl's malloc are not listed")
 
 
 def kind(finding: dict) -> tuple:
@@ -109,19 +121,27 @@ def test_a_leak_of_an_object_that_a_list_holds_too_is_found(leaking: Leaking) ->
     assert finding["confidence"] == "sure"
 
 
-# CPython 3.15.2 loses one of its own, too, depending on which modules it compiles.
-def lost_bytes(version: tuple) -> tuple:
-    return (2, 3) if version >= (3, 15) else (2,)
+def assert_lost(findings: list, name: str, least: int, most: int) -> None:
+    """So many are lost; a word left behind somewhere may take one, which is then in doubt."""
+    of_type = [each for each in findings if each["type"] == f"builtins.{name}"]
+    lost = sum(each["objects"] for each in of_type if each["holder"] == "unreached")
+    doubtful = sum(each["objects"] for each in of_type if each["confidence"] != "sure")
+    assert all(
+        each["objects"] == each["references"] for each in of_type if each["holder"] == "unreached"
+    )
+    assert lost <= most and lost + doubtful >= least, of_type
 
 
-@pytest.mark.parametrize("name", ["bytes", "bytearray"])
+def assert_lost_bytes(findings: list, version: tuple) -> None:
+    """CPython 3.15.2 loses one of its own, too, depending on which modules it compiles."""
+    assert_lost(findings, "bytes", 2, 3 if version >= (3, 15) else 2)
+
+
 def test_a_leaked_object_that_nothing_refers_to_is_found_small_or_large(
-    interpreter: Interpreter, leaking: Leaking, name: str
+    interpreter: Interpreter, leaking: Leaking
 ) -> None:
-    findings = leaking.findings(f"builtins.{name}")
-    [lost] = [each for each in findings if each["holder"] == "unreached"]
-    assert lost["objects"] == lost["references"]
-    assert lost["objects"] in (lost_bytes(interpreter.version) if name == "bytes" else (1,))
+    assert_lost_bytes(leaking.findings("builtins.bytes"), interpreter.version)
+    assert_lost(leaking.findings("builtins.bytearray"), "bytearray", 1, 1)
 
 
 def test_a_reference_given_up_too_often_is_a_deficit(leaking: Leaking) -> None:
@@ -143,6 +163,7 @@ def test_a_reference_in_a_static_variable_names_the_library_and_the_variable(
     )
 
 
+@pytest.mark.usefixtures("malloc_blocks")
 def test_a_reference_in_a_malloced_struct_is_followed_to_the_variable(leaking: Leaking) -> None:
     finding = leaking.finding("PutAway")
     assert kind(finding) == ("malloc block", 1, 1)
@@ -155,6 +176,7 @@ def test_a_reference_in_a_malloced_struct_is_followed_to_the_variable(leaking: L
     assert int(finding["place"], 16) == block + 32
 
 
+@pytest.mark.usefixtures("malloc_blocks")
 def test_a_struct_that_another_struct_points_to_is_two_steps_away(leaking: Leaking) -> None:
     finding = leaking.finding("PutDeeper")
     assert kind(finding) == ("malloc block", 1, 1)
@@ -162,6 +184,7 @@ def test_a_struct_that_another_struct_points_to_is_two_steps_away(leaking: Leaki
     assert re.fullmatch(r".*: outer -> \d+ bytes -> \d+ bytes\+0x20", finding["where"])
 
 
+@pytest.mark.usefixtures("malloc_blocks")
 def test_a_struct_that_only_memory_of_nobody_points_to_is_possible_alone(leaking: Leaking) -> None:
     finding = leaking.finding("PutOutOfSight")
     assert kind(finding) == ("memory", 1, 1)
@@ -169,6 +192,7 @@ def test_a_struct_that_only_memory_of_nobody_points_to_is_possible_alone(leaking
     assert re.fullmatch(r"thread-local or mapped memory -> \d+ bytes\+0x20", finding["where"])
 
 
+@pytest.mark.usefixtures("malloc_blocks")
 def test_a_reference_in_a_struct_that_nothing_points_to_was_lost_with_it(leaking: Leaking) -> None:
     finding = leaking.finding("Lost")
     assert kind(finding) == ("lost block", 1, 1)
@@ -210,6 +234,7 @@ def test_a_leak_whose_address_is_on_a_stack_is_listed_as_possible(leaking: Leaki
     assert re.search(r"wait at .*leaking\.py", finding["where"])
 
 
+@pytest.mark.usefixtures("malloc_blocks")
 def test_fail_on_is_for_scripts(leaking: Leaking) -> None:
     def status(*options: str) -> int:
         return memexplorer("audit", leaking.place, *options).returncode
@@ -241,6 +266,7 @@ def test_a_reference_in_a_c_struct_that_nobody_described_names_its_type(leaking:
     assert finding["where"] == "leaky.Opaque"
 
 
+@pytest.mark.usefixtures("malloc_blocks")
 def test_every_answer_says_what_it_did_not_see(leaking: Leaking) -> None:
     for command in "audit", "report":
         spots = document(command, leaking.place)["blind_spots"]
@@ -287,6 +313,7 @@ def test_a_library_of_another_build_is_not_asked_for_names(
 ALLOCATORS = ["malloc", "malloc_debug", "pymalloc_debug", "mimalloc", "mimalloc_debug"]
 
 
+@pytest.mark.usefixtures("malloc_blocks")
 @pytest.mark.parametrize("allocator", ALLOCATORS)
 def test_leaks_are_found_under_every_allocator(
     interpreter: Interpreter, tmp_path: Path, allocator: str
@@ -307,7 +334,7 @@ def test_leaks_are_found_under_every_allocator(
     with running_bugs(interpreter, tmp_path, PYTHONMALLOC=allocator) as target:
         findings = document("audit", target.pid)["findings"]
         kinds = {(each["type"], each["holder"]): each["objects"] for each in findings}
-        assert kinds["builtins.bytes", "unreached"] in lost_bytes(interpreter.version)
+        assert_lost_bytes(findings, interpreter.version)
         assert kinds["__main__.Leaked", "unknown"] == 5
         [small] = [each for each in findings if each["type"] == "__main__.LostSmall"]
         assert lost_or_not_for_sure(small)

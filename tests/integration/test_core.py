@@ -132,7 +132,7 @@ def kernel_core(target: Target, directory: Path) -> Optional[Path]:
 
 
 @needs_gdb
-@pytest.mark.one_of_a_kind
+@pytest.mark.oldest_and_newest
 def test_cores_of_gcore_and_of_the_kernel_give_the_answers_of_the_process(
     interpreter: Interpreter, tmp_path: Path
 ) -> None:
@@ -141,7 +141,7 @@ def test_cores_of_gcore_and_of_the_kernel_give_the_answers_of_the_process(
 
 
 @needs_gdb
-@pytest.mark.one_of_a_kind
+@pytest.mark.oldest_and_newest
 @pytest.mark.parametrize("program", ["threads.py", "deep.py"])
 def test_cores_have_the_threads_and_the_depth_of_the_process(
     interpreter: Interpreter, program: str, tmp_path: Path

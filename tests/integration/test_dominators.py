@@ -5,7 +5,7 @@ from typing import Dict, Iterator, List, NamedTuple, Tuple
 import pytest
 from processes import TARGETS, Interpreter, Target, document, memexplorer, output, running
 
-pytestmark = pytest.mark.one_of_a_kind  # what is asked of a snapshot knows no versions
+pytestmark = pytest.mark.oldest_and_newest  # what is asked of a snapshot knows no versions
 
 
 class Owning(NamedTuple):

@@ -26,7 +26,7 @@ from processes import (
     some,
 )
 
-pytestmark = pytest.mark.one_of_a_kind  # what is asked of a snapshot knows no versions
+pytestmark = pytest.mark.oldest_and_newest  # what is asked of a snapshot knows no versions
 
 TARGET = TARGETS / "exported.py"
 DRIVER = ROOT / "tests/devtools/retained.mjs"

@@ -75,7 +75,7 @@ def service(interpreter: Interpreter) -> Iterator[Target]:
         yield target
 
 
-@pytest.mark.one_of_a_kind
+@pytest.mark.oldest_and_newest
 @pytest.mark.parametrize("program", ["threads.py", "standing.py"])
 def test_a_fork_shows_the_objects_and_counts_that_a_freeze_shows(
     program: str, interpreter: Interpreter
@@ -95,7 +95,7 @@ def test_a_fork_shows_the_objects_and_counts_that_a_freeze_shows(
     assert counts[0] == counts[1]
 
 
-@pytest.mark.one_of_a_kind
+@pytest.mark.oldest_and_newest
 def test_a_busy_process_is_seen_at_one_moment(interpreter: Interpreter):
     with service(interpreter) as target:
         for option in ["--fork", "--freeze"] * 3:
@@ -107,7 +107,7 @@ def test_a_busy_process_is_seen_at_one_moment(interpreter: Interpreter):
         assert target.process.poll() is None
 
 
-@pytest.mark.one_of_a_kind
+@pytest.mark.oldest_and_newest
 def test_a_busy_process_is_read_as_it_runs_many_times(interpreter: Interpreter):
     with service(interpreter) as target:
         for _ in range(TORN_LOOKS):

@@ -1,9 +1,11 @@
 """Threads, frames, values and the names of references are what the process itself says they are."""
 
+import re
+from pathlib import Path
 from typing import Any, Dict, Iterator, List, Set
 
 import pytest
-from processes import TARGETS, Interpreter, Target, document, objects_of, running, some
+from processes import TARGETS, Interpreter, Target, document, objects_of, output, running, some
 
 
 @pytest.fixture(scope="module")
@@ -81,6 +83,29 @@ def test_referrers_are_all_there_is(shown: Target):
     sessions = show(shown, "sessions")
     objects = [each for each in sessions["referrers"] if each["address"]]
     assert sessions["refcount"] == sessions["found"] == len(objects) == 1
+
+
+def shown_and_more(place: Any, address: str) -> List[int]:
+    """Lines of references, then of referrers, and how many more each list says there are."""
+    told = []
+    for lines in output("show", place, address).split("\n\n")[1:3]:
+        more = re.search(r"^\.\.\. ([\d,]+) more", lines, re.MULTILINE)
+        shown = [line for line in lines.splitlines()[1:] if not line.startswith("...")]
+        told.append(len(shown) + (int(more[1].replace(",", "")) if more else 0))
+    return told
+
+
+def test_it_is_said_how_many_more_there_are(shown: Target, tmp_path: Path):
+    """Of a static class, its instances; of a process as it runs, and of its snapshot."""
+    facts = shown.facts
+    places = [shown.pid, tmp_path / "shown.mxs"]
+    output("capture", shown.pid, "-o", places[1])
+    addresses = [hex(facts[name]) for name in ("sessions", "class", "static class", "names")]
+    for address in addresses:
+        document_of = document("show", places[1], address)
+        wanted = [len(document_of["references"]), len(document_of["referrers"])]
+        assert [shown_and_more(place, address) for place in places] == [wanted, wanted]
+    assert max(wanted) > 50 and wanted[0] > 50  # a dict
 
 
 def test_the_permanent_generation_is_told(interpreter: Interpreter):

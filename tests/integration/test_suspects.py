@@ -94,7 +94,7 @@ def ask(interpreter: Interpreter, leak: Leak) -> Answer:
         return Answer(leak, None)
 
 
-@pytest.mark.one_of_a_kind  # programs, of which the version decides little
+@pytest.mark.oldest_and_newest  # programs, of which the version decides little
 def test_planted_leaks_are_among_the_first_suspects(interpreter: Interpreter) -> None:
     if interpreter.version[:2] in ((3, 9), (3, 10), (3, 12), (3, 13)):
         pytest.skip("between versions that are asked")

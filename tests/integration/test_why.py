@@ -8,7 +8,7 @@ import pytest
 from processes import TARGETS, Interpreter, Target, document, memexplorer, output, running
 from test_audit import build
 
-pytestmark = pytest.mark.one_of_a_kind  # what is asked of a snapshot knows no versions
+pytestmark = pytest.mark.oldest_and_newest  # what is asked of a snapshot knows no versions
 
 PROGRAM = TARGETS / "explained.py"
 

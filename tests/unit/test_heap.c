@@ -146,6 +146,27 @@ static void test_referrers_of_a_session_are_named(void **state)
     }
 }
 
+static void test_references_are_counted_as_they_are_told(void **state)
+{
+    (void)state;
+    FOR_EACH_PROCESS
+    {
+        uint32_t count = (uint32_t)mx_heap_summary(heap)->objects;
+        uint64_t counted, all = 0;
+        for (uint32_t i = 0; i < count; i++) {
+            struct told references = {0}, referrers = {0};
+            mx_heap_references(heap, i, remember, &references, &error);
+            assert_int_equal(mx_heap_count_references(heap, i, &counted, &error), MX_OK);
+            assert_int_equal(counted, references.count);
+            all += counted;
+            mx_heap_referrers(heap, i, remember, &referrers, &error);
+            assert_int_equal(mx_heap_count_referrers(heap, i, &counted, &error), MX_OK);
+            assert_int_equal(counted, referrers.count);
+        }
+        assert_true(all > count);
+    }
+}
+
 static void test_a_local_of_a_running_frame_is_held_by_its_thread(void **state)
 {
     (void)state;
@@ -234,6 +255,9 @@ static void test_numbers_and_addresses_out_of_range_are_answers(void **state)
         assert_int_equal(mx_heap_object(heap, MX_NO_OBJECT, &object, NULL), MX_BAD_ARGUMENT);
         assert_int_equal(mx_heap_references(heap, count, remember, NULL, NULL), MX_BAD_ARGUMENT);
         assert_int_equal(mx_heap_referrers(heap, count, remember, NULL, NULL), MX_BAD_ARGUMENT);
+        uint64_t counted;
+        assert_int_equal(mx_heap_count_references(heap, count, &counted, NULL), MX_BAD_ARGUMENT);
+        assert_int_equal(mx_heap_count_referrers(heap, count, &counted, NULL), MX_BAD_ARGUMENT);
         const mx_addr nowhere[] = {0,          1,         process.list + 1, process.list + 8,
                                    UINT64_MAX, 1ull << 63};
         for (size_t i = 0; i < sizeof nowhere / sizeof nowhere[0]; i++)
@@ -270,6 +294,7 @@ int main(void)
         cmocka_unit_test(test_objects_are_numbered_by_address_without_gaps),
         cmocka_unit_test(test_types_sum_up_to_all_objects),
         cmocka_unit_test(test_referrers_of_a_session_are_named),
+        cmocka_unit_test(test_references_are_counted_as_they_are_told),
         cmocka_unit_test(test_a_local_of_a_running_frame_is_held_by_its_thread),
         cmocka_unit_test(test_threads_tell_their_frames),
         cmocka_unit_test(test_a_count_is_explained_surplus_or_deficit),

@@ -7,7 +7,7 @@
 #include <time.h>
 
 #define START 0x600000000000ull
-#define NBYTES (8ull << 20)
+#define NBYTES (4ull << 20)
 #define HALF (NBYTES / 2)
 #define STRIDE 1024 // bytes of one object
 #define CLONES (HALF / STRIDE)

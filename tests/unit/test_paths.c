@@ -138,6 +138,7 @@ static void test_small_graphs_have_the_paths_that_sets_by_distance_show(void **s
         for (uint32_t i = 0; i < SMALL_NODES; i++)
             kinds[i] = random_below(&seed, 4) ? 0 : (uint8_t)(1 + random_below(&seed, 7));
         struct path_limits limits = {.edges = UINT64_MAX,
+                                     .inner = UINT32_MAX,
                                      .paths = random_below(&seed, 6),
                                      .wanted = (uint8_t)random_below(&seed, 8)};
         struct path_graph graph = {&reverse, small.flow.hold ? reverse_hold : NULL, kinds};
@@ -187,7 +188,7 @@ static void test_a_path_of_a_million_is_found(void **state)
     (void)state;
     struct counted counted = {1, LONG - 1, 0};
     struct path_source source = {counted_referrers, counted_kinds, &counted, LONG};
-    struct path_limits limits = {.edges = LONG, .paths = 3, .wanted = 1};
+    struct path_limits limits = {.edges = LONG, .inner = UINT32_MAX, .paths = 3, .wanted = 1};
     struct paths paths;
     assert_int_equal(paths_find(&source, 0, &limits, &paths, NULL), MX_OK);
     assert_int_equal(paths.found.count, 1);
@@ -203,7 +204,7 @@ static void test_an_end_that_is_near_is_found_at_no_cost_in_a_graph_without_boun
     (void)state;
     struct counted counted = {3, GRAPH_NONE - 1, 0};
     struct path_source source = {counted_referrers, counted_kinds, &counted, 0};
-    struct path_limits limits = {.edges = 1000000, .paths = 1, .wanted = 1};
+    struct path_limits limits = {.edges = 1000000, .inner = UINT32_MAX, .paths = 1, .wanted = 1};
     struct paths paths;
     assert_int_equal(paths_find(&source, GRAPH_NONE - 20, &limits, &paths, NULL), MX_OK);
     assert_int_equal(paths.found.count, 1);
@@ -218,7 +219,7 @@ static void test_a_search_ends_at_the_limit_of_edges_and_says_so(void **state)
     (void)state;
     struct counted counted = {3, GRAPH_NONE - 1, 0};
     struct path_source source = {counted_referrers, counted_kinds, &counted, 0}; // a map of visits
-    struct path_limits limits = {.edges = 10000, .paths = 1, .wanted = 1};
+    struct path_limits limits = {.edges = 10000, .inner = UINT32_MAX, .paths = 1, .wanted = 1};
     struct paths paths;
     assert_int_equal(paths_find(&source, 0, &limits, &paths, NULL), MX_OK);
     assert_int_equal(paths.found.count, 0);
@@ -253,7 +254,7 @@ static void test_as_many_paths_are_found_as_are_asked_for_and_share_nothing(void
     assert_int_equal(graph_reverse(&graph, &reverse, NULL), MX_OK);
     struct path_graph arrays = {&reverse, NULL, kinds};
     struct path_source source = path_graph_source(&arrays);
-    struct path_limits limits = {.edges = UINT64_MAX, .paths = MOST, .wanted = 0xFF};
+    struct path_limits limits = {.edges = UINT64_MAX, .inner = UINT32_MAX, .paths = MOST, .wanted = 0xFF};
     assert_int_equal(paths_find(&source, 0, &limits, &paths, NULL), MX_OK);
     assert_int_equal(paths.found.count, MOST);
     assert_int_equal(paths.shortest, 2);
@@ -264,6 +265,14 @@ static void test_as_many_paths_are_found_as_are_asked_for_and_share_nothing(void
         uint32_t inner = i - 1 + (i >= 6) + (i >= 7); // the ends 5 and 7 are none
         assert_path(&paths, i, (uint32_t[]){WIDE + 1, inner, 0}, 3);
     }
+    paths_free(&paths);
+    // Ends are found beside however many nodes that are not gone on from.
+    limits.inner = 3;
+    assert_int_equal(paths_find(&source, 0, &limits, &paths, NULL), MX_OK);
+    assert_false(paths.complete);
+    assert_path(&paths, 0, (uint32_t[]){5, 0}, 2);
+    assert_path(&paths, 1, (uint32_t[]){WIDE + 1, 1, 0}, 3);
+    assert_path(&paths, 2, (uint32_t[]){7, 0}, 2);
     paths_free(&paths);
     graph_fini(&reverse);
     graph_fini(&graph);

@@ -64,6 +64,8 @@ def local_of(frame, name):
 
 def main():
     service, inner = Service(), enclosing()
+    names = {f"name {number}": number for number in range(100)}
+    lists = [[names] for _ in range(100)]
     done = threading.Event()
     threads = {}
     for target in (waiting, outer_call):
@@ -85,6 +87,7 @@ def main():
         "class": id(Service), "function": id(enclosing), "inner": id(inner), "module": id(sys),
         "captured": id(inner()), "by_name": id(service.by_name),
         "user": id(service.by_name["user:1"]),
+        "static class": id(list), "names": id(lists[0][0]),
         "local": local_of(frames[threads["waiting"].ident], "mine"),
         "line_of_enclosing": enclosing.__code__.co_firstlineno,
         "file": enclosing.__code__.co_filename,
