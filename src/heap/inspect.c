@@ -232,8 +232,11 @@ mx_status mx_heap_references(const mx_heap *heap, uint32_t index, mx_reference_f
 {
     if (heap->opened)
         return opened_references(heap, index, fn, data, err);
-    struct teller teller = {
-        .visitor = {tell, tell_claim}, .heap = mutable_heap(heap), .fn = fn, .data = data, .root = ""};
+    struct teller teller = {.visitor = {tell, tell_claim},
+                            .heap = mutable_heap(heap),
+                            .fn = fn,
+                            .data = data,
+                            .root = ""};
     return tell_references(&teller, index, err);
 }
 
@@ -291,8 +294,11 @@ mx_status mx_heap_referrers(const mx_heap *heap, uint32_t index, mx_reference_fn
 {
     if (heap->opened)
         return opened_referrers(heap, index, fn, data, err);
-    struct teller teller = {
-        .visitor = {tell, tell_claim}, .heap = mutable_heap(heap), .fn = fn, .data = data, .root = ""};
+    struct teller teller = {.visitor = {tell, tell_claim},
+                            .heap = mutable_heap(heap),
+                            .fn = fn,
+                            .data = data,
+                            .root = ""};
     return tell_referrers(&teller, index, err);
 }
 

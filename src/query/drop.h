@@ -3,6 +3,7 @@
 //   drop_label.c    which references are meant: an object's all, or one by its name
 //   drop.c          what reference counting frees at once: an exact simulation on the counts
 //   drop_order.c    the order in which an object that goes gives up its own references
+//   drop_weak.c     weak references to it: callbacks, and a class's entries in its bases' tables
 //   drop_collect.c  what nothing leads to any more but is on a cycle: the collector's
 //   drop_hold.c     the references that go, and who holds what stays
 //   drop_answer.c   the public questions

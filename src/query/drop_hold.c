@@ -42,7 +42,8 @@ void drop_list_all(struct mx_drop *drop, uint32_t object)
 static uint64_t find_going(const struct mx_drop *drop, struct drop_going going)
 {
     const struct snapshot *s = drop->snapshot;
-    struct mx_drop *self = (struct mx_drop *)(uintptr_t)drop; // a cache: no change that a caller sees
+    struct mx_drop *self =
+        (struct mx_drop *)(uintptr_t)drop; // a cache: no change that a caller sees
     bool further = going.from == drop->found.from && going.nth > drop->found.nth;
     uint64_t nth = further ? drop->found.nth + 1 : 0, end = drop_end(s, going.from);
     uint64_t at = further ? drop->found_at + 1 : column_at(&s->first, going.from);

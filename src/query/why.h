@@ -14,7 +14,8 @@ struct ends {
     struct map modules; // namespace + 1 -> root reference of its module + 1
     bool garbage;       // nothing else leads to what is asked for; garbage keeps nothing else alive
     bool alike;         // one kind is as good as another: the nearest end ends the search
-    struct cursor first, referrer, hold; // where the search is in the snapshot's columns of referrers
+    struct cursor first, referrer,
+        hold; // where the search is in the snapshot's columns of referrers
 };
 
 // Freed by ends_free. O(root references).

@@ -35,8 +35,7 @@ def supported() -> Dict[str, dict]:
 def pytest_configure(config: pytest.Config) -> None:
     for line in (
         "one_of_a_kind: on one interpreter of each minor version and kind of build alone",
-        "oldest_and_newest: on these alone, and on the newest free-threaded one: the version decides"
-        " little",
+        "oldest_and_newest: on these and the newest free-threaded one: versions matter little",
     ):
         config.addinivalue_line("markers", line)
 

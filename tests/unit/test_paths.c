@@ -254,7 +254,8 @@ static void test_as_many_paths_are_found_as_are_asked_for_and_share_nothing(void
     assert_int_equal(graph_reverse(&graph, &reverse, NULL), MX_OK);
     struct path_graph arrays = {&reverse, NULL, kinds};
     struct path_source source = path_graph_source(&arrays);
-    struct path_limits limits = {.edges = UINT64_MAX, .inner = UINT32_MAX, .paths = MOST, .wanted = 0xFF};
+    struct path_limits limits = {
+        .edges = UINT64_MAX, .inner = UINT32_MAX, .paths = MOST, .wanted = 0xFF};
     assert_int_equal(paths_find(&source, 0, &limits, &paths, NULL), MX_OK);
     assert_int_equal(paths.found.count, MOST);
     assert_int_equal(paths.shortest, 2);
