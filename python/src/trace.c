@@ -57,6 +57,7 @@ static void at_exit(void)
 // A forked child is not followed: it goes on as if there were no trace.
 static void in_child(void)
 {
+    recorder_in_child(settings.active ? thread_self() : NULL);
     if (settings.active)
         out_forget();
     settings.active = false;
@@ -73,9 +74,11 @@ static void in_parent(void)
     if (!thread)
         return;
     struct place place = place_now(thread);
+    recorder_enter(thread);
     out_begin("fork");
     place_out(thread, &place);
     out_end();
+    recorder_leave(thread);
 }
 
 static bool install_handlers(void)
@@ -106,12 +109,13 @@ static void start_out(void)
     out_end();
 }
 
-static void stop(void)
+static void stop(struct thread *thread)
 {
-    frames_settle();
+    frames_settle(thread);
     watch_end();
     gc_end();
-    classes_unhook();
+    classes_unhook(thread);
+    recorder_enter(thread);
     settings.active = false;
     frames_end();
     names_end();
@@ -120,6 +124,7 @@ static void stop(void)
     code_end();
     end_out(false);
     out_close();
+    recorder_leave(thread);
 }
 
 static int pipe_end(int fd)
@@ -144,12 +149,7 @@ static PyObject *trace_start(PyObject *module, PyObject *args, PyObject *keyword
         PyErr_SetString(PyExc_RuntimeError, "a trace is running in this process: stop it first");
         return NULL;
     }
-#ifdef Py_GIL_DISABLED
-    PyErr_SetString(PyExc_RuntimeError,
-                    "a free-threaded interpreter is not traced: use one with the GIL");
-    return NULL;
-#endif
-    if (!api_load() || !install_handlers() || !code_begin(roots, excluded, extra))
+    if (!recorder_begin() || !api_load() || !install_handlers() || !code_begin(roots, excluded, extra))
         return NULL;
     settings.ref_tracer = api.set_ref_tracer != NULL;
     settings.monitoring = PySys_GetObject("monitoring") != NULL;
@@ -164,12 +164,14 @@ static PyObject *trace_start(PyObject *module, PyObject *args, PyObject *keyword
     start_out();
     thread->busy++;
     settings.active = true;
-    bool ok = classes_hook() && gc_begin() && watch_begin();
+    bool ok = classes_hook(thread) && gc_begin() && watch_begin(thread);
     thread->busy--;
     if (!ok) {
         PyObject *type, *value, *traceback;
         PyErr_Fetch(&type, &value, &traceback);
-        stop();
+        thread->busy++;
+        stop(thread);
+        thread->busy--;
         PyErr_Restore(type, value, traceback);
         return NULL;
     }
@@ -184,7 +186,7 @@ static PyObject *trace_stop(PyObject *module, PyObject *Py_UNUSED(unused))
     struct thread *thread = settings.active ? thread_self() : NULL;
     if (thread) {
         thread->busy++;
-        stop();
+        stop(thread);
         close_pipes();
         thread->busy--;
     }

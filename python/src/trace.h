@@ -5,7 +5,7 @@
 //               --collections--> trace_gc ------------------------------------/
 //
 // Addresses are kept, references never: an object is looked at only while something else is known
-// to hold it. Everything here needs the GIL, which is its only lock.
+// to hold it. One thread at a time is in here: trace_lock.c.
 #ifndef MEMEXPLORER_TRACE_H
 #define MEMEXPLORER_TRACE_H
 
@@ -141,10 +141,10 @@ void object_out(const char *name, uintptr_t address, const struct object *object
 void objects_after_collection(void);
 void objects_clear(void);
 
-bool classes_hook(void);
-void classes_unhook(void);
+bool classes_hook(struct thread *thread);
+void classes_unhook(struct thread *thread);
 struct class *class_find(PyObject *type);
-bool class_is_user(struct class *class);
+bool class_is_user(PyObject *type); // asks the interpreter when it is not known: not inside
 void classes_destroy(PyObject *op); // PyRefTracer: it goes, if its finalizer lets it
 
 // ---- trace_frames.c: frames, lines and names -----------------------------------------------------
@@ -210,6 +210,8 @@ struct frame {
 
 struct thread {
     unsigned id;
+    unsigned trace;  // of which the rest is
+    unsigned inside; // of what one thread at a time may do: trace_lock.c
     struct frame **stack;
     size_t depth, capacity;
     unsigned busy;       // in code of the recorder
@@ -237,7 +239,7 @@ void frame_resumed(PyFrameObject *frame, const struct code *code);
 void frame_line(PyFrameObject *frame, const struct code *code, int line);
 void frame_left(PyFrameObject *frame, PyObject *result); // NULL: by an exception
 void frame_suspended(PyFrameObject *frame);
-void frames_settle(void);
+void frames_settle(struct thread *thread);
 void frames_end(void);
 
 // ---- trace_names.c: what changed in the names of a frame -----------------------------------------
@@ -259,6 +261,17 @@ void holders_leave(struct thread *thread, const struct frame *frame, PyObject *r
 bool holders_left(const struct thread *thread, const struct object *object);
 void holders_end(void);
 
+// ---- trace_lock.c: one thread at a time ---------------------------------------------------------
+
+bool recorder_begin(void); // false with an exception set: this interpreter has not what it takes
+// After both the trace may have ended: settings.active says so. Each may be inside the other of its kind.
+void recorder_enter(struct thread *thread);
+void recorder_leave(struct thread *thread);
+// Every other thread stands still. Inside of nothing; nothing that runs there stops the world itself.
+void recorder_enter_alone(struct thread *thread);
+void recorder_leave_alone(struct thread *thread);
+void recorder_in_child(struct thread *thread); // of a fork
+
 // ---- the rest ------------------------------------------------------------------------------------
 
 struct settings {
@@ -274,7 +287,7 @@ extern struct settings settings;
 bool births_begin(void);
 void births_end(void);
 void births_probe(void); // sets settings.deaths
-bool watch_begin(void);
+bool watch_begin(struct thread *thread);
 void watch_end(void);
 bool gc_begin(void);
 void gc_end(void);

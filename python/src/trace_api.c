@@ -218,11 +218,17 @@ const char *api_type_name(PyObject *type)
 // 3.11 gives static objects a count that no reference brings to its end.
 #define STATIC_REFS 900000000
 
+// What those begin with whose references are not all counted.
+#define DEFERRED_REFS (PY_SSIZE_T_MAX / 8)
+
 // Since 3.12 the lower half is the count, and negative when it means nothing (_Py_IsImmortal).
 long long api_refs(PyObject *op)
 {
-#ifdef Py_GIL_DISABLED // not traced; compiled all the same
-    return Py_REFCNT(op);
+#ifdef Py_GIL_DISABLED // Include/refcount.h, Include/internal/pycore_object_deferred.h
+    if (op->ob_ref_local == UINT32_MAX)
+        return -1;
+    long long refs = (long long)op->ob_ref_local + (op->ob_ref_shared >> 2);
+    return refs < DEFERRED_REFS / 2 ? refs : refs - DEFERRED_REFS;
 #else
     if (api.version < 0x030C)
         return op->ob_refcnt > STATIC_REFS ? -1 : (long long)op->ob_refcnt;

@@ -5,25 +5,31 @@
 
 enum { REF_CREATE = 0, REF_DESTROY = 1 }; // 3.15 has a third, of no object: the tracer is off
 
+static void created(PyObject *op, bool is_user)
+{
+    struct object *object = object_find((uintptr_t)op);
+    if (object && object->resurrected) { // PyObject_CallFinalizerFromDealloc
+        object->resurrected = false;
+        return;
+    }
+    object_reused((uintptr_t)op);
+    if (settings.all || is_user)
+        object_born(op, class_find((PyObject *)Py_TYPE(op)));
+}
+
 static int ref_function(PyObject *op, int event, void *data)
 {
     struct thread *thread = settings.active ? thread_self() : NULL;
     (void)data;
     if (!thread || thread->busy || !op)
         return 0;
-    if (event == REF_CREATE) {
-        struct class *class = class_find((PyObject *)Py_TYPE(op));
-        struct object *object = object_find((uintptr_t)op);
-        if (object && object->resurrected) { // PyObject_CallFinalizerFromDealloc
-            object->resurrected = false;
-            return 0;
-        }
-        object_reused((uintptr_t)op);
-        if (settings.all || (class && class_is_user(class)))
-            object_born(op, class);
-    } else if (event == REF_DESTROY) {
+    bool is_user = event == REF_CREATE && class_is_user((PyObject *)Py_TYPE(op));
+    recorder_enter(thread);
+    if (settings.active && event == REF_CREATE)
+        created(op, is_user);
+    else if (settings.active && event == REF_DESTROY)
         classes_destroy(op);
-    }
+    recorder_leave(thread);
     return 0;
 }
 

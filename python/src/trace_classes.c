@@ -51,26 +51,42 @@ static bool module_is_user(PyObject *name)
     return user;
 }
 
-// The module's name may be put right after the class was made (collections.namedtuple): asked at
-// the first birth.
-bool class_is_user(struct class *class)
+static bool ask_whose(struct thread *thread, PyObject *class)
 {
-    if (class->settled)
-        return class->user;
-    struct thread *thread = thread_self();
-    if (!thread)
-        return false;
     PyObject *type, *value, *traceback;
     thread->busy++;
     PyErr_Fetch(&type, &value, &traceback);
-    PyObject *name = PyObject_CallFunctionObjArgs(api.module_get, class->type, NULL);
-    class->user = name && PyUnicode_Check(name) && module_is_user(name);
-    class->settled = true;
+    PyObject *name = PyObject_CallFunctionObjArgs(api.module_get, class, NULL);
+    bool user = name && PyUnicode_Check(name) && module_is_user(name);
     Py_XDECREF(name);
     PyErr_Clear();
     PyErr_Restore(type, value, traceback);
     thread->busy--;
-    return class->user;
+    return user;
+}
+
+// The module's name may be put right after the class was made (collections.namedtuple): asked at
+// the first birth.
+bool class_is_user(PyObject *type)
+{
+    struct thread *thread = thread_self();
+    if (!thread || !(PyType_GetFlags((PyTypeObject *)type) & Py_TPFLAGS_HEAPTYPE))
+        return false;
+    recorder_enter(thread);
+    const struct class *class = class_find(type);
+    bool settled = !class || class->settled, user = class && class->user;
+    recorder_leave(thread);
+    if (settled)
+        return user;
+    user = ask_whose(thread, type);
+    recorder_enter(thread);
+    struct class *asked = class_find(type);
+    if (asked) {
+        asked->user = user;
+        asked->settled = true;
+    }
+    recorder_leave(thread);
+    return user;
 }
 
 // ---- what the slots do ---------------------------------------------------------------------------------
@@ -80,15 +96,14 @@ bool class_is_user(struct class *class)
 static PyObject *alloc_hook(PyTypeObject *type, Py_ssize_t nitems)
 {
     struct thread *thread = settings.active ? thread_self() : NULL;
-    struct class *class = thread && !thread->busy ? class_find((PyObject *)type) : NULL;
-    bool told = class && class_is_user(class);
+    bool told = thread && !thread->busy && class_is_user((PyObject *)type);
     PyObject *op = PyType_GenericAlloc(type, nitems);
     if (!told || !op)
         return op;
     bool is_class = PyType_GetFlags(type) & Py_TPFLAGS_TYPE_SUBCLASS;
     if (is_class)
         PyObject_GC_UnTrack(op);
-    object_born(op, class);
+    object_born(op, class_find((PyObject *)type));
     if (is_class)
         PyObject_GC_Track(op);
     return op;
@@ -96,7 +111,7 @@ static PyObject *alloc_hook(PyTypeObject *type, Py_ssize_t nitems)
 
 // An instance has gone whose class may go with it: the class is looked at first. The object's own
 // reference to its class is still there (subtype_dealloc gives it back last).
-static void note_free(PyObject *op)
+static void note_free_inside(const struct thread *thread, PyObject *op)
 {
     struct class *class = class_find((PyObject *)Py_TYPE(op));
     if (PyType_GetFlags(Py_TYPE(op)) & Py_TPFLAGS_TYPE_SUBCLASS) {
@@ -106,11 +121,20 @@ static void note_free(PyObject *op)
             class_free(gone);
         }
     }
-    struct thread *thread = settings.active ? thread_self() : NULL;
-    if (!thread || thread->busy)
+    if (!settings.active || thread->busy)
         return;
     if (object_find((uintptr_t)op) || (class && class->settled && class->user))
         object_freed(op);
+}
+
+static void note_free(PyObject *op)
+{
+    struct thread *thread = thread_self();
+    if (!thread)
+        return;
+    recorder_enter(thread);
+    note_free_inside(thread, op);
+    recorder_leave(thread);
 }
 
 static void free_gc_hook(void *op)
@@ -138,25 +162,18 @@ static void finalizer_out(struct thread *thread, const char *event, PyObject *op
 
 // PyObject_CallFinalizerFromDealloc gives a count of exactly one for the call; the collector
 // (finalize_garbage) holds one besides those of the cycle. From a count of one to more: it lives on.
-static void finalize_hook(PyObject *op)
+static void before_finalizer(struct thread *thread, PyObject *op, struct object *object,
+                             bool by_collector)
 {
-    destructor original = (destructor)api.python_finalize;
-    struct thread *thread = settings.active ? thread_self() : NULL;
-    struct object *object = thread && !thread->busy ? object_find((uintptr_t)op) : NULL;
-    if (!object || !object->told) {
-        original(op);
-        return;
-    }
-    uint64_t id = object->id;
-    bool by_collector = api_refs(op) != 1;
     finalizer_out(thread, "finalizer", op, object, by_collector);
     object->finalized = by_collector && thread->collecting >= 0;
     object->was_finalized = true;
-    thread->finalizers++;
-    original(op);
-    thread->finalizers--;
-    object = object_find((uintptr_t)op);
-    if (by_collector || !object || object->id != id || !settings.active)
+}
+
+static void after_finalizer(struct thread *thread, PyObject *op, uint64_t id)
+{
+    struct object *object = object_find((uintptr_t)op);
+    if (!object || object->id != id || !settings.active)
         return;
     if (api_refs(op) <= 1) {
         if (settings.ref_tracer)
@@ -166,6 +183,32 @@ static void finalize_hook(PyObject *op)
     object->resurrected = settings.ref_tracer;
     object->left_at.file = NULL;
     finalizer_out(thread, "resurrected", op, object, false);
+}
+
+static void finalize_hook(PyObject *op)
+{
+    destructor original = (destructor)api.python_finalize;
+    struct thread *thread = settings.active ? thread_self() : NULL;
+    if (!thread || thread->busy) {
+        original(op);
+        return;
+    }
+    bool by_collector = api_refs(op) != 1;
+    recorder_enter(thread);
+    struct object *object = object_find((uintptr_t)op);
+    bool told = object && object->told;
+    uint64_t id = told ? object->id : 0;
+    if (told)
+        before_finalizer(thread, op, object, by_collector);
+    recorder_leave(thread);
+    thread->finalizers += told;
+    original(op);
+    thread->finalizers -= told;
+    if (!told || by_collector)
+        return;
+    recorder_enter(thread);
+    after_finalizer(thread, op, id);
+    recorder_leave(thread);
 }
 
 void classes_destroy(PyObject *op)
@@ -205,7 +248,7 @@ static void class_swap(PyObject *type, bool on)
     slot_swap(type, api.type_new, new[!on], new[on]);
 }
 
-static void class_add(PyObject *type)
+static void class_add_inside(PyObject *type)
 {
     struct class *class = class_find(type);
     if (class)
@@ -224,27 +267,38 @@ static void class_add(PyObject *type)
         PyType_Modified((PyTypeObject *)type); // calls that were made fast do not ask tp_alloc
 }
 
+static void class_add(struct thread *thread, PyObject *type)
+{
+    recorder_enter(thread);
+    if (settings.active)
+        class_add_inside(type);
+    recorder_leave(thread);
+}
+
 static PyObject *new_hook(PyTypeObject *meta, PyObject *args, PyObject *keywords)
 {
     PyObject *type = classes.new_type(meta, args, keywords);
-    if (type && settings.active && PyType_Check(type) &&
+    struct thread *thread = settings.active ? thread_self() : NULL;
+    if (thread && type && PyType_Check(type) &&
         (PyType_GetFlags((PyTypeObject *)type) & Py_TPFLAGS_HEAPTYPE))
-        class_add(type);
+        class_add(thread, type);
     return type;
 }
 
 // ---- on and off ------------------------------------------------------------------------------------------
 
 // Every class that there is, without recursion: `list` grows while it is walked.
-static bool add_existing(PyObject *list)
+static bool add_existing(struct thread *thread, PyObject *list)
 {
     for (Py_ssize_t i = 0; i < PyList_Size(list); i++) {
         PyObject *type = PyList_GetItem(list, i);
+        recorder_enter(thread);
         bool seen = class_find(type) != NULL;
+        recorder_leave(thread);
         if (seen && i > 0)
             continue;
         if (!seen && (PyType_GetFlags((PyTypeObject *)type) & Py_TPFLAGS_HEAPTYPE))
-            class_add(type);
+            class_add(thread, type);
         PyObject *below = PyObject_CallFunctionObjArgs(classes.subclasses, type, NULL);
         if (!below)
             return false;
@@ -257,7 +311,7 @@ static bool add_existing(PyObject *list)
     return true;
 }
 
-bool classes_hook(void)
+bool classes_hook(struct thread *thread)
 {
     PyObject *dict = PyObject_GetAttrString((PyObject *)&PyType_Type, "__dict__");
     classes.subclasses = dict ? PyMapping_GetItemString(dict, "__subclasses__") : NULL;
@@ -267,19 +321,20 @@ bool classes_hook(void)
     if (!classes.new_type)
         classes.new_type = (newfunc)*api_type_slot((PyObject *)&PyType_Type, api.type_new);
     class_swap((PyObject *)&PyType_Type, true);
-    bool ok = list && add_existing(list);
+    bool ok = list && add_existing(thread, list);
     Py_XDECREF(list);
     classes.on = true;
     if (!ok)
-        classes_unhook();
+        classes_unhook(thread);
     return ok;
 }
 
-void classes_unhook(void)
+void classes_unhook(struct thread *thread)
 {
     if (!classes.on)
         return;
     classes.on = false;
+    recorder_enter_alone(thread);
     class_swap((PyObject *)&PyType_Type, false);
     for (size_t i = 0; i < classes.map.capacity; i++) {
         struct class *class = classes.map.entries[i].value;
@@ -290,5 +345,6 @@ void classes_unhook(void)
         }
     }
     map_clear(&classes.map, class_free);
+    recorder_leave_alone(thread);
     Py_CLEAR(classes.subclasses);
 }

@@ -157,12 +157,17 @@ static void code_free(void *value)
     struct code *code = value;
     if (!code || is_mark(code))
         return;
+    struct thread *thread = thread_self();
+    if (!thread)
+        return;
+    recorder_enter(thread);
     if (settings.active && code->generation == codes.generation) {
         code->next = codes.gone;
         codes.gone = code;
     } else {
         code_release(code);
     }
+    recorder_leave(thread);
 }
 
 static int number_of(PyObject *code, const char *attribute)

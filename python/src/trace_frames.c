@@ -7,7 +7,7 @@
 static struct {
     struct map live; // frames by their key: those that run, and generators that wait
     uint64_t last_id, last_step;
-    unsigned last_thread;
+    unsigned last_thread, traces;
     pthread_key_t key;
     bool has_key;
 } frames;
@@ -23,21 +23,37 @@ static void thread_free(void *value)
     free(thread);
 }
 
-struct thread *thread_self(void)
+static void make_key(void)
 {
-    if (current)
-        return current;
+    frames.has_key = pthread_key_create(&frames.key, thread_free) == 0;
+}
+
+static struct thread *thread_new(void)
+{
+    static pthread_once_t once = PTHREAD_ONCE_INIT;
     struct thread *thread = calloc(1, sizeof *thread);
     if (!thread)
         return NULL;
-    if (!frames.has_key)
-        frames.has_key = pthread_key_create(&frames.key, thread_free) == 0;
+    pthread_once(&once, make_key);
     if (frames.has_key)
         pthread_setspecific(frames.key, thread);
-    thread->id = ++frames.last_thread;
+    thread->id = __atomic_add_fetch(&frames.last_thread, 1, __ATOMIC_RELAXED);
     thread->collecting = -1;
-    current = thread;
     return thread;
+}
+
+// What it did in an earlier trace is forgotten: its frames there are gone.
+struct thread *thread_self(void)
+{
+    if (!current)
+        current = thread_new();
+    if (current && current->trace != frames.traces) {
+        current->trace = frames.traces;
+        current->depth = 0;
+        current->finalizers = 0;
+        current->collecting = -1;
+    }
+    return current;
 }
 
 // ---- places ------------------------------------------------------------------------------------------
@@ -245,11 +261,12 @@ void frame_left(PyFrameObject *op, PyObject *result)
 }
 
 // What the line did that ends the trace.
-void frames_settle(void)
+void frames_settle(struct thread *thread)
 {
-    struct thread *thread = thread_self();
-    if (thread && thread->depth && settings.names)
+    recorder_enter_alone(thread);
+    if (thread->depth && settings.names)
         names_settle(thread, thread->stack[thread->depth - 1]);
+    recorder_leave_alone(thread);
 }
 
 static void free_value(void *value)
@@ -260,8 +277,6 @@ static void free_value(void *value)
 void frames_end(void)
 {
     map_clear(&frames.live, free_value);
-    struct thread *thread = thread_self();
-    if (thread)
-        thread->depth = 0;
+    frames.traces++;
     frames.last_id = frames.last_step = 0;
 }

@@ -51,6 +51,7 @@ static void started(struct thread *thread, PyObject *info)
     thread->collecting_finalizers = thread->finalizers;
     struct place place = place_now(thread);
     bool automatic = is_automatic(&count, &threshold);
+    recorder_enter(thread);
     out_begin("collection-start");
     place_out(thread, &place);
     out_number("generation", thread->collecting);
@@ -60,23 +61,27 @@ static void started(struct thread *thread, PyObject *info)
         out_number("threshold", threshold);
     }
     out_end();
+    recorder_leave(thread);
     thread->collecting_since = now();
 }
 
 static void stopped(struct thread *thread, PyObject *info)
 {
     double seconds = now() - thread->collecting_since;
+    long collected = item_of(info, "collected"), uncollectable = item_of(info, "uncollectable");
     if (thread->collecting < 0)
         return;
+    recorder_enter(thread);
     objects_after_collection();
     struct place place = place_now(thread);
     out_begin("collection");
     place_out(thread, &place);
     out_number("generation", thread->collecting);
-    out_number("collected", item_of(info, "collected"));
-    out_number("uncollectable", item_of(info, "uncollectable"));
+    out_number("collected", collected);
+    out_number("uncollectable", uncollectable);
     out_float("seconds", seconds);
     out_end();
+    recorder_leave(thread);
     thread->collecting = -1;
 }
 

@@ -166,7 +166,6 @@ static void on_monitored(enum monitored what, PyObject *const *args, Py_ssize_t 
         return;
     switch (what) {
     case ON_START:
-        monitor_code(args[0], code);
         frame_started(frame, code);
         break;
     case ON_RESUME:
@@ -198,9 +197,14 @@ static PyObject *monitored(enum monitored what, PyObject *const *args, Py_ssize_
         PyObject *type, *error, *traceback;
         thread->busy++;
         PyErr_Fetch(&type, &error, &traceback);
-        code = code_info(args[0]);
+        recorder_enter_alone(thread);
+        code = settings.active ? code_info(args[0]) : NULL;
+        bool is_new = code && what == ON_START && !code->monitored;
         if (code)
             on_monitored(what, args, nargs, code);
+        recorder_leave_alone(thread);
+        if (is_new) // stops the world itself
+            monitor_code(args[0], code);
         PyErr_Restore(type, error, traceback);
         thread->busy--;
     }
@@ -265,13 +269,15 @@ static bool take_tool(void)
 }
 
 // The code that runs already begins no more.
-static void monitor_running(void)
+static void monitor_running(struct thread *thread)
 {
     PyObject *frame = (PyObject *)PyEval_GetFrame();
     Py_XINCREF(frame);
     while (frame && frame != Py_None) {
         PyObject *op = PyObject_GetAttrString(frame, "f_code");
+        recorder_enter_alone(thread);
         struct code *code = op ? code_info(op) : NULL;
+        recorder_leave_alone(thread);
         if (code)
             monitor_code(op, code);
         Py_XDECREF(op);
@@ -322,7 +328,7 @@ static void monitoring_end(void)
 
 // ---- on and off ---------------------------------------------------------------------------------------
 
-bool watch_begin(void)
+bool watch_begin(struct thread *thread)
 {
     PyObject *monitoring = PySys_GetObject("monitoring");
     watch.tool = -1;
@@ -337,7 +343,7 @@ bool watch_begin(void)
     if (settings.ref_tracer && !births_begin())
         return false;
     if (monitoring)
-        monitor_running();
+        monitor_running(thread);
     else
         api.set_trace(trace_function, NULL);
     return true;

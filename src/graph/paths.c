@@ -25,7 +25,8 @@ struct search {
     struct paths *paths;
     const struct path_limits *limits;
     uint64_t edges_left;
-    bool cut;     // there were more
+    uint32_t inner_left;
+    bool cut;     // there were more edges
     bool limited; // there were more nodes to go on from
     VECTOR(struct visit) visits;
     struct map places; // node + 1 -> place + 1
@@ -92,10 +93,10 @@ static bool visit(struct search *search, uint32_t node, size_t from, size_t leve
     uint64_t place = place_of(search, node);
     if (!place) {
         uint8_t kinds = search->source->kinds(search->source->data, node);
-        if (!kinds && search->visits.count > search->limits->inner) {
-            search->limited = true;
+        search->limited |= !kinds && !search->inner_left;
+        if (!kinds && !search->inner_left)
             return true;
-        }
+        search->inner_left -= !kinds;
         return add_visit(search, (struct visit){node, (uint32_t)from, kinds});
     }
     struct visit *visits = search->visits.items, *again = &visits[place - 1];
@@ -241,7 +242,8 @@ static bool find_all(struct search *search, uint32_t node)
     for (size_t done = 0; done < paths->found.count; done++)
         if (!use(search, &paths->found.items[done]))
             return false;
-    while (paths->found.count && paths->found.count < limits->paths && !search->cut) {
+    while (paths->found.count && paths->found.count < limits->paths && !search->cut &&
+           !search->limited) {
         size_t before = paths->found.count;
         if (!find_further(search, node, limits->wanted))
             return false;
@@ -257,8 +259,11 @@ mx_status paths_find(const struct path_source *source, uint32_t node,
                      const struct path_limits *limits, struct paths *ret, struct mx_error *err)
 {
     struct paths paths = {0};
-    struct search search = {
-        .source = source, .paths = &paths, .limits = limits, .edges_left = limits->edges};
+    struct search search = {.source = source,
+                            .paths = &paths,
+                            .limits = limits,
+                            .edges_left = limits->edges,
+                            .inner_left = limits->inner};
     bool ok = find_all(&search, node);
     paths.complete = !search.cut && !search.limited;
     vector_free(&search.visits);

@@ -26,8 +26,7 @@ struct path_source {
 
 struct path_limits {
     uint64_t edges; // to look at in all: a few nanoseconds each
-    uint32_t
-        inner; // nodes that are no ends to go on from in a search: ten times that, and up to 60 bytes
+    uint32_t inner; // nodes that are no ends to go on from in all: ten times that, and 60 bytes
     uint32_t paths; // to find in all; at least one for each kind
     uint8_t wanted; // kinds to find a path from
 };

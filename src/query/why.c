@@ -17,8 +17,8 @@
 
 // References looked at for one object, and objects gone on from: some hundredths of a second. A class may
 // have more instances, one of which is where a way begins.
-#define LIMIT_EDGES 2000000
-#define LIMIT_INNER 250000
+#define LIMIT_EDGES 1200000
+#define LIMIT_INNER 100000
 #define LIMIT_EDGES_EACH 20000 // for one of many
 #define CHAIN_NBYTES 2000
 #define REFERRERS_LOOKED_AT 64 // of a dict that may be an instance's

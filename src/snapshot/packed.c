@@ -156,13 +156,43 @@ static void read_block(const struct block *block, uint32_t from, uint32_t count,
     uint64_t known[PACKED_COMMON + 1], highest = (1ull << width) - 1, bit = (uint64_t)from * width;
     for (uint32_t i = 0; i < common; i++)
         known[i] = value_at(block->common, block->facts.value_nbytes, i);
-    for (uint32_t i = 0; i < count; i++, bit += width) {
-        uint64_t code = width ? bytes_u64(block->codes + (bit >> 3)) >> (bit & 7) & highest : 0;
-        ret[i] = code < common ? known[code] : block->base + ((code - common) << shift);
+    if (!width) {
+        uint64_t only = common ? known[0] : block->base;
+        for (uint32_t i = 0; i < count; i++)
+            ret[i] = only;
+    } else if (!common) {
+        for (uint32_t i = 0; i < count; i++, bit += width)
+            ret[i] = block->base +
+                     ((bytes_u64(block->codes + (bit >> 3)) >> (bit & 7) & highest) << shift);
+    } else {
+        for (uint32_t i = 0; i < count; i++, bit += width) {
+            uint64_t code = bytes_u64(block->codes + (bit >> 3)) >> (bit & 7) & highest;
+            ret[i] = code < common ? known[code] : block->base + ((code - common) << shift);
+        }
     }
     for (uint32_t i = 0; block->slope && i < count; i++)
         ret[i] += block->slope * (from + i) >> SLOPE_BITS;
     put_exceptions(block, from, count, ret);
+}
+
+static void cut_off(const struct column *column, uint64_t count, uint64_t *ret)
+{
+    for (uint64_t i = 0; i < count; i++)
+        ret[i] = ret[i] > column->most ? 0 : ret[i];
+}
+
+// Can no number of the block be above `most`, whatever its codes are?
+static bool stays_below(const struct block *block, uint64_t most)
+{
+    const struct packed_block *facts = &block->facts;
+    uint64_t highest = (1ull << facts->width) - 1;
+    if (facts->width == PACKED_RAW || facts->width + facts->shift > PACKED_WIDEST || block->slope ||
+        facts->exceptions || block->base > most || highest << facts->shift > most - block->base)
+        return false;
+    for (uint32_t i = 0; i < facts->common; i++)
+        if (value_at(block->common, facts->value_nbytes, i) > most)
+            return false;
+    return true;
 }
 
 static void read_packed(const struct column *column, uint64_t from, uint64_t count, uint64_t *ret)
@@ -176,6 +206,8 @@ static void read_packed(const struct column *column, uint64_t from, uint64_t cou
             read_block(&block, k, (uint32_t)here, ret);
         else
             memset(ret, 0, here * sizeof *ret);
+        if (ok && column->untrusted && !stays_below(&block, column->most))
+            cut_off(column, here, ret);
         ret += here;
         from += here;
         count -= here;
@@ -206,10 +238,10 @@ void column_read(const struct column *column, uint64_t from, uint64_t count, uin
         break;
     case COLUMN_PACKED:
         read_packed(column, from, count, ret);
-        break;
+        return;
     }
-    for (uint64_t i = 0; column->untrusted && i < count; i++)
-        ret[i] = ret[i] > column->most ? 0 : ret[i];
+    if (column->untrusted)
+        cut_off(column, count, ret);
 }
 
 bool column_check(const struct column *column)

@@ -326,7 +326,7 @@ def test_freed_addresses_have_no_references(make):
     What was freed last may be taken up at once by what the test itself creates, so the answers
     go to where there is room for them already, and a few may be wrong about who lives there.
     """
-    number = 30 if make in (MAKERS["megabytes"], MAKERS["class"]) else 2000
+    number = 30 if make in (MAKERS["megabytes"], MAKERS["class"]) else 500
     things = [make(n) for n in range(number)]
     addresses = [id(thing) for thing in things]
     counts = [0] * number

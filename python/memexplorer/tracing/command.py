@@ -136,8 +136,8 @@ def environment(config: Dict[str, str]) -> Dict[str, str]:
 def check(asked: argparse.Namespace, recorder: Optional[str]) -> str:
     if sys.implementation.name != "cpython" or sys.version_info < (3, 8):
         return "only CPython 3.8 and later are traced"
-    if sysconfig.get_config_var("Py_GIL_DISABLED"):
-        return "a free-threaded interpreter is not traced: use one with the GIL"
+    if sysconfig.get_config_var("Py_GIL_DISABLED") and sys.version_info < (3, 14):
+        return "of free-threaded interpreters, those from 3.14 on are traced"
     if recorder is None:
         return f"{PACKAGE} has no extension _trace: install memexplorer again"
     if sys.flags.isolated or sys.flags.no_site or sys.flags.ignore_environment:
