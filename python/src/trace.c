@@ -149,7 +149,8 @@ static PyObject *trace_start(PyObject *module, PyObject *args, PyObject *keyword
         PyErr_SetString(PyExc_RuntimeError, "a trace is running in this process: stop it first");
         return NULL;
     }
-    if (!recorder_begin() || !api_load() || !install_handlers() || !code_begin(roots, excluded, extra))
+    if (!recorder_begin() || !api_load() || !install_handlers() ||
+        !code_begin(roots, excluded, extra))
         return NULL;
     settings.ref_tracer = api.set_ref_tracer != NULL;
     settings.monitoring = PySys_GetObject("monitoring") != NULL;
@@ -213,5 +214,10 @@ __attribute__((visibility("default"))) PyMODINIT_FUNC PyInit__trace(void);
 
 PyMODINIT_FUNC PyInit__trace(void)
 {
-    return PyModule_Create(&module_def);
+    PyObject *module = PyModule_Create(&module_def);
+#ifdef Py_GIL_DISABLED // trace_lock.c
+    if (module)
+        PyUnstable_Module_SetGIL(module, Py_MOD_GIL_NOT_USED);
+#endif
+    return module;
 }

@@ -89,6 +89,7 @@ void **api_type_slot(PyObject *type, size_t offset);
 
 struct file;
 struct object;
+struct thread;
 
 struct place {         // where something happened
     struct file *file; // NULL: in no code of the user's
@@ -212,6 +213,7 @@ struct thread {
     unsigned id;
     unsigned trace;  // of which the rest is
     unsigned inside; // of what one thread at a time may do: trace_lock.c
+    bool alone;      // every other one stands still
     struct frame **stack;
     size_t depth, capacity;
     unsigned busy;       // in code of the recorder
@@ -267,9 +269,12 @@ bool recorder_begin(void); // false with an exception set: this interpreter has 
 // After both the trace may have ended: settings.active says so. Each may be inside the other of its kind.
 void recorder_enter(struct thread *thread);
 void recorder_leave(struct thread *thread);
-// Every other thread stands still. Inside of nothing; nothing that runs there stops the world itself.
+// First a turn, which others may have before: meanwhile anything runs that the interpreter is asked to, and
+// the thread is not busy. Then every other thread stands still. Nothing that runs there stops the world.
+void recorder_take_turn(void);
 void recorder_enter_alone(struct thread *thread);
 void recorder_leave_alone(struct thread *thread);
+bool recorder_is_pause(PyObject *code);        // that runs while a thread waits for its turn
 void recorder_in_child(struct thread *thread); // of a fork
 
 // ---- the rest ------------------------------------------------------------------------------------

@@ -193,10 +193,11 @@ static PyObject *monitored(enum monitored what, PyObject *const *args, Py_ssize_
 {
     struct thread *thread = settings.active ? thread_self() : NULL;
     struct code *code = NULL;
-    if (thread && !thread->busy && nargs >= 2) {
+    if (thread && !thread->busy && nargs >= 2 && !recorder_is_pause(args[0])) {
         PyObject *type, *error, *traceback;
-        thread->busy++;
         PyErr_Fetch(&type, &error, &traceback);
+        recorder_take_turn();
+        thread->busy++;
         recorder_enter_alone(thread);
         code = settings.active ? code_info(args[0]) : NULL;
         bool is_new = code && what == ON_START && !code->monitored;
@@ -205,8 +206,8 @@ static PyObject *monitored(enum monitored what, PyObject *const *args, Py_ssize_
         recorder_leave_alone(thread);
         if (is_new) // stops the world itself
             monitor_code(args[0], code);
-        PyErr_Restore(type, error, traceback);
         thread->busy--;
+        PyErr_Restore(type, error, traceback);
     }
     bool off = !code && what != ON_THROW && what != ON_UNWIND && !(thread && thread->busy);
     PyObject *answer = off ? watch.disable : Py_None;
@@ -275,6 +276,7 @@ static void monitor_running(struct thread *thread)
     Py_XINCREF(frame);
     while (frame && frame != Py_None) {
         PyObject *op = PyObject_GetAttrString(frame, "f_code");
+        recorder_take_turn();
         recorder_enter_alone(thread);
         struct code *code = op ? code_info(op) : NULL;
         recorder_leave_alone(thread);

@@ -174,6 +174,16 @@ def test_a_cell_of_a_notebook_is_traced(capsys):
     assert "--wrong is no option" in capsys.readouterr().err
 
 
+def test_of_threads_that_share_and_collect_at_once_nothing_is_lost(tmp_path):
+    done, events = run_traced(Path(__file__).parent / "trace_threads.py", tmp_path)
+    assert (done.returncode, done.stdout) == (0, b"True\n"), done.stderr[-2000:]
+    for name, number in (("Node", 2400), ("Made", 1200)):
+        of_class = [event for event in events if event.get("object", {}).get("type") == name]
+        born = [event["object"]["id"] for event in of_class if event["event"] == "birth"]
+        died = [event["object"]["id"] for event in of_class if event["event"] == "death"]
+        assert len(born) == number and sorted(born) == sorted(died)
+
+
 @pytest.mark.parametrize("module", ["test_gc", "test_finalization"])
 def test_cpythons_own_tests_pass_under_trace(module, tmp_path):
     try:

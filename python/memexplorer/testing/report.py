@@ -4,13 +4,13 @@ import hashlib
 import os
 import platform
 import re
-import tempfile
 from pathlib import Path
 from types import FrameType
 from typing import Any, Iterator, List, NamedTuple, Optional
 
 import pytest
 
+from .._files import whole_file
 from .._html import size_text
 from ..snapshot import Snapshot, capture
 from .explain import facts, ways
@@ -76,17 +76,8 @@ class Reports:
 
 
 def _write(path: Path, page: Page) -> None:
-    """As a whole or not at all, and readable by its owner alone."""
-    handle, name = tempfile.mkstemp(prefix=f".{path.name[:50]}-", dir=path.parent)
-    try:
-        with open(handle, "w", encoding="utf-8", errors="replace") as out:
-            out.write(page.html())
-            out.flush()
-            os.fsync(out.fileno())
-        os.replace(name, path)
-    except BaseException:
-        os.unlink(name)
-        raise
+    with whole_file(path) as out:
+        out.write(page.html())
 
 
 def _variables(excinfo: Any) -> Iterator[_Variable]:

@@ -7,6 +7,7 @@ import tempfile
 from types import TracebackType
 from typing import Any, Dict, List, Optional, Sequence, Type
 
+from .._files import whole_file
 from . import command
 from .events import Event, read, write
 from .listing import listing
@@ -82,7 +83,7 @@ class trace:  # noqa: N801 - it is used like a function
             file.seek(0)
             self.events = list(read(file, sources))
         if self.json:
-            with open(self.json, "w", encoding="utf-8") as lines:
+            with whole_file(self.json) as lines:
                 write(iter(self.events), lines)
         out = self.output or sys.stderr
         if out is not None:

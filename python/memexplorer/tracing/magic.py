@@ -1,8 +1,9 @@
 """%%memtrace, a cell of a notebook under the recorder: `%load_ext memexplorer` first.
 
-The listing is printed below the cell.
+The listing is printed below the cell, and below that the value of its last expression.
 """
 
+import ast
 import sys
 from typing import Any
 
@@ -19,9 +20,15 @@ def register(ipython: Any) -> None:
             return
         source = ipython.transform_cell(cell)
         name = ipython.compile.cache(source)
-        code = compile(source, name, "exec")
+        tree, value = ast.parse(source, name), None
+        last = tree.body.pop() if tree.body and isinstance(tree.body[-1], ast.Expr) else None
+        code = compile(tree, name, "exec")
+        shown = compile(ast.Expression(last.value), name, "eval") if last else None
         with trace(output=sys.stdout, all="--all" in words, names="--no-names" not in words,
                    roots=[], files={name: source}):  # fmt: skip
             exec(code, ipython.user_ns)
+            if shown:
+                value = eval(shown, ipython.user_ns)
+        sys.displayhook(value)
 
     ipython.register_magic_function(memtrace, magic_kind="cell", magic_name="memtrace")

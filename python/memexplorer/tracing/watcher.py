@@ -6,10 +6,12 @@ waits, when it can, for the end of another pipe, so that a shell's prompt comes 
 """
 
 import argparse
+import contextlib
 import os
 import sys
-from typing import Any, Dict, List, Optional, TextIO
+from typing import Any, Dict, List, TextIO
 
+from .._files import whole_file
 from . import events
 from .listing import Listing
 
@@ -37,20 +39,16 @@ def wants_color(choice: str, out: TextIO) -> bool:
 def show(file: Any, sources: Dict[str, str], asked: argparse.Namespace, out: TextIO) -> None:
     """The listing to `out`, the events to --json, the page to --html."""
     made = Listing()
-    lines: Optional[TextIO] = None
-    if asked.json:
-        lines = open(asked.json, "w", encoding="utf-8")  # noqa: SIM115
     kept: List[events.Event] = []
-    for event in events.read(file, sources):
-        if event["event"] == "start" and "all" in asked.note:
-            event["all_asked"] = True
-        made.add(event)
-        if lines:
-            events.write(iter([event]), lines)
-        if asked.html:
-            kept.append(event)
-    if lines:
-        lines.close()
+    with whole_file(asked.json) if asked.json else contextlib.nullcontext() as lines:
+        for event in events.read(file, sources):
+            if event["event"] == "start" and "all" in asked.note:
+                event["all_asked"] = True
+            made.add(event)
+            if lines:
+                events.write(iter([event]), lines)
+            if asked.html:
+                kept.append(event)
     if asked.html:
         write_page(kept, asked)
     made.print(out, wants_color(asked.color, out))
@@ -65,7 +63,7 @@ def write_page(kept: List[events.Event], asked: argparse.Namespace) -> None:
     except PageError as error:
         sys.stderr.write(f"memexplorer trace: {error}\n")
         return
-    with open(asked.html, "w", encoding="utf-8") as file:
+    with whole_file(asked.html) as file:
         file.write(page)
 
 
@@ -73,12 +71,12 @@ def main(argv: List[str]) -> int:
     asked = parser().parse_args(argv)
     while os.read(asked.alive, 4096):
         pass
-    out = open(asked.output, "w", encoding="utf-8") if asked.output else sys.stderr  # noqa: SIM115
+    listing = whole_file(asked.output) if asked.output else contextlib.nullcontext(sys.stderr)
     try:
-        with os.fdopen(asked.events, "rb") as file:
+        with os.fdopen(asked.events, "rb") as file, listing as out:
             file.seek(0)
             show(file, {}, asked, out)
-        out.flush()
+            out.flush()
     except (OSError, ValueError) as error:
         sys.stderr.write(f"memexplorer trace: {error}\n")
         return 1
