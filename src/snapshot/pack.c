@@ -63,6 +63,8 @@ static uint32_t split_common(struct packer *packer, struct plan *plan)
         plan->common[at] = packer->sorter.sorted[i];
     }
     plan->facts.common = common;
+    if (!common)
+        return count;
     for (uint32_t i = 0, end; i < count; i = end) {
         bool taken = false;
         for (uint32_t k = 0; k < common && !taken; k++)
@@ -169,19 +171,53 @@ static uint32_t find_codes(struct packer *packer, const struct plan *plan)
         slots[slot_of(plan->common[k])] |= 1ull << k;
     for (uint32_t i = 0; i < packer->count; i++) {
         uint64_t number = packer->numbers[i], code = EXCEPTION;
-        if (number - base <= range && number >= base)
+        uint64_t bits = common ? slots[slot_of(number)] : 0;
+        while (bits && plan->common[__builtin_ctzll(bits)] != number)
+            bits &= bits - 1;
+        if (bits)
+            code = (uint64_t)__builtin_ctzll(bits);
+        else if (number - base <= range && number >= base)
             code = ((number - base) >> shift) + common;
-        for (uint64_t bits = common ? slots[slot_of(number)] : 0; bits; bits &= bits - 1) {
-            uint32_t k = (uint32_t)__builtin_ctzll(bits);
-            if (plan->common[k] == number) {
-                code = k;
-                break;
-            }
-        }
         exceptions += code == EXCEPTION;
         packer->codes[i] = code;
     }
     return exceptions;
+}
+
+// Codes of `width` bits, one behind the other; up to 8 bytes behind the last are written, too.
+static void put_codes(const uint64_t *codes, uint32_t count, uint32_t width, uint8_t *at)
+{
+    uint64_t word = 0;
+    uint32_t filled = 0;
+    for (uint32_t i = 0; i < count; i++) {
+        word |= codes[i] << filled;
+        uint64_t little = htole64(word);
+        memcpy(at, &little, sizeof little); // what is not full yet is written again
+        filled += width;
+        at += filled / 8;
+        word >>= filled & ~7u;
+        filled %= 8;
+    }
+}
+
+// The same of codes up to 32 bits: written where half a word is full.
+static void put_narrow_codes(const uint64_t *codes, uint32_t count, uint32_t width, uint8_t *at)
+{
+    uint64_t word = 0;
+    uint32_t filled = 0;
+    for (uint32_t i = 0; i < count; i++) {
+        word |= codes[i] << filled;
+        filled += width;
+        if (filled < 32)
+            continue;
+        uint32_t little = htole32((uint32_t)word);
+        memcpy(at, &little, sizeof little);
+        at += 4;
+        word >>= 32;
+        filled -= 32;
+    }
+    uint64_t little = htole64(word);
+    memcpy(at, &little, sizeof little);
 }
 
 static void put_block(struct packer *packer, const struct plan *plan, const uint64_t *whole,
@@ -195,23 +231,18 @@ static void put_block(struct packer *packer, const struct plan *plan, const uint
         put_value(&at, plan->common[k], nbytes);
     uint8_t *places = at, *values = places + plan->facts.exceptions * packer->place_size;
     at = values + plan->facts.exceptions * nbytes;
-    uint64_t word = 0, highest = (1ull << width) - 1;
-    uint32_t filled = 0;
-    for (uint32_t i = 0; i < packer->count; i++) {
-        uint64_t code = packer->codes[i];
-        if (code == EXCEPTION) {
-            put_value(&places, i, packer->place_size);
-            put_value(&values, whole[i], nbytes);
-            code = highest;
-        }
-        word |= code << filled;
-        uint64_t little = htole64(word);
-        memcpy(at, &little, sizeof little); // what is not full yet is written again
-        filled += width;
-        at += filled / 8;
-        word >>= filled & ~7u;
-        filled %= 8;
+    for (uint32_t i = 0, left = plan->facts.exceptions; left; i++) {
+        if (packer->codes[i] != EXCEPTION)
+            continue;
+        put_value(&places, i, packer->place_size);
+        put_value(&values, whole[i], nbytes);
+        packer->codes[i] = (1ull << width) - 1;
+        left--;
     }
+    if (width > 32)
+        put_codes(packer->codes, packer->count, width, at);
+    else if (width)
+        put_narrow_codes(packer->codes, packer->count, width, at);
 }
 
 // Bytes of the block that the plan makes.

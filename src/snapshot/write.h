@@ -19,6 +19,14 @@ struct text_tables {
     struct map listed_by_hash; // hash -> place in `listed` + 1
 };
 
+// What is left for the thread that has time. Its bytes were malloc'ed, and go with it.
+struct later {
+    enum format_number section;
+    struct column column; // to be packed, or of bytes that are written as they are
+    bool rising, as_is;
+};
+#define MOST_LATER 4
+
 struct writing {
     const struct snapshot *snapshot;
     const struct snapshot_source *source;
@@ -27,6 +35,10 @@ struct writing {
     struct output output;
     struct text_tables tables;
     int next_column; // of the graph: packed by several threads
+    struct later later[MOST_LATER];
+    size_t later_count, next_later;
+    bool no_more_later;
+    pthread_cond_t later_changed;
     mx_status failed;
     struct mx_error failure;
     pthread_mutex_t mutex;
@@ -37,6 +49,9 @@ mx_status write_column(struct writing *writing, enum format_number section,
                        const struct column *column, bool rising, struct mx_error *err);
 mx_status write_records(struct writing *writing, enum format_number section, struct wire_out *out,
                         struct mx_error *err);
+
+// At most MOST_LATER times.
+void write_later(struct writing *writing, const struct later *later);
 
 // write_texts.c
 mx_status write_texts(struct writing *writing, struct mx_error *err);

@@ -168,19 +168,20 @@ mx_status write_texts(struct writing *writing, struct mx_error *err)
     mx_status status = texts.firsts && texts.kinds && texts.wanted
                            ? collect_texts(writing, &texts, err)
                            : fail_no_memory(err);
+    free(texts.wanted);
+    if (status) {
+        vector_free(&texts.bytes);
+        free(texts.firsts);
+        free(texts.kinds);
+        return status;
+    }
+    struct column bytes = plain_column(texts.bytes.items, texts.bytes.count, COLUMN_U8);
     struct column first = plain_column(texts.firsts, objects + 1, COLUMN_U64);
     struct column kind = plain_column(texts.kinds, objects, COLUMN_U32);
-    if (!status)
-        status = write_records(writing, SECTION_texts, &texts.bytes, err);
-    if (!status)
-        status = write_column(writing, SECTION_text_first, &first, true, err);
-    if (!status)
-        status = write_column(writing, SECTION_kind, &kind, false, err);
-    vector_free(&texts.bytes);
-    free(texts.firsts);
-    free(texts.kinds);
-    free(texts.wanted);
-    return status;
+    write_later(writing, &(struct later){SECTION_text_first, first, .rising = true});
+    write_later(writing, &(struct later){SECTION_kind, kind, .rising = false});
+    write_later(writing, &(struct later){SECTION_texts, bytes, .as_is = true});
+    return MX_OK;
 }
 
 // ---- labels -----------------------------------------------------------------------------------

@@ -118,6 +118,53 @@ static void pack_columns(struct writing *writing)
     }
 }
 
+// ---- what is left for later -------------------------------------------------------------------
+
+void write_later(struct writing *writing, const struct later *later)
+{
+    pthread_mutex_lock(&writing->mutex);
+    writing->later[writing->later_count++] = *later;
+    pthread_cond_signal(&writing->later_changed);
+    pthread_mutex_unlock(&writing->mutex);
+}
+
+static void end_later(struct writing *writing)
+{
+    pthread_mutex_lock(&writing->mutex);
+    writing->no_more_later = true;
+    pthread_cond_signal(&writing->later_changed);
+    pthread_mutex_unlock(&writing->mutex);
+}
+
+// Waits for what is left, until no more will come.
+static struct later *take_later(struct writing *writing)
+{
+    struct later *taken = NULL;
+    pthread_mutex_lock(&writing->mutex);
+    while (writing->next_later == writing->later_count && !writing->no_more_later)
+        pthread_cond_wait(&writing->later_changed, &writing->mutex);
+    if (writing->next_later < writing->later_count)
+        taken = &writing->later[writing->next_later++];
+    pthread_mutex_unlock(&writing->mutex);
+    return taken;
+}
+
+static void write_what_is_left(struct writing *writing)
+{
+    for (struct later *later; (later = take_later(writing));) {
+        struct mx_error err = {0};
+        mx_status status = MX_OK;
+        if (!writing->failed && later->as_is)
+            status = output_add(&writing->output, later->section, later->column.bytes,
+                                later->column.count, 0, 0, &err);
+        else if (!writing->failed)
+            status = write_column(writing, later->section, &later->column, later->rising, &err);
+        free((void *)(uintptr_t)later->column.bytes);
+        if (status)
+            set_failed(writing, status, &err);
+    }
+}
+
 // What the source says, and columns; the other thread has columns alone. A failure is kept in `writing`,
 // where it ends the other's work, too.
 static mx_status write_half(void *data, size_t half, struct mx_error *err)
@@ -130,10 +177,12 @@ static mx_status write_half(void *data, size_t half, struct mx_error *err)
             status = write_texts(writing, err);
         if (!status)
             status = write_labels(writing, err);
+        end_later(writing);
     }
     if (status)
         set_failed(writing, status, err);
     pack_columns(writing);
+    write_what_is_left(writing);
     return MX_OK;
 }
 
@@ -181,6 +230,7 @@ mx_status snapshot_write(const struct snapshot *snapshot, const struct snapshot_
     writing->source = source;
     writing->options = *options;
     pthread_mutex_init(&writing->mutex, NULL);
+    pthread_cond_init(&writing->later_changed, NULL);
     mx_status status = output_open(&writing->output, path, options->compress, err ? err : &own);
     if (!status)
         status = write_all(writing, err ? err : &own);
@@ -188,6 +238,7 @@ mx_status snapshot_write(const struct snapshot *snapshot, const struct snapshot_
         add_sizes(&writing->output, ret_sizes);
     output_close(&writing->output);
     tables_free(&writing->tables);
+    pthread_cond_destroy(&writing->later_changed);
     pthread_mutex_destroy(&writing->mutex);
     free(writing);
     return status;
