@@ -145,8 +145,9 @@ class Snapshot:
     """The heap of a process at one moment. capture() and open() make one.
 
     Its tables (objects, references, types, roots, root_references, threads, frames, blocks,
-    strings, dominators) are those of docs/sql.md; its questions have the names of the commands,
-    and answer with the keys of their --json. The interpreter's lock is released while they work.
+    strings, findings, dominators) are those of docs/sql.md; its questions have the names of the
+    commands, and answer with the keys of their --json. The interpreter's lock is released while
+    they work.
 
     It may be used from several threads, which wait for each other. Closing it is never necessary,
     and frees what it takes at once; it is a context manager that closes itself.
@@ -227,6 +228,11 @@ class Snapshot:
     def blocks(self) -> Table:
         """Memory that objects own outside themselves, or that native code has allocated."""
         return self._table("blocks")
+
+    @property
+    def findings(self) -> Table:
+        """Lost references, and who holds those that no object does: what `audit` finds."""
+        return self._table("findings")
 
     @property
     def strings(self) -> Table:

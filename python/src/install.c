@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include "docstrings.h"
@@ -94,10 +95,17 @@ static void let_others_run(void *data)
 
 static void say(const char *path, mx_status status, const struct mx_error *err)
 {
-    char line[LONGEST_LINE];
+    char line[LONGEST_LINE], remedy[200] = "";
+    struct rlimit limit;
+    if (status == MX_NO_MEMORY && getrlimit(RLIMIT_AS, &limit) == 0 &&
+        limit.rlim_max != RLIM_INFINITY)
+        snprintf(remedy, sizeof remedy,
+                 "; of the %llu MiB that the process may have (ulimit -Hv), keep more than %zu MiB "
+                 "back with --reserve",
+                 (unsigned long long)limit.rlim_max >> 20, armed.reserve_nbytes >> 20);
     int n = status ? snprintf(line, sizeof line,
-                              "memexplorer: memory ran out, and no snapshot was written: %s\n",
-                              err->message)
+                              "memexplorer: memory ran out, and no snapshot was written: %s%s\n",
+                              err->message, remedy)
                    : snprintf(line, sizeof line,
                               "memexplorer: memory ran out; the snapshot is %s\n", path);
     size_t length = n < (int)sizeof line ? (size_t)n : sizeof line - 1;

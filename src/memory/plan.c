@@ -9,6 +9,7 @@
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
 
@@ -132,9 +133,29 @@ uint64_t available_nbytes(void)
     return UINT64_MAX;
 }
 
+// Ranges that are to be copied and have no room in our address space: none, where that has no limit, but
+// in mappings so large that nobody can have them twice.
+static bool has_room(const struct plan *plan)
+{
+    for (size_t i = 0; i < plan->ranges.count; i++) {
+        const struct range *range = &plan->ranges.items[i];
+        const struct image_block *block =
+            blocks_find(plan->blocks.items, plan->blocks.count, range->start);
+        if (range->kind == RANGE_COPY && (!block || !block_holds(block, range->start, range->end)))
+            return false;
+    }
+    return true;
+}
+
 mx_status plan_check_room(int pid, const struct plan *plan, struct mx_error *err)
 {
     uint64_t wanted = ranges_nbytes(&plan->ranges, RANGE_COPY), available = available_nbytes();
+    struct rlimit limit;
+    if (getrlimit(RLIMIT_AS, &limit) == 0 && limit.rlim_cur != RLIM_INFINITY && !has_room(plan))
+        return fail(err, MX_NO_MEMORY,
+                    "pid %d: a copy of its memory does not fit beside what there is in an address "
+                    "space of %llu MiB; raise its limit (ulimit -v)",
+                    pid, (unsigned long long)limit.rlim_cur >> 20);
     if (wanted < available)
         return MX_OK;
     return fail(

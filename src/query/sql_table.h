@@ -89,7 +89,7 @@ struct sql_view {
 
 extern const struct sql_table sql_table_objects, sql_table_dominators, sql_table_types,
     sql_table_references, sql_table_roots, sql_table_root_references, sql_table_strings,
-    sql_table_blocks, sql_table_threads, sql_table_frames, sql_table_summary,
+    sql_table_blocks, sql_table_threads, sql_table_frames, sql_table_findings, sql_table_summary,
     sql_table_documentation;
 
 extern const struct sql_table *const sql_tables[];
@@ -136,8 +136,12 @@ struct sql_data {
     uint32_t string_count;
     uint32_t *same; // [string_count], the first object with the same value, or MX_NO_OBJECT
     bool same_failed;
-    uint64_t *frame_first; // [threads + 1]: rows of frames
-    char *buffer;          // of cells
+    uint64_t *frame_first;           // [threads + 1]: rows of frames
+    const mx_heap *heap_of_findings; // NULL: there are none
+    struct mx_finding *findings;     // once audited
+    size_t finding_count;
+    bool audited;
+    char *buffer; // of cells
     size_t buffer_nbytes;
 };
 
@@ -156,6 +160,7 @@ bool sql_data_sum_types(struct sql_data *data);
 bool sql_data_retain_types(struct sql_data *data);
 bool sql_data_list_strings(struct sql_data *data);
 bool sql_data_find_same(struct sql_data *data); // sql_same.c
+bool sql_data_audit(struct sql_data *data);     // sql_findings.c
 // The value of a string, by row.
 void sql_string_value(struct sql_data *data, uint64_t row, struct sql_cell *ret);
 // Before a label of the object's is made: a live heap looks through all its references for one. When

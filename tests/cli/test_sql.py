@@ -102,6 +102,25 @@ def test_threads_and_frames_are_those_of_report(target):
     assert stacks == {thread["native_id"]: thread["frames"] for thread in threads}
 
 
+def test_findings_are_those_of_audit(target):
+    found = rows(target.pid, "SELECT * FROM findings")
+    expected = document("audit", target.pid)["findings"]
+    for row, finding in zip(found, expected):
+        for column, key in (
+            ("holder", "holder"),
+            ("held_at", "where"),
+            ("type", "type"),
+            ("object_count", "objects"),
+            ("reference_count", "references"),
+            ("confidence", "confidence"),
+            ("example", "example"),
+            ("word", "place"),
+            ("meaning", "meaning"),
+        ):
+            assert (row[column] or None) == (finding[key] or None)
+    assert len(found) == len(expected) > 0
+
+
 def test_totals_are_those_of_report(target):
     summary = {row["name"]: row["value"] for row in rows(target.pid, "SELECT * FROM summary")}
     report = document("report", target.pid)

@@ -125,6 +125,23 @@ def test_a_program_that_has_used_all_its_address_space(tmp_path):
     assert count_of(tmp_path / "oom.mxs", "__main__.Marked") > 10000
 
 
+def test_where_the_limit_leaves_no_room_for_a_copy_it_is_said_what_to_do(tmp_path):
+    """A hard limit cannot be raised for the child that explores."""
+    code = """
+    import resource
+    used = int(open("/proc/self/statm").read().split()[0]) * resource.getpagesize()
+    resource.setrlimit(resource.RLIMIT_AS, (used + (96 << 20), used + (96 << 20)))
+    kept = []
+    while True:
+        kept.append(b"x" * 100000)
+    """
+    done = run([*RUN, "--reserve", "2M", "--on-memory-error", "oom.mxs"], code, tmp_path)
+    assert done.returncode == 1
+    assert "no snapshot was written: " in done.stderr
+    assert "keep more than 2 MiB back with --reserve" in done.stderr
+    assert not list(tmp_path.glob("*.mxs"))
+
+
 def test_where_debuggers_are_forbidden(tmp_path):
     pytest.importorskip("ctypes")
     if platform.machine() != "x86_64":

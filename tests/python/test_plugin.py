@@ -625,6 +625,10 @@ def test_no_leaks_finds_references_that_an_extension_loses(results, extension, m
             leaky.lose_small(OBJECT)
 
         @leaks
+        def test_of_bytes():
+            leaky.leak(bytes([108, 111, 115, 116]) * 50)  # no constant
+
+        @leaks
         def test_without():
             leaky.wrap(Node())
     """)
@@ -633,6 +637,9 @@ def test_no_leaks_finds_references_that_an_extension_loses(results, extension, m
     assert "native code holds the rest, or has lost it" in text
     assert "+1 reference to app.Node at 0x" in failure(found.pop("test_of_an_object"))
     assert "+1 reference to app.Node at 0x" in failure(found.pop("test_of_memory"))
+    text = failure(found.pop("test_of_bytes"))
+    assert "+1 builtins.bytes a run" in text
+    assert "nothing refers to them: native code has lost its references" in text
     # From 3.12 on these are immortal: they have no counts that could be lost.
     for name, what in {
         "test_of_a_singleton": "None",

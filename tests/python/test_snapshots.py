@@ -18,7 +18,7 @@ ROOT = Path(__file__).resolve().parent.parent.parent
 COMMAND = ROOT / "build" / "cli" / "memexplorer"
 TABLES = [
     "objects", "references", "types", "roots", "root_references", "threads", "frames", "blocks",
-    "strings", "dominators",
+    "strings", "findings", "dominators",
 ]  # fmt: skip
 
 # What does not depend on the version is tried with an old, a middle and a new one.

@@ -15,7 +15,7 @@ duckdb = pytest.importorskip("duckdb")
 
 TABLES = [
     "objects", "references", "types", "roots", "root_references", "threads", "frames", "blocks",
-    "strings", "dominators",
+    "strings", "findings", "dominators",
 ]  # fmt: skip
 
 

@@ -665,13 +665,13 @@ static void test_every_table_and_view_that_is_documented_can_be_read(void **stat
         mx_sql_value(names, 0, &name);
         snprintf(query, sizeof query, "SELECT * FROM \"%s\"", name.bytes);
         char *rows = rows_of(sql, query);
-        assert_true(*rows);
+        assert_true(*rows || strcmp(name.bytes, "findings") == 0); // there is no heap to audit
         free(rows);
         count++;
     }
     mx_sql_query_free(names);
     assert_int_equal(count, sql_table_count + sql_view_count);
-    assert_rows(sql, "SELECT count(*) FROM sqlite_schema", "27\n");
+    assert_rows(sql, "SELECT count(*) FROM sqlite_schema", "28\n");
     mx_sql_free(sql);
 }
 

@@ -251,6 +251,7 @@ def _describe(one: object) -> str:
 MOST_TYPES = 1 << 16  # that are told apart where the collector does not help; 2 MiB of memory
 MOST_NAMED = 5  # types and counts in a message
 MOST_PLACES = 2  # where strings and the like hang
+LOST = "lost "  # before the type of objects that nothing refers to
 WARM_UPS, RUNS = 3, 4  # a cache that fills in steps has its next step seldom in four runs of four
 
 
@@ -322,6 +323,10 @@ def _untracked(run: Callable[[], bool], leaks: Leaks) -> List[str]:
     with snapshot, first:
         places = first.diff(snapshot).places
     grown = _grown_each_time(names, counts[1:])  # the first time, there were no counts before it
+    lost = {name: grown.pop(LOST + name) for name in list(names) if LOST + name in grown}
+    if lost:
+        lines = [f"+{more:,} {name} a run" for name, more in sorted(lost.items())[:MOST_NAMED]]
+        return [*lines, INDENT + "nothing refers to them: native code has lost its references"]
     if grown:
         lines = [f"+{more:,} {name} a run" for name, more in sorted(grown.items())[:MOST_NAMED]]
         grew = {
@@ -335,8 +340,13 @@ def _untracked(run: Callable[[], bool], leaks: Leaks) -> List[str]:
 
 
 def _count_types(snapshot: Snapshot, names: Dict[str, int], counts: "array[int]") -> None:
-    """How many objects there are of each type, those included that the collector does not know."""
-    for name, count in snapshot.types.select("type", "objects"):
+    """How many objects there are of each type, those included that the collector does not know, and
+    by themselves those that nothing refers to."""
+    found = list(snapshot.types.select("type", "objects"))
+    for holder, name, count in snapshot.findings.select("holder", "type", "object_count"):
+        if holder == "unreached":
+            found.append((LOST + name, count))
+    for name, count in found:
         at = names.setdefault(name, len(names))
         if at < len(counts):
             counts[at] += count
