@@ -202,12 +202,6 @@ static void heap_dealloc(PyObject *op)
 
 // ---- this process -----------------------------------------------------------------------------
 
-struct waiting {
-    PyThreadState *thread; // while other threads may run
-    bool stopped;          // the others, without a GIL
-    bool raised;
-};
-
 static void let_others_run(void *data)
 {
     struct waiting *waiting = data;
@@ -215,6 +209,20 @@ static void let_others_run(void *data)
         compat_start_world();
     waiting->stopped = false;
     waiting->thread = PyEval_SaveThread();
+}
+
+mx_status capture_standing(const char *path, struct mx_self_options *options,
+                           struct waiting *waiting, struct mx_error *err)
+{
+    options->forked = let_others_run;
+    options->data = waiting;
+    waiting->stopped = compat_stop_world();
+    mx_status status = mx_capture_self(path, options, NULL, err);
+    if (waiting->stopped) // there was no fork
+        compat_start_world();
+    if (waiting->thread)
+        PyEval_RestoreThread(waiting->thread);
+    return status;
 }
 
 // A signal's handler may raise: KeyboardInterrupt.
@@ -242,17 +250,10 @@ static PyObject *heap_capture_self(PyObject *Py_UNUSED(module), PyObject *argume
         .timeout_ns = seconds > 0 && seconds < 1e9 ? (uint64_t)(seconds * 1e9) : 0,
         .argument = object,
         .callee = function,
-        .forked = let_others_run,
         .go_on = look_for_signals,
-        .data = &waiting,
     };
     struct mx_error err = {0};
-    waiting.stopped = compat_stop_world();
-    mx_status status = mx_capture_self(PyBytes_AsString(path), &options, NULL, &err);
-    if (waiting.stopped) // there was no fork
-        compat_start_world();
-    if (waiting.thread)
-        PyEval_RestoreThread(waiting.thread);
+    mx_status status = capture_standing(PyBytes_AsString(path), &options, &waiting, &err);
     Py_DECREF(path);
     if (waiting.raised)
         return NULL;

@@ -10,6 +10,17 @@
 // Raises the exception that goes with the status; returns NULL.
 PyObject *status_raise(mx_status status, const struct mx_error *err);
 
+// Who waits for the child that explores this process.
+struct waiting {
+    PyThreadState *thread; // while other threads may run
+    bool stopped;          // the others, without a GIL
+    bool raised;
+};
+// mx_capture_self, as every thread of Python stands; others run again as soon as it has forked. `waiting` is
+// zero at first, and options->data; `forked` is set here.
+mx_status capture_standing(const char *path, struct mx_self_options *options,
+                           struct waiting *waiting, struct mx_error *err);
+
 // A heap, and all who need it: Heap, tables, streams, arrays that readers have kept. Not one of
 // these functions needs the interpreter's lock.
 struct shared_heap;

@@ -88,11 +88,6 @@ static bool expand(const char *template, char *path, size_t nbytes)
     return true;
 }
 
-static void let_others_run(void *data)
-{
-    *(PyThreadState **)data = PyEval_SaveThread();
-}
-
 static void say(const char *path, mx_status status, const struct mx_error *err)
 {
     char line[LONGEST_LINE], remedy[200] = "";
@@ -121,15 +116,12 @@ static void write_snapshot(void)
     release_reserve();
     char path[PATH_MAX];
     struct mx_error err = {.message = "its path is too long"};
-    PyThreadState *thread = NULL;
-    struct mx_self_options options = {
-        .save = armed.save, .forked = let_others_run, .data = &thread};
+    struct waiting waiting = {0};
+    struct mx_self_options options = {.save = armed.save};
     mx_status status = MX_BAD_ARGUMENT;
     if (expand(armed.template, path, sizeof path))
-        status = mx_capture_self(path, &options, NULL, &err);
+        status = capture_standing(path, &options, &waiting, &err);
     say(path, status, &err);
-    if (thread)
-        PyEval_RestoreThread(thread);
 }
 
 static PyObject *install_memory_error(PyObject *Py_UNUSED(module), PyObject *exception)
