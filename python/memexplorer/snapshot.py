@@ -145,9 +145,9 @@ class Snapshot:
     """The heap of a process at one moment. capture() and open() make one.
 
     Its tables (objects, references, types, roots, root_references, threads, frames, blocks,
-    strings, findings, dominators) are those of docs/sql.md; its questions have the names of the
-    commands, and answer with the keys of their --json. The interpreter's lock is released while
-    they work.
+    strings, findings, sparse, slots, dominators) are those of docs/sql.md; its questions have the
+    names of the commands, and answer with the keys of their --json. The interpreter's lock is
+    released while they work.
 
     It may be used from several threads, which wait for each other. Closing it is never necessary,
     and frees what it takes at once; it is a context manager that closes itself.
@@ -233,6 +233,16 @@ class Snapshot:
     def findings(self) -> Table:
         """Lost references, and who holds those that no object does: what `audit` finds."""
         return self._table("findings")
+
+    @property
+    def sparse(self) -> Table:
+        """Dicts, lists and sets that are empty, or nearly."""
+        return self._table("sparse")
+
+    @property
+    def slots(self) -> Table:
+        """Classes that would gain from __slots__."""
+        return self._table("slots")
 
     @property
     def strings(self) -> Table:

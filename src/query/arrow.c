@@ -150,7 +150,7 @@ mx_status mx_arrow_open(const mx_heap *heap, const char *table, const char *cons
     status = sql_data_init(&arrow->data, snapshot, err);
     if (!snapshot->labels_at_hand)
         arrow->data.heap = heap;
-    arrow->data.heap_of_findings = heap;
+    arrow->data.reports.heap = heap;
     if (!status)
         status = choose_columns(arrow, columns, column_count, err);
     if (!status)

@@ -184,7 +184,7 @@ mx_status mx_sql_open(const mx_heap *heap, const struct mx_sql_options *options,
     if (!status)
         status = sql_open(snapshot, options, ret, err);
     if (!status)
-        (*ret)->data.heap = (*ret)->data.heap_of_findings = heap;
+        (*ret)->data.heap = (*ret)->data.reports.heap = heap;
     return status;
 }
 

@@ -223,7 +223,7 @@ void sql_data_fini(struct sql_data *data)
     free(data->strings);
     free(data->same);
     free(data->frame_first);
-    mx_findings_free(data->findings);
+    sql_reports_free(&data->reports);
     free(data->buffer);
     plain_free(&data->plain);
     *data = (struct sql_data){0};

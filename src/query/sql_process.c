@@ -258,10 +258,11 @@ const struct sql_table sql_table_documentation = {
 };
 
 const struct sql_table *const sql_tables[] = {
-    &sql_table_objects,       &sql_table_references, &sql_table_types,
-    &sql_table_dominators,    &sql_table_roots,      &sql_table_root_references,
-    &sql_table_strings,       &sql_table_blocks,     &sql_table_threads,
-    &sql_table_frames,        &sql_table_findings,   &sql_table_summary,
-    &sql_table_documentation,
+    &sql_table_objects,    &sql_table_references,    &sql_table_types,
+    &sql_table_dominators, &sql_table_roots,         &sql_table_root_references,
+    &sql_table_strings,    &sql_table_blocks,        &sql_table_threads,
+    &sql_table_frames,     &sql_table_findings,      &sql_table_cycles,
+    &sql_table_suspects,   &sql_table_sparse,        &sql_table_slots,
+    &sql_table_summary,    &sql_table_documentation,
 };
 const size_t sql_table_count = SQL_COLUMN_COUNT(sql_tables);

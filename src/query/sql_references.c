@@ -107,7 +107,14 @@ static void reference_ownership(struct sql_data *data, const struct sql_place *p
     sql_cell_text(ret, mx_ownership_name((mx_ownership)column_at(hold, place->row)));
 }
 
-NUMBER(reference_hold, column_at(by_target(place) ? &s->referrer_hold : &s->hold, row))
+// In the order of their names.
+static int64_t ownership_rank(uint64_t hold)
+{
+    return hold == MX_BORROWED ? 0 : hold == MX_OWNED ? 1 : 2;
+}
+
+NUMBER(reference_rank,
+       ownership_rank(column_at(by_target(place) ? &s->referrer_hold : &s->hold, row)))
 
 static void reference_label(struct sql_data *data, const struct sql_place *place,
                             struct sql_cell *ret)
@@ -130,7 +137,7 @@ static const struct sql_column reference_columns[] = {
      COLUMN(target)},
     {"label", SQL_TEXT, ACCESS_NONE, NULL, reference_label,
      "its name: `.attr`, `['key']`, `[3]`, `local x`, `closure x`, `__class__`", 0},
-    {"ownership", SQL_TEXT, ACCESS_GROUPED, reference_hold, reference_ownership,
+    {"ownership", SQL_TEXT, ACCESS_GROUPED, reference_rank, reference_ownership,
      "owned (counts in the refcount), borrowed or weak", COLUMN(hold)},
     {"source_address", SQL_ADDRESS, ACCESS_ASCENDING, source_address, NULL,
      "of the object that refers", 0},

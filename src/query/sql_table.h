@@ -56,8 +56,9 @@ struct sql_column {
     const char *name;
     enum sql_kind kind;
     enum sql_access access;
-    // False for NULL. O(1), or O(log objects). Of SQL_TEXT: the same where texts are the same, for
-    // ACCESS_GROUPED, else missing; missing for SQL_ANY.
+    // False for NULL. O(1), or O(log objects). Of SQL_TEXT: as the texts are ordered, for
+    // ACCESS_GROUPED (SQLite 3.40 takes groups for sorted in GROUP BY x ORDER BY x), else missing;
+    // missing for SQL_ANY.
     bool (*number)(struct sql_data *data, const struct sql_place *place, int64_t *ret);
     // For these two.
     void (*cell)(struct sql_data *data, const struct sql_place *place, struct sql_cell *ret);
@@ -89,7 +90,8 @@ struct sql_view {
 
 extern const struct sql_table sql_table_objects, sql_table_dominators, sql_table_types,
     sql_table_references, sql_table_roots, sql_table_root_references, sql_table_strings,
-    sql_table_blocks, sql_table_threads, sql_table_frames, sql_table_findings, sql_table_summary,
+    sql_table_blocks, sql_table_threads, sql_table_frames, sql_table_findings, sql_table_cycles,
+    sql_table_suspects, sql_table_sparse, sql_table_slots, sql_table_summary,
     sql_table_documentation;
 
 extern const struct sql_table *const sql_tables[];
@@ -122,6 +124,17 @@ struct sql_order {
 #define LIMIT_GROUP_ORDERS                                                                         \
     16 // before those of ACCESS_GROUPED, and of several columns, are left to SQLite
 
+// Answers of the reports, each made when it is first wanted. sql_reports.c
+struct sql_reports {
+    const mx_heap *heap; // NULL: they are empty
+    struct mx_finding *findings;
+    size_t finding_count;
+    bool audited;
+    mx_cycles *garbage, *cycles;
+    mx_suspects *suspects;
+};
+void sql_reports_free(struct sql_reports *reports);
+
 struct sql_data {
     const struct snapshot *snapshot; // that of `plain`
     struct plain plain;              // columns of which many rows were read are unpacked
@@ -136,11 +149,8 @@ struct sql_data {
     uint32_t string_count;
     uint32_t *same; // [string_count], the first object with the same value, or MX_NO_OBJECT
     bool same_failed;
-    uint64_t *frame_first;           // [threads + 1]: rows of frames
-    const mx_heap *heap_of_findings; // NULL: there are none
-    struct mx_finding *findings;     // once audited
-    size_t finding_count;
-    bool audited;
+    uint64_t *frame_first; // [threads + 1]: rows of frames
+    struct sql_reports reports;
     char *buffer; // of cells
     size_t buffer_nbytes;
 };
@@ -160,7 +170,6 @@ bool sql_data_sum_types(struct sql_data *data);
 bool sql_data_retain_types(struct sql_data *data);
 bool sql_data_list_strings(struct sql_data *data);
 bool sql_data_find_same(struct sql_data *data); // sql_same.c
-bool sql_data_audit(struct sql_data *data);     // sql_findings.c
 // The value of a string, by row.
 void sql_string_value(struct sql_data *data, uint64_t row, struct sql_cell *ret);
 // Before a label of the object's is made: a live heap looks through all its references for one. When

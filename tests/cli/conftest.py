@@ -106,3 +106,29 @@ def target() -> Iterator[Target]:
     ) as process:
         yield Target(process.pid, json.loads(process.stdout.readline()))
         process.stdin.close()
+
+
+# A cycle that is garbage, one that is held, and a str that would go with the first.
+CYCLIC = """
+import gc, sys
+gc.disable()
+class Node:
+    pass
+def ring(text):
+    one, two = Node(), Node()
+    one.next, two.next, one.text, one.more = two, one, text * 2, [text]
+    return one
+held = ring("held")
+ring("lost")
+print("ready", flush=True)
+sys.stdin.read()
+"""
+
+
+@pytest.fixture(scope="session")
+def cyclic() -> Iterator[int]:
+    command = [sys.executable, "-c", CYCLIC]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
+        assert process.stdout.readline() == b"ready\n"
+        yield process.pid
+        process.stdin.close()

@@ -6,37 +6,11 @@ A key stands in the first column of a table of its section, or, for `cycles`, be
 import json
 import re
 import subprocess
-import sys
-from typing import Iterator, Set
+from typing import Set
 
-import pytest
 from conftest import PROGRAM, ROOT, keys_of
 
-# A cycle that is garbage, one that is held, and a str that would go with the first.
-CODE = """
-import gc, sys
-gc.disable()
-class Node:
-    pass
-def ring(text):
-    one, two = Node(), Node()
-    one.next, two.next, one.text, one.more = two, one, text * 2, [text]
-    return one
-held = ring("held")
-ring("lost")
-print("ready", flush=True)
-sys.stdin.read()
-"""
 OF_THE_CYCLE = {"address", "type", "reference"}
-
-
-@pytest.fixture(scope="module")
-def pid() -> Iterator[int]:
-    command = [sys.executable, "-c", CODE]
-    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
-        assert process.stdout.readline() == b"ready\n"
-        yield process.pid
-        process.stdin.close()
 
 
 def printed(command: str, pid: int) -> Set[str]:
@@ -53,16 +27,16 @@ def section(title: str) -> str:
     return page.split(f"## `memexplorer {title}`\n", 1)[1].split("\n## ", 1)[0]
 
 
-def test_every_key_of_garbage_is_described_and_none_else(pid: int) -> None:
+def test_every_key_of_garbage_is_described_and_none_else(cyclic: int) -> None:
     text = section("garbage PID --json")
     described = set()
     for line in re.findall(r"^\| (`.*?) \|", text, re.MULTILINE):
         described |= set(re.findall(r"`(\w+)`", line))
-    assert printed("garbage", pid) == described | OF_THE_CYCLE
+    assert printed("garbage", cyclic) == described | OF_THE_CYCLE
     for key in OF_THE_CYCLE:
         assert f"`{key}`" in text
 
 
-def test_every_key_of_cycles_is_described_and_none_else(pid: int) -> None:
+def test_every_key_of_cycles_is_described_and_none_else(cyclic: int) -> None:
     described = set(re.findall(r"`(\w+)`", section("cycles PID --json"))) - {"garbage"}
-    assert printed("cycles", pid) == described | OF_THE_CYCLE
+    assert printed("cycles", cyclic) == described | OF_THE_CYCLE

@@ -121,6 +121,31 @@ def test_findings_are_those_of_audit(target):
     assert len(found) == len(expected) > 0
 
 
+@pytest.mark.parametrize("command", ["garbage", "cycles"])
+def test_cycles_are_those_of_garbage_and_of_cycles(cyclic, command):
+    query = f"SELECT * FROM cycles WHERE garbage = {int(command == 'garbage')}"
+    found = rows(cyclic, query)
+    groups = document(command, cyclic)["groups"]
+    keys = {"cycle_count": "cycles", "objects": "objects", "bytes": "bytes", "shape": "shape"}
+    assert [[row[key] for key in keys] for row in found] == [
+        [group[key] for key in keys.values()] for group in groups
+    ]
+    assert found
+
+
+def test_suspects_are_those_of_suspects(target):
+    report = document("suspects", target.pid)
+    for (table, name), keys in {
+        ("suspects", "suspects"): ("text", "path", "type", "objects", "bytes", "retained"),
+        ("sparse", "sparse_rows"): ("type", "empty", "wasted", "example"),
+        ("slots", "slots_rows"): ("type", "instances", "attributes", "bytes", "saved"),
+    }.items():
+        found = rows(target.pid, f"SELECT * FROM {table}")
+        assert [[row[key] for key in keys] for row in found] == [
+            [each[key] for key in keys] for each in report[name]
+        ]
+
+
 def test_totals_are_those_of_report(target):
     summary = {row["name"]: row["value"] for row in rows(target.pid, "SELECT * FROM summary")}
     report = document("report", target.pid)

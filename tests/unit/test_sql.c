@@ -649,6 +649,16 @@ static void test_same_is_the_first_object_with_the_same_value(void **state)
     mx_sql_free(sql);
 }
 
+// There is no heap that could be reported on.
+static bool is_of_reports(const char *table)
+{
+    static const char *const tables[] = {"findings", "cycles", "suspects", "sparse", "slots"};
+    for (size_t i = 0; i < sizeof tables / sizeof *tables; i++)
+        if (strcmp(table, tables[i]) == 0)
+            return true;
+    return false;
+}
+
 static void test_every_table_and_view_that_is_documented_can_be_read(void **state)
 {
     (void)state;
@@ -665,13 +675,13 @@ static void test_every_table_and_view_that_is_documented_can_be_read(void **stat
         mx_sql_value(names, 0, &name);
         snprintf(query, sizeof query, "SELECT * FROM \"%s\"", name.bytes);
         char *rows = rows_of(sql, query);
-        assert_true(*rows || strcmp(name.bytes, "findings") == 0); // there is no heap to audit
+        assert_true(*rows || is_of_reports(name.bytes));
         free(rows);
         count++;
     }
     mx_sql_query_free(names);
     assert_int_equal(count, sql_table_count + sql_view_count);
-    assert_rows(sql, "SELECT count(*) FROM sqlite_schema", "28\n");
+    assert_rows(sql, "SELECT count(*) FROM sqlite_schema", "32\n");
     mx_sql_free(sql);
 }
 
