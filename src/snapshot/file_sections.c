@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <unistd.h>
 
 #include "base/error.h"
 #include "snapshot/file_inside.h"
@@ -104,6 +105,15 @@ static bool is_records(int number)
     return false;
 }
 
+// A file that is looked at as a whole need not be in memory as a whole. Its pages are read again when wanted.
+static void let_go(const struct snapshot_file *file, const struct file_section *section)
+{
+    uint64_t page = (uint64_t)sysconf(_SC_PAGESIZE);
+    uint64_t first = (uint64_t)(section->stored - file->mapped) / page * page;
+    uint64_t end = (uint64_t)(section->stored - file->mapped) + section->stored_nbytes;
+    madvise((void *)(uintptr_t)(file->mapped + first), end - first, MADV_DONTNEED);
+}
+
 // Records that are read when a file is opened, and as many others as take no time.
 static mx_status check_checksums(struct snapshot_file *file, uint64_t at_once, struct mx_error *err)
 {
@@ -115,6 +125,8 @@ static mx_status check_checksums(struct snapshot_file *file, uint64_t at_once, s
             return fail_damaged(file, format_name((enum format_number)i), err);
         if (checked && !is_records(i))
             left -= section->stored_nbytes;
+        if (at_once == UINT64_MAX)
+            let_go(file, section);
     }
     return MX_OK;
 }

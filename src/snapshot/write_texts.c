@@ -131,10 +131,29 @@ static struct column plain_column(const void *items, uint64_t count, enum column
 
 struct texts {
     struct wire_out bytes;
-    uint64_t *firsts; // [objects + 1]
+    uint32_t *firsts; // [objects + 1] where each begins in bytes; NULL where these are too many
+    uint64_t *wide;   // then
     uint32_t *kinds;  // [objects], string + 1, or 0
     bool *wanted;     // [types], instances have a text that is kept
 };
+
+// False when there is no memory.
+static bool begin_text(struct texts *texts, uint32_t object, uint32_t object_count)
+{
+    uint64_t first = texts->bytes.count;
+    if (texts->firsts && first <= UINT32_MAX) {
+        texts->firsts[object] = (uint32_t)first;
+        return true;
+    }
+    if (!texts->wide && !(texts->wide = malloc(((size_t)object_count + 1) * sizeof *texts->wide)))
+        return false;
+    for (uint32_t i = 0; texts->firsts && i < object; i++)
+        texts->wide[i] = texts->firsts[i];
+    free(texts->firsts);
+    texts->firsts = NULL;
+    texts->wide[object] = first;
+    return true;
+}
 
 static mx_status collect_texts(struct writing *writing, struct texts *texts, struct mx_error *err)
 {
@@ -147,7 +166,8 @@ static mx_status collect_texts(struct writing *writing, struct texts *texts, str
         texts->wanted[i] = form == FORM_RECIPE || (is_value(form) && !writing->options.redact);
     }
     for (uint32_t i = 0; i < snapshot->object_count; i++) {
-        texts->firsts[i] = texts->bytes.count;
+        if (!begin_text(texts, i, snapshot->object_count))
+            return fail_no_memory(err);
         if (texts->wanted[column_at(&snapshot->type, i)])
             source->text(source->data, i, tables, &texts->bytes);
         if (source->kind(source->data, i, kind, sizeof kind))
@@ -155,8 +175,8 @@ static mx_status collect_texts(struct writing *writing, struct texts *texts, str
         if (texts->bytes.failed)
             return fail_no_memory(err);
     }
-    texts->firsts[snapshot->object_count] = texts->bytes.count;
-    return MX_OK;
+    return begin_text(texts, snapshot->object_count, snapshot->object_count) ? MX_OK
+                                                                             : fail_no_memory(err);
 }
 
 mx_status write_texts(struct writing *writing, struct mx_error *err)
@@ -172,11 +192,13 @@ mx_status write_texts(struct writing *writing, struct mx_error *err)
     if (status) {
         vector_free(&texts.bytes);
         free(texts.firsts);
+        free(texts.wide);
         free(texts.kinds);
         return status;
     }
     struct column bytes = plain_column(texts.bytes.items, texts.bytes.count, COLUMN_U8);
-    struct column first = plain_column(texts.firsts, objects + 1, COLUMN_U64);
+    struct column first = texts.firsts ? plain_column(texts.firsts, objects + 1, COLUMN_U32)
+                                       : plain_column(texts.wide, objects + 1, COLUMN_U64);
     struct column kind = plain_column(texts.kinds, objects, COLUMN_U32);
     write_later(writing, &(struct later){SECTION_text_first, first, .rising = true});
     write_later(writing, &(struct later){SECTION_kind, kind, .rising = false});
