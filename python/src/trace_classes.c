@@ -160,8 +160,6 @@ static void finalizer_out(struct thread *thread, const char *event, PyObject *op
     out_end();
 }
 
-// PyObject_CallFinalizerFromDealloc gives a count of exactly one for the call; the collector
-// (finalize_garbage) holds one besides those of the cycle. From a count of one to more: it lives on.
 static void before_finalizer(struct thread *thread, PyObject *op, struct object *object,
                              bool by_collector)
 {
@@ -185,6 +183,8 @@ static void after_finalizer(struct thread *thread, PyObject *op, uint64_t id)
     finalizer_out(thread, "resurrected", op, object, false);
 }
 
+// PyObject_CallFinalizerFromDealloc gives a count of exactly one for the call; the collector
+// (finalize_garbage) holds one besides those of the cycle. From a count of one to more: it lives on.
 static void finalize_hook(PyObject *op)
 {
     destructor original = (destructor)api.python_finalize;
