@@ -1,5 +1,4 @@
 // cmd_audit.c - references that are counted and not found, or found and not counted.
-#include <fnmatch.h>
 #include <string.h>
 
 #include "arguments.h"
@@ -7,6 +6,7 @@
 #include "capture.h"
 #include "command.h"
 #include "json.h"
+#include "selection.h"
 #include "table.h"
 #include "text.h"
 
@@ -36,12 +36,17 @@ static mx_status option(int key, const char *text, struct mx_error *err)
 
 static bool is_wanted(const struct mx_finding *finding)
 {
-    return !wanted_type || fnmatch(wanted_type, finding->type, 0) == 0;
+    return !wanted_type || selection_type_matches(wanted_type, finding->type);
 }
 
 static bool is_open(const struct mx_finding *finding)
 {
     return mx_holder_is_lost(finding->holder) || finding->holder == MX_HOLDER_NONE;
+}
+
+static bool is_possible(const struct mx_finding *finding)
+{
+    return strcmp(mx_holder_confidence(finding->holder), "possible") == 0;
 }
 
 static bool is_failure(const struct mx_finding *finding)
@@ -114,12 +119,14 @@ static void print_meanings(const struct mx_finding *findings, size_t count)
 // What matters first: is anything lost, is anything given up too often?
 static void print_verdict(const struct mx_finding *findings, size_t count)
 {
-    uint64_t lost = 0, lost_objects = 0, missing = 0, missing_objects = 0;
+    uint64_t lost = 0, lost_objects = 0, missing = 0, missing_objects = 0, possible = 0;
     for (size_t i = 0; i < count; i++) {
         if (is_wanted(&findings[i]) && mx_holder_is_lost(findings[i].holder)) {
             lost += findings[i].references;
             lost_objects += findings[i].objects;
         }
+        if (is_wanted(&findings[i]) && is_possible(&findings[i]))
+            possible += findings[i].references;
         if (is_wanted(&findings[i]) && findings[i].holder == MX_HOLDER_NONE) {
             missing += findings[i].references;
             missing_objects += findings[i].objects;
@@ -129,6 +136,11 @@ static void print_verdict(const struct mx_finding *findings, size_t count)
         printf("%s reference%s of %s object%s explained by nothing: likely lost references\n",
                text_count(lost).s, lost == 1 ? "" : "s", text_count(lost_objects).s,
                lost_objects == 1 ? " are" : "s are");
+    else if (possible)
+        printf(
+            "No reference is lost for certain; of %s only a word is known that may have been left "
+            "behind (possible)\n",
+            text_count(possible).s);
     else
         puts("No reference is lost: something that was found holds each of them");
     if (missing)
@@ -152,13 +164,20 @@ static void print_table(const mx_heap *heap, const struct mx_finding *findings, 
            text_count(summary->objects).s);
     printf("\n");
     table_init(&table, columns, sizeof columns / sizeof *columns);
-    uint64_t held = 0;
+    uint64_t held = 0, shown = 0;
     for (size_t i = 0; i < count; i++)
-        if (is_wanted(&findings[i]) && (is_open(&findings[i]) || held++ < top))
+        if (is_wanted(&findings[i]) && (is_open(&findings[i]) || held++ < top)) {
             TABLE_ADD(&table, text_count(findings[i].references).s,
                       text_count(findings[i].objects).s, mx_holder_name(findings[i].holder),
                       findings[i].type, text_address(findings[i].example).s, findings[i].where);
-    table_finish(&table);
+            shown++;
+        }
+    if (shown)
+        table_finish(&table);
+    else
+        table_discard(&table);
+    if (!shown && wanted_type)
+        printf("Every reference to an object of %s is accounted for.\n", wanted_type);
     if (held > top)
         printf("... %s more that something holds (--top)\n", text_count(held - top).s);
     printf("\n");

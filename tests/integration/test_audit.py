@@ -258,6 +258,14 @@ def test_the_first_line_says_what_is_lost(leaking: Leaking) -> None:
         "5 references of 5 objects are explained by nothing: likely lost references"
     )
     assert first("Kept") == "No reference is lost: something that was found holds each of them"
+    assert first("InSight") == (
+        "No reference is lost for certain; of 1 only a word is known that may have been left behind"
+        " (possible)"
+    )
+    lines = output("audit", leaking.place, "--type", "NoSuchType").splitlines()
+    assert "Every reference to an object of NoSuchType is accounted for." in lines
+    plain = output("audit", leaking.place, "--type", "Kept").splitlines()
+    assert plain == output("audit", leaking.place, "--type", "__main__.Kept").splitlines()
 
 
 def test_a_reference_in_a_c_struct_that_nobody_described_names_its_type(leaking: Leaking) -> None:
