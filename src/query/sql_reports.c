@@ -212,8 +212,8 @@ TEXT(suspect_of_type, SUSPECT->of_type)
 static const struct sql_column suspect_columns[] = {
     {"suspect", SQL_INTEGER, ACCESS_ROW, suspect_number, NULL,
      "number of the row, the most bytes first; also its rowid", 0},
-    {"kind", SQL_TEXT, ACCESS_NONE, NULL, suspect_kind,
-     "object, group, chain, garbage or native code", 0},
+    {"kind", SQL_TEXT, ACCESS_NONE, NULL, suspect_kind, "object, group, chain, garbage or native",
+     0},
     {"text", SQL_TEXT, ACCESS_NONE, NULL, suspect_text, "in a sentence", 0},
     {"holder", SQL_TEXT, ACCESS_NONE, NULL, suspect_holder, "as Python would write it", 0},
     {"path", SQL_TEXT, ACCESS_NONE, NULL, suspect_path, "the way to it", 0},
