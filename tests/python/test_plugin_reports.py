@@ -40,7 +40,7 @@ def test_max_retained(results):  # noqa: F811
             max_retained("ten")
     """)
     text = failure(found["test_left"])
-    # Seldom a block of memory is taken for an object's by a word that was left behind, and adds to it.
+    # Seldom a word that was left behind gives a block of memory to an object, which adds to it.
     assert re.match(r"(1\.9|2\.\d) MiB more are held than before, and 1 MB may be\n", text)
     assert re.search(r"\+1\.9 MiB .*-> HELD -> \[", text)
     text = failure(found["test_block"])
