@@ -34,15 +34,14 @@ def test_max_retained(results):  # noqa: F811
 
         def test_block_that_holds_less(max_retained):
             with max_retained(1_000_000):
-                held = [b"%01000d" % n for n in range(200)]
+                held = [b"%01000d" % n for n in range(500)]
 
         def test_no_size(max_retained):
             max_retained("ten")
     """)
     text = failure(found["test_left"])
-    # Seldom a word that was left behind gives a block of memory to an object, which adds to it.
-    assert re.match(r"(1\.9|2\.\d) MiB more are held than before, and 1 MB may be\n", text)
-    assert re.search(r"\+1\.9 MiB .*-> HELD -> \[", text)
+    assert re.match(r"(1\.9|2\.0) MiB more are held than before, and 1 MB may be\n", text)
+    assert "-> HELD -> [" in text
     text = failure(found["test_block"])
     assert "MiB more are held than before, and 1 MB may be" in text
     assert re.search(r"\+\d\.\d MiB builtins.bytes, [\d,]+ objects, now [\d,]+", text)
