@@ -121,15 +121,18 @@ static void print_verdict(const struct mx_finding *findings, size_t count)
 {
     uint64_t lost = 0, lost_objects = 0, missing = 0, missing_objects = 0, possible = 0;
     for (size_t i = 0; i < count; i++) {
-        if (is_wanted(&findings[i]) && mx_holder_is_lost(findings[i].holder)) {
-            lost += findings[i].references;
-            lost_objects += findings[i].objects;
+        const struct mx_finding *finding = &findings[i];
+        if (!is_wanted(finding))
+            continue;
+        if (mx_holder_is_lost(finding->holder)) {
+            lost += finding->references;
+            lost_objects += finding->objects;
         }
-        if (is_wanted(&findings[i]) && is_possible(&findings[i]))
-            possible += findings[i].references;
-        if (is_wanted(&findings[i]) && findings[i].holder == MX_HOLDER_NONE) {
-            missing += findings[i].references;
-            missing_objects += findings[i].objects;
+        if (is_possible(finding))
+            possible += finding->references;
+        if (finding->holder == MX_HOLDER_NONE) {
+            missing += finding->references;
+            missing_objects += finding->objects;
         }
     }
     if (lost)

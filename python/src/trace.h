@@ -269,9 +269,8 @@ bool recorder_begin(void); // false with an exception set: this interpreter has 
 // After both the trace may have ended: settings.active says so. Each may be inside the other of its kind.
 void recorder_enter(struct thread *thread);
 void recorder_leave(struct thread *thread);
-// First a turn, which others may have before: meanwhile anything runs that the interpreter is asked to, and
-// the thread is not busy. Then every other thread stands still. Nothing that runs there stops the world.
-void recorder_take_turn(void);
+// Every other thread stands still. Others may have their turn before: meanwhile anything runs that the
+// interpreter is asked to, so that the thread had better not be busy. Nothing inside stops the world.
 void recorder_enter_alone(struct thread *thread);
 void recorder_leave_alone(struct thread *thread);
 bool recorder_is_pause(PyObject *code);        // that runs while a thread waits for its turn

@@ -334,7 +334,6 @@ void classes_unhook(struct thread *thread)
     if (!classes.on)
         return;
     classes.on = false;
-    recorder_take_turn();
     recorder_enter_alone(thread);
     class_swap((PyObject *)&PyType_Type, false);
     for (size_t i = 0; i < classes.map.capacity; i++) {

@@ -263,7 +263,6 @@ void frame_left(PyFrameObject *op, PyObject *result)
 // What the line did that ends the trace.
 void frames_settle(struct thread *thread)
 {
-    recorder_take_turn();
     recorder_enter_alone(thread);
     if (thread->depth && settings.names)
         names_settle(thread, thread->stack[thread->depth - 1]);

@@ -52,10 +52,19 @@ void recorder_leave(struct thread *thread)
         pthread_mutex_unlock(&mutex);
 }
 
+static void take_turn(void)
+{
+    while (!api.is_finalizing() && __atomic_test_and_set(&taken, __ATOMIC_SEQ_CST)) {
+        Py_XDECREF(PyEval_EvalCode(pause_code, pause_names, pause_names));
+        PyErr_Clear();
+    }
+}
+
 // When the interpreter is shut down the main thread is alone; another one may have gone to sleep for ever
 // with its turn.
 void recorder_enter_alone(struct thread *thread)
 {
+    take_turn();
     thread->alone = !api.is_finalizing();
     if (thread->alone)
         world.stop(PyInterpreterState_Get());
@@ -69,14 +78,6 @@ void recorder_leave_alone(struct thread *thread)
         return;
     world.start(PyInterpreterState_Get());
     __atomic_clear(&taken, __ATOMIC_SEQ_CST);
-}
-
-void recorder_take_turn(void)
-{
-    while (!api.is_finalizing() && __atomic_test_and_set(&taken, __ATOMIC_SEQ_CST)) {
-        Py_XDECREF(PyEval_EvalCode(pause_code, pause_names, pause_names));
-        PyErr_Clear();
-    }
 }
 
 bool recorder_is_pause(PyObject *code)

@@ -196,9 +196,8 @@ static PyObject *monitored(enum monitored what, PyObject *const *args, Py_ssize_
     if (thread && !thread->busy && nargs >= 2 && !recorder_is_pause(args[0])) {
         PyObject *type, *error, *traceback;
         PyErr_Fetch(&type, &error, &traceback);
-        recorder_take_turn();
-        thread->busy++;
         recorder_enter_alone(thread);
+        thread->busy++;
         code = settings.active ? code_info(args[0]) : NULL;
         bool is_new = code && what == ON_START && !code->monitored;
         if (code)
@@ -276,7 +275,6 @@ static void monitor_running(struct thread *thread)
     Py_XINCREF(frame);
     while (frame && frame != Py_None) {
         PyObject *op = PyObject_GetAttrString(frame, "f_code");
-        recorder_take_turn();
         recorder_enter_alone(thread);
         struct code *code = op ? code_info(op) : NULL;
         recorder_leave_alone(thread);

@@ -23,7 +23,6 @@ struct visit {
 struct search {
     const struct path_source *source;
     struct paths *paths;
-    const struct path_limits *limits;
     uint64_t edges_left;
     uint32_t inner_left;
     bool cut;     // there were more edges
@@ -232,10 +231,9 @@ static bool find_further(struct search *search, uint32_t node, uint8_t wanted)
     return true;
 }
 
-static bool find_all(struct search *search, uint32_t node)
+static bool find_all(struct search *search, uint32_t node, const struct path_limits *limits)
 {
     struct paths *paths = search->paths;
-    const struct path_limits *limits = search->limits;
     if (!find_shortest(search, node, limits->wanted))
         return false;
     paths->shortest = (uint32_t)paths->found.count;
@@ -261,10 +259,9 @@ mx_status paths_find(const struct path_source *source, uint32_t node,
     struct paths paths = {0};
     struct search search = {.source = source,
                             .paths = &paths,
-                            .limits = limits,
                             .edges_left = limits->edges,
                             .inner_left = limits->inner};
-    bool ok = find_all(&search, node);
+    bool ok = find_all(&search, node, limits);
     paths.complete = !search.cut && !search.limited;
     vector_free(&search.visits);
     map_free(&search.places);

@@ -213,6 +213,15 @@ static bool tell_claim(struct visitor *visitor, mx_addr memory, enum claim_kind 
            (kind == CLAIM_BLOCK && heap_claim(((struct teller *)visitor)->heap, memory));
 }
 
+static struct teller teller_of(const mx_heap *heap, mx_reference_fn *fn, void *data)
+{
+    return (struct teller){.visitor = {tell, tell_claim},
+                           .heap = mutable_heap(heap),
+                           .fn = fn,
+                           .data = data,
+                           .root = ""};
+}
+
 static mx_status tell_references(struct teller *teller, uint32_t index, struct mx_error *err)
 {
     struct mx_heap *heap = teller->heap;
@@ -232,11 +241,7 @@ mx_status mx_heap_references(const mx_heap *heap, uint32_t index, mx_reference_f
 {
     if (heap->opened)
         return opened_references(heap, index, fn, data, err);
-    struct teller teller = {.visitor = {tell, tell_claim},
-                            .heap = mutable_heap(heap),
-                            .fn = fn,
-                            .data = data,
-                            .root = ""};
+    struct teller teller = teller_of(heap, fn, data);
     return tell_references(&teller, index, err);
 }
 
@@ -245,7 +250,7 @@ mx_status mx_heap_count_references(const mx_heap *heap, uint32_t index, uint64_t
 {
     if (heap->opened)
         return opened_count_references(heap, index, ret, err);
-    struct teller teller = {.visitor = {tell, tell_claim}, .heap = mutable_heap(heap), .root = ""};
+    struct teller teller = teller_of(heap, NULL, NULL);
     mx_status status = tell_references(&teller, index, err);
     *ret = teller.count;
     return status;
@@ -294,11 +299,7 @@ mx_status mx_heap_referrers(const mx_heap *heap, uint32_t index, mx_reference_fn
 {
     if (heap->opened)
         return opened_referrers(heap, index, fn, data, err);
-    struct teller teller = {.visitor = {tell, tell_claim},
-                            .heap = mutable_heap(heap),
-                            .fn = fn,
-                            .data = data,
-                            .root = ""};
+    struct teller teller = teller_of(heap, fn, data);
     return tell_referrers(&teller, index, err);
 }
 
@@ -307,7 +308,7 @@ mx_status mx_heap_count_referrers(const mx_heap *heap, uint32_t index, uint64_t 
 {
     if (heap->opened)
         return opened_count_referrers(heap, index, ret, err);
-    struct teller teller = {.visitor = {tell, tell_claim}, .heap = mutable_heap(heap), .root = ""};
+    struct teller teller = teller_of(heap, NULL, NULL);
     mx_status status = tell_referrers(&teller, index, err);
     *ret = teller.count;
     return status;

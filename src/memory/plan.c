@@ -133,17 +133,21 @@ uint64_t available_nbytes(void)
     return UINT64_MAX;
 }
 
+// Where a range is copied to; NULL when there is no room for it.
+static const struct image_block *block_of(const struct plan *plan, const struct range *range)
+{
+    const struct image_block *block =
+        blocks_find(plan->blocks.items, plan->blocks.count, range->start);
+    return block && block_holds(block, range->start, range->end) ? block : NULL;
+}
+
 // Ranges that are to be copied and have no room in our address space: none, where that has no limit, but
 // in mappings so large that nobody can have them twice.
 static bool has_room(const struct plan *plan)
 {
-    for (size_t i = 0; i < plan->ranges.count; i++) {
-        const struct range *range = &plan->ranges.items[i];
-        const struct image_block *block =
-            blocks_find(plan->blocks.items, plan->blocks.count, range->start);
-        if (range->kind == RANGE_COPY && (!block || !block_holds(block, range->start, range->end)))
+    for (size_t i = 0; i < plan->ranges.count; i++)
+        if (plan->ranges.items[i].kind == RANGE_COPY && !block_of(plan, &plan->ranges.items[i]))
             return false;
-    }
     return true;
 }
 
@@ -176,9 +180,8 @@ static mx_status populate_turn(void *data, size_t turn, struct mx_error *err)
     (void)err;
     for (size_t i = 0; i < plan->ranges.count; i++) {
         const struct range *range = &plan->ranges.items[i];
-        const struct image_block *block =
-            blocks_find(plan->blocks.items, plan->blocks.count, range->start);
-        if (range->kind != RANGE_COPY || !block || !block_holds(block, range->start, range->end))
+        const struct image_block *block = block_of(plan, range);
+        if (range->kind != RANGE_COPY || !block)
             continue;
         for (mx_addr start = range->start, end; start < range->end; start = end) {
             end = (start / PIECE_NBYTES + 1) * PIECE_NBYTES;

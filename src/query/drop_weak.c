@@ -3,45 +3,39 @@
 #include <string.h>
 
 #include "query/drop.h"
+#include "snapshot/cursor.h"
 
 #define LABEL_NBYTES 200
 
 // ---- weak references ----------------------------------------------------------------------------
 
-#define READ_AT_ONCE 64 // referrers: most objects have fewer, a class a million
-
 struct weakrefs {
     const struct snapshot *snapshot;
     uint64_t at, end;
-    uint64_t read,
-        holds[READ_AT_ONCE]; // those of read - READ_AT_ONCE .. read - 1, if there are as many
+    struct cursor holds;
 };
 
-static struct weakrefs weakrefs_to(const struct snapshot *s, uint32_t object)
+// Not as a value: most of a cursor need not be filled.
+static void weakrefs_to(const struct snapshot *s, uint32_t object, struct weakrefs *ret)
 {
-    uint64_t at = column_at(&s->referrer_first, object);
-    return (struct weakrefs){
-        .snapshot = s, .at = at, .end = at + snapshot_referrers(s, object), .read = at};
+    ret->snapshot = s;
+    ret->at = column_at(&s->referrer_first, object);
+    ret->end = ret->at + snapshot_referrers(s, object);
+    ret->holds.column = &s->referrer_hold;
+    ret->holds.begin = ret->holds.end = 0;
 }
 
 // The next weak reference to the object; MX_NO_OBJECT when there are no more.
 static uint32_t next_weakref(struct weakrefs *weakrefs)
 {
     const struct snapshot *s = weakrefs->snapshot;
-    for (; weakrefs->at < weakrefs->end; weakrefs->at++) {
-        uint64_t left = weakrefs->end - weakrefs->at;
-        if (weakrefs->at == weakrefs->read) {
-            left = left < READ_AT_ONCE ? left : READ_AT_ONCE;
-            column_read(&s->referrer_hold, weakrefs->at, left, weakrefs->holds);
-            weakrefs->read += READ_AT_ONCE;
-        }
-        if (weakrefs->holds[weakrefs->at - (weakrefs->read - READ_AT_ONCE)] == MX_OWNED)
+    while (weakrefs->at < weakrefs->end) {
+        uint64_t at = weakrefs->at++;
+        if (cursor_near(&weakrefs->holds, at) == MX_OWNED)
             continue;
-        uint32_t from = (uint32_t)column_at(&s->referrer, weakrefs->at);
-        if (snapshot_type_of(s, from)->family != SNAPSHOT_WEAKREF)
-            continue;
-        weakrefs->at++;
-        return from;
+        uint32_t from = (uint32_t)column_at(&s->referrer, at);
+        if (snapshot_type_of(s, from)->family == SNAPSHOT_WEAKREF)
+            return from;
     }
     return MX_NO_OBJECT;
 }
@@ -75,10 +69,11 @@ static bool follow_list(struct mx_drop *drop, uint32_t head, uint64_t most,
 void drop_callbacks(struct mx_drop *drop, uint32_t object, struct drop_callbacks *ret)
 {
     const struct snapshot *s = drop->snapshot;
-    struct weakrefs weakrefs = weakrefs_to(s, object);
+    struct weakrefs weakrefs;
     uint64_t all = 0;
     uint32_t head = MX_NO_OBJECT;
     ret->count = 0;
+    weakrefs_to(s, object, &weakrefs);
     for (uint32_t from; (from = next_weakref(&weakrefs)) != MX_NO_OBJECT;) {
         if (neighbour(s, from, ".wr_object") != object)
             continue;
@@ -140,7 +135,8 @@ void drop_subclass_entries(struct mx_drop *drop, uint32_t object, struct drop_ca
     const struct snapshot *s = drop->snapshot;
     if (snapshot_type_of(s, object)->family != SNAPSHOT_TYPE)
         return;
-    struct weakrefs weakrefs = weakrefs_to(s, object);
+    struct weakrefs weakrefs;
+    weakrefs_to(s, object, &weakrefs);
     for (uint32_t weakref; (weakref = next_weakref(&weakrefs)) != MX_NO_OBJECT;) {
         if (drop_state(drop, weakref) & STATE_GONE)
             continue;
