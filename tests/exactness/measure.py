@@ -17,8 +17,6 @@ from processes import (
     Interpreter,
     Target,
     document,
-    found_interpreters,
-    is_supported,
     running,
 )
 from reasons import MISSING, UNTOLD, explain
@@ -102,25 +100,6 @@ class Row(NamedTuple):
     @property
     def certain_share(self) -> float:
         return self.certain / self.mortal
-
-
-def interpreters() -> Dict[str, Interpreter]:
-    """Name -> interpreter, every supported one that was found."""
-    return {
-        name: Interpreter(
-            facts["binary"], tuple(facts["version"]), facts["free_threaded"], facts["musl"]
-        )
-        for name, facts in found_interpreters().items()
-        if is_supported(facts)
-    }
-
-
-def one_of_a_kind(found: Dict[str, Interpreter]) -> Dict[str, Interpreter]:
-    """One of each minor version, with and without the global lock."""
-    kinds: Dict[Any, str] = {}
-    for name, interpreter in found.items():
-        kinds.setdefault((interpreter.version[:2], interpreter.free_threaded), name)
-    return {name: found[name] for name in kinds.values()}
 
 
 def has_wheels(interpreter: Interpreter) -> bool:

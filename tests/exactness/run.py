@@ -18,8 +18,8 @@ from typing import Dict, List, Tuple
 sys.path[:0] = [str(Path(__file__).parent), str(Path(__file__).parents[1] / "integration")]
 
 import packages  # noqa: E402
-from measure import DEFICIT, PROGRAMS, Explained, Row, interpreters, measure  # noqa: E402
-from processes import ROOT  # noqa: E402
+from measure import DEFICIT, PROGRAMS, Explained, Row, measure  # noqa: E402
+from processes import ROOT, interpreters  # noqa: E402
 
 Results = Dict[Tuple[str, str], Row]
 

@@ -8,13 +8,12 @@ import packages
 import pytest
 from measure import (
     PROGRAMS,
-    interpreters,
     least_explained,
     offenders,
-    one_of_a_kind,
     row_of,
     started,
 )
+from processes import interpreters, one_of_a_kind
 
 INTERPRETERS = one_of_a_kind(interpreters())  # each takes long; run.py takes all
 LEAST_OBJECTS = 50_000

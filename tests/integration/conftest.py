@@ -1,35 +1,22 @@
 """Tests that ask for `interpreter` run on every CPython found, but where a marker says less."""
 
-from typing import Any, Callable, Dict, List
+from typing import Callable, Dict, List
 
 import pytest
-from processes import Interpreter, found_interpreters, is_supported
+from processes import Interpreter, interpreters, one_of_a_kind
 
 
-def one_of_a_kind(interpreters: List[dict]) -> List[dict]:
-    kinds: Dict[Any, dict] = {}
-    for facts in interpreters:
-        kinds.setdefault((tuple(facts["version"][:2]), facts["free_threaded"]), facts)
-    return list(kinds.values())
+def oldest_and_newest(found: Dict[str, Interpreter]) -> Dict[str, Interpreter]:
+    in_order = sorted(found.items(), key=lambda item: (item[1].version, item[1].debug))
+    locked = {name: each for name, each in in_order if not each.free_threaded}
+    free = [item for item in in_order if item[1].free_threaded]
+    return dict(list(locked.items())[:1] + list(one_of_a_kind(locked).items())[-1:] + free[-1:])
 
 
-def oldest_and_newest(interpreters: List[dict]) -> List[dict]:
-    chosen = []
-    for free_threaded in (False, True):
-        kinds = [facts for facts in interpreters if facts["free_threaded"] == free_threaded]
-        kinds.sort(key=lambda facts: (facts["version"], facts["debug"]))
-        chosen += kinds[-1:] if free_threaded else kinds[:1] + one_of_a_kind(kinds)[-1:]
-    return chosen
-
-
-SELECTIONS: Dict[str, Callable[[List[dict]], List[dict]]] = {
+SELECTIONS: Dict[str, Callable[[Dict[str, Interpreter]], Dict[str, Interpreter]]] = {
     "one_of_a_kind": one_of_a_kind,
     "oldest_and_newest": oldest_and_newest,
 }
-
-
-def supported() -> Dict[str, dict]:
-    return {name: facts for name, facts in found_interpreters().items() if is_supported(facts)}
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -43,7 +30,7 @@ def pytest_configure(config: pytest.Config) -> None:
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     """Tests that ask for `interpreter` run once for every supported one."""
     if "interpreter" in metafunc.fixturenames:
-        chosen = supported()
+        chosen = interpreters()
         assert chosen, "no CPython from 3.8 to 3.15 was found"
         metafunc.parametrize(
             "interpreter", list(chosen.values()), ids=list(chosen), indirect=True, scope="session"
@@ -52,15 +39,13 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 
 def pytest_collection_modifyitems(config: pytest.Config, items: List[pytest.Item]) -> None:
     """Leaves out what markers of a test, or of one of its parameters, leave out."""
-    every = list(supported().values())
-    chosen = {
-        name: [facts["binary"] for facts in select(every)] for name, select in SELECTIONS.items()
-    }
+    every = interpreters()
+    chosen = {name: list(select(every).values()) for name, select in SELECTIONS.items()}
     kept, left_out = [], []
     for item in items:
         asked = getattr(item, "callspec", None) and item.callspec.params.get("interpreter")
         marked = [name for name in SELECTIONS if asked and item.get_closest_marker(name)]
-        runs = all(asked["binary"] in chosen[name] for name in marked)
+        runs = all(asked in chosen[name] for name in marked)
         (kept if runs else left_out).append(item)
     config.hook.pytest_deselected(items=left_out)
     items[:] = kept
@@ -68,7 +53,4 @@ def pytest_collection_modifyitems(config: pytest.Config, items: List[pytest.Item
 
 @pytest.fixture(scope="session")
 def interpreter(request: pytest.FixtureRequest) -> Interpreter:
-    facts = request.param
-    return Interpreter(
-        facts["binary"], tuple(facts["version"]), facts["free_threaded"], facts["musl"]
-    )
+    return request.param

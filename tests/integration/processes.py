@@ -77,7 +77,31 @@ class Interpreter(NamedTuple):
     path: str
     version: tuple
     free_threaded: bool
+    debug: bool
     musl: bool
+
+
+def interpreters() -> Dict[str, Interpreter]:
+    """Name -> interpreter, every supported one that was found."""
+    return {
+        name: Interpreter(
+            facts["binary"],
+            tuple(facts["version"]),
+            facts["free_threaded"],
+            facts["debug"],
+            facts["musl"],
+        )
+        for name, facts in found_interpreters().items()
+        if is_supported(facts)
+    }
+
+
+def one_of_a_kind(found: Dict[str, Interpreter]) -> Dict[str, Interpreter]:
+    """One of each minor version, with and without the global lock."""
+    kinds: Dict[Any, str] = {}
+    for name, interpreter in found.items():
+        kinds.setdefault((interpreter.version[:2], interpreter.free_threaded), name)
+    return {name: found[name] for name in kinds.values()}
 
 
 class Target(NamedTuple):
