@@ -200,26 +200,6 @@ static void put_codes(const uint64_t *codes, uint32_t count, uint32_t width, uin
     }
 }
 
-// The same of codes up to 32 bits: written where half a word is full.
-static void put_narrow_codes(const uint64_t *codes, uint32_t count, uint32_t width, uint8_t *at)
-{
-    uint64_t word = 0;
-    uint32_t filled = 0;
-    for (uint32_t i = 0; i < count; i++) {
-        word |= codes[i] << filled;
-        filled += width;
-        if (filled < 32)
-            continue;
-        uint32_t little = htole32((uint32_t)word);
-        memcpy(at, &little, sizeof little);
-        at += 4;
-        word >>= 32;
-        filled -= 32;
-    }
-    uint64_t little = htole64(word);
-    memcpy(at, &little, sizeof little);
-}
-
 static void put_block(struct packer *packer, const struct plan *plan, const uint64_t *whole,
                       uint8_t *at)
 {
@@ -239,10 +219,8 @@ static void put_block(struct packer *packer, const struct plan *plan, const uint
         packer->codes[i] = (1ull << width) - 1;
         left--;
     }
-    if (width > 32)
+    if (width)
         put_codes(packer->codes, packer->count, width, at);
-    else if (width)
-        put_narrow_codes(packer->codes, packer->count, width, at);
 }
 
 // Bytes of the block that the plan makes.
