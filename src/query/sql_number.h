@@ -1,9 +1,10 @@
-// sql_number.h - columns whose number is one expression, in one line each.
+// sql_number.h - columns whose number or text is one expression, in one line each.
 //
 //   NUMBER(object_size, column_at(&s->size, row))
+//   TEXT(root_name, s->roots[row].name)
 //
 // In the expression `s` is the snapshot, `row` the row's number, `data` and `place` what
-// sql_column.number is given.
+// sql_column.number and sql_column.cell are given.
 #ifndef MX_QUERY_SQL_NUMBER_H
 #define MX_QUERY_SQL_NUMBER_H
 
@@ -22,6 +23,16 @@
             return false;                                                                          \
         *ret = (int64_t)(expression);                                                              \
         return true;                                                                               \
+    }
+
+// NULL where the expression is; the text outlives the cell.
+#define TEXT(name, expression)                                                                     \
+    static void name(struct sql_data *data, const struct sql_place *place, struct sql_cell *ret)   \
+    {                                                                                              \
+        const struct snapshot *s = data->snapshot;                                                 \
+        uint64_t row = place->row;                                                                 \
+        (void)s, (void)row;                                                                        \
+        sql_cell_text(ret, expression);                                                            \
     }
 
 // An object, where there is one.

@@ -210,10 +210,7 @@ static const char *family_name(uint8_t family)
     return family < sizeof names / sizeof *names ? names[family] : "other";
 }
 
-static void type_family(struct sql_data *data, const struct sql_place *place, struct sql_cell *ret)
-{
-    sql_cell_text(ret, family_name(data->snapshot->types[place->row].family));
-}
+TEXT(type_family, family_name(s->types[row].family))
 
 static const struct sql_column type_columns[] = {
     {"type_id", SQL_INTEGER, ACCESS_ROW, type_number, NULL, "number of the type; also its rowid",

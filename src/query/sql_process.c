@@ -56,16 +56,9 @@ NUMBER(frame_thread, thread_of(data, row))
 NUMBER(frame_depth, row - data->frame_first[thread_of(data, row)])
 NUMBER_IF(frame_line, frame_at(data, row)->line != 0, frame_at(data, row)->line)
 
-static void frame_function(struct sql_data *data, const struct sql_place *place,
-                           struct sql_cell *ret)
-{
-    sql_cell_text(ret, frame_at(data, place->row)->function);
-}
+TEXT(frame_function, frame_at(data, row)->function)
 
-static void frame_file(struct sql_data *data, const struct sql_place *place, struct sql_cell *ret)
-{
-    sql_cell_text(ret, frame_at(data, place->row)->file);
-}
+TEXT(frame_file, frame_at(data, row)->file)
 
 static const struct sql_column frame_columns[] = {
     {"thread", SQL_INTEGER, ACCESS_ASCENDING, frame_thread, NULL, "the thread, in `threads`", 0},
@@ -124,11 +117,7 @@ static uint64_t count_facts(struct sql_data *data)
     return SQL_COLUMN_COUNT(fact_names);
 }
 
-static void fact_name(struct sql_data *data, const struct sql_place *place, struct sql_cell *ret)
-{
-    (void)data;
-    sql_cell_text(ret, fact_names[place->row]);
-}
+TEXT(fact_name, fact_names[row])
 
 #define CELL_OF_INTEGER(value) sql_cell_integer(ret, (int64_t)(value))
 #define CELL_OF_TEXT(value) sql_cell_text(ret, (value))

@@ -173,15 +173,9 @@ static uint64_t count_roots(struct sql_data *data)
 
 NUMBER(root_number, row)
 
-static void root_kind(struct sql_data *data, const struct sql_place *place, struct sql_cell *ret)
-{
-    sql_cell_text(ret, root_kind_name(data->snapshot->roots[place->row].kind));
-}
+TEXT(root_kind, root_kind_name(s->roots[row].kind))
 
-static void root_name(struct sql_data *data, const struct sql_place *place, struct sql_cell *ret)
-{
-    sql_cell_text(ret, data->snapshot->roots[place->row].name);
-}
+TEXT(root_name, s->roots[row].name)
 
 static const struct sql_column root_columns[] = {
     {"root", SQL_INTEGER, ACCESS_ROW, root_number, NULL, "number of the root; also its rowid", 0},
@@ -211,19 +205,9 @@ NUMBER(root_reference_target, s->root_references[row].to)
 NUMBER(root_reference_keeps, s->root_references[row].keeps)
 NUMBER(root_target_address, snapshot_address(s, s->root_references[row].to))
 
-static void root_reference_kind(struct sql_data *data, const struct sql_place *place,
-                                struct sql_cell *ret)
-{
-    const struct snapshot *s = data->snapshot;
-    sql_cell_text(ret, root_kind_name(s->roots[s->root_references[place->row].root].kind));
-}
+TEXT(root_reference_kind, root_kind_name(s->roots[s->root_references[row].root].kind))
 
-static void root_reference_name(struct sql_data *data, const struct sql_place *place,
-                                struct sql_cell *ret)
-{
-    const struct snapshot *s = data->snapshot;
-    sql_cell_text(ret, s->roots[s->root_references[place->row].root].name);
-}
+TEXT(root_reference_name, s->roots[s->root_references[row].root].name)
 
 static void root_reference_label(struct sql_data *data, const struct sql_place *place,
                                  struct sql_cell *ret)

@@ -2,14 +2,10 @@
 // Each is made when its table is first read, and holds as many rows as the report does.
 #include "query/sql_number.h"
 
-// A text of a row: NULL for "".
-#define TEXT(name, expression)                                                                     \
-    static void name(struct sql_data *data, const struct sql_place *place, struct sql_cell *ret)   \
-    {                                                                                              \
-        uint64_t row = place->row;                                                                 \
-        const char *text = (expression);                                                           \
-        sql_cell_text(ret, *text ? text : NULL);                                                   \
-    }
+static const char *or_null(const char *text)
+{
+    return *text ? text : NULL;
+}
 
 // An address of a row: NULL for 0.
 #define ADDRESS(name, expression) NUMBER_IF(name, (expression) != 0, expression)
@@ -45,8 +41,8 @@ ADDRESS(finding_word, FINDING->place)
 ADDRESS(finding_block, FINDING->block)
 NUMBER_IF(finding_block_size, FINDING->block != 0, FINDING->block_bytes)
 TEXT(finding_holder, mx_holder_name(FINDING->holder))
-TEXT(finding_where, FINDING->where)
-TEXT(finding_type, FINDING->type)
+TEXT(finding_where, or_null(FINDING->where))
+TEXT(finding_type, or_null(FINDING->type))
 TEXT(finding_confidence, mx_holder_confidence(FINDING->holder))
 TEXT(finding_meaning, mx_holder_meaning(FINDING->holder))
 
@@ -131,7 +127,7 @@ NUMBER(group_finalizers, GROUP->finalizers)
 NUMBER(group_finalized, GROUP->finalized)
 NUMBER(group_callbacks, GROUP->callbacks)
 ADDRESS(group_example, GROUP->example)
-TEXT(group_shape, GROUP->shape)
+TEXT(group_shape, or_null(GROUP->shape))
 
 static const struct sql_column cycle_columns[] = {
     {"cycle_group", SQL_INTEGER, ACCESS_ROW, group_number, NULL,
@@ -202,12 +198,12 @@ NUMBER(suspect_bytes, SUSPECT->bytes)
 NUMBER(suspect_retained, SUSPECT->retained)
 ADDRESS(suspect_address, SUSPECT->address)
 TEXT(suspect_kind, mx_suspect_kind_name(SUSPECT->kind))
-TEXT(suspect_text, SUSPECT->text)
-TEXT(suspect_holder, SUSPECT->holder)
-TEXT(suspect_path, SUSPECT->path)
-TEXT(suspect_user, SUSPECT->user)
-TEXT(suspect_type, SUSPECT->type)
-TEXT(suspect_of_type, SUSPECT->of_type)
+TEXT(suspect_text, or_null(SUSPECT->text))
+TEXT(suspect_holder, or_null(SUSPECT->holder))
+TEXT(suspect_path, or_null(SUSPECT->path))
+TEXT(suspect_user, or_null(SUSPECT->user))
+TEXT(suspect_type, or_null(SUSPECT->type))
+TEXT(suspect_of_type, or_null(SUSPECT->of_type))
 
 static const struct sql_column suspect_columns[] = {
     {"suspect", SQL_INTEGER, ACCESS_ROW, suspect_number, NULL,
@@ -246,8 +242,8 @@ NUMBER(sparse_empty, SPARSE->empty)
 NUMBER(sparse_nearly, SPARSE->nearly)
 NUMBER(sparse_wasted, SPARSE->wasted)
 ADDRESS(sparse_example, SPARSE->example)
-TEXT(sparse_type, SPARSE->type)
-TEXT(sparse_where, SPARSE->where)
+TEXT(sparse_type, or_null(SPARSE->type))
+TEXT(sparse_where, or_null(SPARSE->where))
 
 static const struct sql_column sparse_columns[] = {
     {"type", SQL_TEXT, ACCESS_NONE, NULL, sparse_type, "of the containers", 0},
@@ -273,7 +269,7 @@ NUMBER(slots_instances, SLOTS->instances)
 NUMBER(slots_attributes, SLOTS->attributes)
 NUMBER(slots_bytes, SLOTS->bytes)
 NUMBER(slots_saved, SLOTS->saved)
-TEXT(slots_type, SLOTS->type)
+TEXT(slots_type, or_null(SLOTS->type))
 
 static const struct sql_column slots_columns[] = {
     {"type", SQL_TEXT, ACCESS_NONE, NULL, slots_type, "a class of the user's code", 0},

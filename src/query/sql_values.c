@@ -113,16 +113,9 @@ NUMBER(block_address, block_at(data, row).address)
 NUMBER(block_size, block_at(data, row).nbytes)
 OBJECT_OR_NULL(block_owner, block_at(data, row).owner)
 
-static void block_allocator(struct sql_data *data, const struct sql_place *place,
-                            struct sql_cell *ret)
-{
-    sql_cell_text(ret, block_at(data, place->row).allocator);
-}
+TEXT(block_allocator, block_at(data, row).allocator)
 
-static void block_holder(struct sql_data *data, const struct sql_place *place, struct sql_cell *ret)
-{
-    sql_cell_text(ret, block_at(data, place->row).holder);
-}
+TEXT(block_holder, block_at(data, row).holder)
 
 static const struct sql_column block_columns[] = {
     {"block", SQL_INTEGER, ACCESS_ROW, block_number, NULL, "number of the block; also its rowid",
