@@ -162,12 +162,15 @@ void thread_reap(int pid, int tid)
         waitid(P_PID, (id_t)tid, &info, WEXITED | WNOHANG | __WALL);
 }
 
+// Only what this thread traces is waited for: otherwise a child of the explorer that nobody has seized,
+// because execve put it under this number, would be one that runs.
 static void thread_poll(struct tracer *tracer, struct frozen_thread *thread)
 {
     if (!thread->stopped && thread_has_stopped(thread))
         return;
     siginfo_t info = {0};
-    if (waitid(P_PID, (id_t)thread->tid, &info, WEXITED | WNOHANG | WNOWAIT | __WALL) == 0) {
+    int options = WEXITED | WNOHANG | WNOWAIT | __WALL | __WNOTHREAD;
+    if (waitid(P_PID, (id_t)thread->tid, &info, options) == 0) {
         // Of a traced thread stops are reported too, asked for or not.
         if (!info.si_pid || info.si_code == CLD_TRAPPED || info.si_code == CLD_STOPPED)
             return;
@@ -176,14 +179,18 @@ static void thread_poll(struct tracer *tracer, struct frozen_thread *thread)
     mark_gone(tracer, thread);
 }
 
-// A main thread that has ended before the others reports nothing until they have too.
+// A main thread that has ended before the others reports nothing until they have too. And what execve
+// has put under its number may be a thread that was seized before, and not asked to stop.
 static void leader_poll(struct tracer *tracer)
 {
-    if (!thread_is_dead(tracer->pid))
-        return;
-    for (size_t i = 0; i < tracer->threads.count; i++)
-        if (tracer->threads.items[i].tid == tracer->pid)
-            mark_gone(tracer, &tracer->threads.items[i]);
+    bool dead = thread_is_dead(tracer->pid);
+    for (size_t i = 0; i < tracer->threads.count; i++) {
+        struct frozen_thread *thread = &tracer->threads.items[i];
+        if (thread->tid == tracer->pid && dead)
+            mark_gone(tracer, thread);
+        else if (thread->tid == tracer->pid && !thread->gone && !thread->stopped)
+            ptrace(PTRACE_INTERRUPT, thread->tid, NULL, NULL);
+    }
 }
 
 // Asks all threads to stop, at once: the pause begins here. One that is dying is seen by the polls.
