@@ -10,6 +10,7 @@
 
 #include "base/map.h"
 #include "base/text.h"
+#include "decode/strings.h"
 #include "decode/table.h"
 #include "layout/layout.h"
 #include "memory/memory.h"
@@ -208,8 +209,7 @@ bool type_inherits(struct decoder *decoder, uint32_t type, const char *name);
 
 struct header {
     mx_addr addr;
-    int64_t
-        refcount; // a mark when immortal; 0 where only references that do not count keep it alive
+    int64_t refcount; // a mark when immortal; 0 where only references that do not count are left
     bool immortal;
     bool deferred; // free-threaded: stacks may refer to it without counting
     uint32_t type;
@@ -310,6 +310,8 @@ bool ordered_dict_visit(struct decoder *decoder, mx_addr addr, struct visitor *v
 bool set_visit(struct decoder *decoder, mx_addr addr, struct visitor *visitor);
 bool type_visit(struct decoder *decoder, mx_addr addr, struct visitor *visitor);
 bool module_visit(struct decoder *decoder, mx_addr addr, struct visitor *visitor);
+// Its C state, 0 when it has none, and bytes of that: of more than LIMIT_STATE none.
+mx_addr module_state(struct decoder *decoder, mx_addr addr, uint64_t *ret_nbytes);
 bool code_visit(struct decoder *decoder, mx_addr addr, struct visitor *visitor);
 bool lru_cache_visit(struct decoder *decoder, mx_addr addr, struct visitor *visitor);
 bool frame_visit(struct decoder *decoder, mx_addr addr, struct visitor *visitor);
@@ -353,18 +355,6 @@ enum hold stackref_hold(mx_addr *ref);
 int code_line(struct decoder *decoder, mx_addr code, int64_t lasti);
 
 // ---- text -------------------------------------------------------------------------------------
-
-// The str object's value as UTF-8 into buffer, cut; false when it is no readable str.
-bool str_value(struct decoder *decoder, mx_addr addr, char *buffer, size_t nbytes);
-bool str_equals(struct decoder *decoder, mx_addr addr, const char *ascii);
-// A str whose characters stand behind its header, one byte each.
-bool str_is_ascii(struct decoder *decoder, mx_addr addr);
-#define STR_INTERNED 3 // bits of ascii_state
-// 0 not interned, 1 mortal, 2 immortal (pycore_unicodeobject.h, SSTATE_*).
-int str_interned(struct decoder *decoder, mx_addr addr);
-uint64_t str_size(struct decoder *decoder, mx_addr addr, const struct type_info *type);
-// repr() of a str, at most `characters` of it.
-void str_repr(struct decoder *decoder, mx_addr addr, uint64_t characters, struct text *text);
 
 // The value as Python prints it, cut to the buffer.
 void object_preview(struct decoder *decoder, mx_addr addr, char *buffer, size_t nbytes);

@@ -40,6 +40,19 @@ bool str_is_ascii(struct decoder *decoder, mx_addr addr)
     return state_of(decoder, addr, &kind, &compact, &ascii) && compact && ascii;
 }
 
+static uint64_t head_nbytes(const struct layout *l, bool compact, bool ascii)
+{
+    return (uint64_t)(!compact ? l->unicode_size : ascii ? l->ascii_size : l->compact_size);
+}
+
+uint64_t str_head_nbytes(struct decoder *decoder, mx_addr addr)
+{
+    uint32_t kind;
+    bool compact, ascii;
+    state_of(decoder, addr, &kind, &compact, &ascii);
+    return head_nbytes(decoder->layout, compact, ascii);
+}
+
 static bool characters_of(struct decoder *decoder, mx_addr addr, struct characters *ret)
 {
     const struct layout *l = decoder->layout;
@@ -59,7 +72,7 @@ static bool characters_of(struct decoder *decoder, mx_addr addr, struct characte
     } else if (!compact) {
         ret->data = field_at(decoder, addr, l->unicode_data);
     } else {
-        ret->data = addr + (uint64_t)(ascii ? l->ascii_size : l->compact_size);
+        ret->data = addr + head_nbytes(l, compact, ascii);
     }
     return (ret->width == 1 || ret->width == 2 || ret->width == 4) && ret->count <= LIMIT_ITEMS;
 }
@@ -160,15 +173,9 @@ uint64_t str_size(struct decoder *decoder, mx_addr addr, const struct type_info 
     uint64_t length = field_at(decoder, addr, l->ascii_length), nbytes;
     if (length > LIMIT_ITEMS)
         return type->basicsize;
-    if (compact && ascii) {
-        nbytes = (uint64_t)l->ascii_size + length + 1;
-    } else if (compact) {
-        nbytes = (uint64_t)l->compact_size + (length + 1) * kind;
-    } else {
-        nbytes = (uint64_t)l->unicode_size;
-        if (field_at(decoder, addr, l->unicode_data))
-            nbytes += (length + 1) * kind;
-    }
+    nbytes = head_nbytes(l, compact, ascii);
+    if (compact || field_at(decoder, addr, l->unicode_data))
+        nbytes += (length + 1) * kind;
     mx_addr data =
         compact ? addr + (uint64_t)l->compact_size : field_at(decoder, addr, l->unicode_data);
     mx_addr utf8 = compact && ascii ? 0 : field_at(decoder, addr, l->compact_utf8);

@@ -151,17 +151,26 @@ static void state_members_visit(struct decoder *decoder, mx_addr state,
     (void)behind_visit(decoder, state, table, visitor);
 }
 
-static void module_state_visit(struct decoder *decoder, mx_addr addr, struct visitor *visitor)
+// With m_size 0 it has one too, of no bytes, and what stands there was somebody's before.
+mx_addr module_state(struct decoder *decoder, mx_addr addr, uint64_t *ret_nbytes)
 {
     const struct layout *l = decoder->layout;
-    mx_addr state = field_at(decoder, addr, l->module_state);
     mx_addr def = field_at(decoder, addr, l->module_def);
     uint64_t nbytes = field_at(decoder, addr, l->module_state_size); // 3.15 on
     if (def)
         nbytes = field_at(decoder, def, l->module_def_state_size);
+    *ret_nbytes = nbytes > LIMIT_STATE ? 0 : nbytes;
+    return field_at(decoder, addr, l->module_state);
+}
+
+static void module_state_visit(struct decoder *decoder, mx_addr addr, struct visitor *visitor)
+{
+    uint64_t nbytes;
+    mx_addr def = field_at(decoder, addr, decoder->layout->module_def);
+    mx_addr state = module_state(decoder, addr, &nbytes);
     if (state && nbytes == sizeof(uint64_t) * 2)
         atexit_visit(decoder, addr, def, state, visitor);
-    if (!state || nbytes > LIMIT_STATE || !memory_at(decoder->memory, state, nbytes))
+    if (!state || !memory_at(decoder->memory, state, nbytes))
         return;
     nbytes = 8 * decoder_take(decoder, nbytes / 8);
     if (nbytes == DECIMAL_STATE && (module_is(decoder, addr, def, "decimal") ||

@@ -58,6 +58,17 @@ static void own_words(struct owning *owning, mx_addr start, mx_addr end)
     }
 }
 
+// A module's C state, which its decoder does not look into. Bytes of it: behind them stands what the
+// block held before.
+static bool is_module_state(struct owning *owning, const struct block *block, uint64_t *ret_nbytes)
+{
+    struct mx_heap *heap = owning->heap;
+    if (block->owner != BLOCK_OF_OBJECT || block->steps ||
+        heap->decoder.types[heap->types[block->from]]->family != FAMILY_MODULE)
+        return false;
+    return module_state(&heap->decoder, heap->addresses[block->from], ret_nbytes) == block->addr;
+}
+
 // The blocks that the ones found so far point to are their owners' as well.
 static void own_queued(struct owning *owning)
 {
@@ -67,13 +78,12 @@ static void own_queued(struct owning *owning)
         owning->found = block;
         owning->found.from = number;
         owning->found.steps = (uint16_t)(block.steps < LIMIT_STEPS ? block.steps + 1 : block.steps);
-        // What a module's state points to is not looked at by its decoder.
-        if (block.owner == BLOCK_OF_OBJECT && !block.steps) {
-            struct mx_heap *heap = owning->heap;
-            enum family family = heap->decoder.types[heap->types[block.from]]->family;
-            owning->found.counted &= family != FAMILY_MODULE;
-        }
-        own_words(owning, block.addr, block.addr + block.nbytes);
+        uint64_t nbytes;
+        if (!is_module_state(owning, &block, &nbytes))
+            nbytes = block.nbytes;
+        else
+            owning->found.counted = false;
+        own_words(owning, block.addr, block.addr + (nbytes < block.nbytes ? nbytes : block.nbytes));
     }
 }
 
@@ -85,11 +95,15 @@ static bool is_described(const struct type_info *type)
     return type->family != FAMILY_GENERIC || type->behind != NULL;
 }
 
-// Families whose own struct points to no memory but objects; a subclass may.
+// Families whose own struct points to no memory but objects; a subclass may. Of most of them not every
+// word is written: slots of a frame, of a generator.
 static const bool IS_WHOLE[FAMILY_COUNT] = {
-    [FAMILY_NONE] = true,  [FAMILY_INT] = true,     [FAMILY_BOOL] = true,
-    [FAMILY_FLOAT] = true, [FAMILY_COMPLEX] = true, [FAMILY_BYTES] = true,
-    [FAMILY_TUPLE] = true, [FAMILY_CELL] = true,    [FAMILY_METHOD] = true,
+    [FAMILY_NONE] = true,      [FAMILY_INT] = true,       [FAMILY_BOOL] = true,
+    [FAMILY_FLOAT] = true,     [FAMILY_COMPLEX] = true,   [FAMILY_BYTES] = true,
+    [FAMILY_TUPLE] = true,     [FAMILY_CELL] = true,      [FAMILY_METHOD] = true,
+    [FAMILY_FUNCTION] = true,  [FAMILY_FRAME] = true,     [FAMILY_GENERATOR] = true,
+    [FAMILY_EXCEPTION] = true, [FAMILY_LRU_CACHE] = true, [FAMILY_LRU_LINK] = true,
+    [FAMILY_WEAKREF] = true,   [FAMILY_DATETIME] = true,  [FAMILY_MATCH] = true,
 };
 
 // A static type is a PyTypeObject, though tp_basicsize of `type` is that of a PyHeapTypeObject: what
@@ -102,31 +116,72 @@ static uint64_t struct_nbytes(struct decoder *decoder, mx_addr addr, const struc
     return is_static ? (uint64_t)l->type_size : type->basicsize;
 }
 
+// Of a str: most end before the struct that tp_basicsize tells of, with characters where that has a
+// pointer, and three bytes of `state` are never written.
+static uint64_t own_str(struct owning *owning, mx_addr addr)
+{
+    const struct layout *l = owning->heap->decoder.layout;
+    const int32_t pointers[] = {l->ascii_wstr, l->compact_utf8, l->unicode_data};
+    uint64_t nbytes = str_head_nbytes(&owning->heap->decoder, addr);
+    for (size_t i = 0; i < sizeof pointers / sizeof *pointers; i++)
+        if (pointers[i] > 0 && (uint64_t)pointers[i] < nbytes)
+            own_words(owning, addr + (uint64_t)pointers[i], addr + (uint64_t)pointers[i] + 8);
+    return (uint64_t)l->unicode_size;
+}
+
+// Of a code object, from 3.14 on: nothing is written to _co_unique_id with the GIL, and what was there
+// before may point to any block (Objects/codeobject.c, init_code).
+static uint64_t own_code(struct owning *owning, mx_addr addr)
+{
+    uint64_t offset = (uint64_t)owning->heap->decoder.layout->code_unique_id;
+    own_words(owning, addr, addr + offset);
+    return offset + 8;
+}
+
+// What its words point to, but for those that nobody has written.
 static void own_object(struct owning *owning, mx_addr addr, const struct type_info *type)
 {
-    if (IS_WHOLE[type->family] && type->basicsize <= type->family_nbytes && !type->preheader)
-        return;
-    // Its characters stand where others have pointers.
-    if (type->family == FAMILY_STR && str_is_ascii(&owning->heap->decoder, addr))
-        return;
+    struct decoder *decoder = &owning->heap->decoder;
+    uint64_t done = 0;
     owning->found.counted = true;
     if (type->preheader) { // values and dict, in front of the GC head where there is one (3.11 on)
-        mx_addr block = addr - object_prefix(&owning->heap->decoder, addr, type);
+        mx_addr block = addr - object_prefix(decoder, addr, type);
         own_words(owning, block, block + 16);
     }
     owning->found.counted = is_described(type);
-    own_words(owning, addr, addr + struct_nbytes(&owning->heap->decoder, addr, type));
+    if (IS_WHOLE[type->family])
+        done = type->family_nbytes;
+    else if (type->family == FAMILY_STR)
+        done = own_str(owning, addr);
+    else if (type->family == FAMILY_CODE && decoder->layout->code_unique_id > 0)
+        done = own_code(owning, addr);
+    own_words(owning, addr + done, addr + struct_nbytes(decoder, addr, type));
+}
+
+// Classes come first: the table that a class and its instances share is the class's. Then those that
+// are known to own what they point to: others may look into what is theirs, as a memoryview does.
+enum turn { TURN_TYPES, TURN_OWNERS, TURN_OTHERS, TURNS };
+
+static enum turn turn_of(const struct type_info *type)
+{
+    if (type->family == FAMILY_TYPE)
+        return TURN_TYPES;
+    return is_described(type) && type->family != FAMILY_MEMORYVIEW ? TURN_OWNERS : TURN_OTHERS;
 }
 
 static void own_by_objects(struct owning *owning)
 {
     struct mx_heap *heap = owning->heap;
     owning->found = (struct block){.owner = BLOCK_OF_OBJECT};
-    for (uint32_t i = 0; i < heap->count; i++) {
-        owning->found.from = i;
-        owning->found.steps = 0;
-        own_object(owning, heap->addresses[i], heap->decoder.types[heap->types[i]]);
-    }
+    for (enum turn turn = 0; turn < TURNS; turn++)
+        for (uint32_t i = 0; i < heap->count; i++) {
+            const struct type_info *type = heap->decoder.types[heap->types[i]];
+            if (turn_of(type) != turn)
+                continue;
+            owning->found.from = i;
+            owning->found.steps = 0;
+            own_object(owning, heap->addresses[i], type);
+        }
     own_queued(owning);
 }
 

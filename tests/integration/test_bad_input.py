@@ -24,6 +24,7 @@ from processes import (
     Interpreter,
     found_interpreters,
     is_supported,
+    load_tool,
     memexplorer,
     running,
 )
@@ -129,10 +130,12 @@ def no_folder_is_left(tmp_path: Path) -> Iterator[None]:
 
 
 def unsupported_interpreters() -> List[Any]:
+    """By version or implementation; --with-trace-refs is in test_builds.py."""
+    traced = load_tool("python-envs").has_traced_headers
     return [
         pytest.param(facts, id=name)
         for name, facts in found_interpreters().items()
-        if not is_supported(facts)
+        if not is_supported(facts) and not traced(facts)
     ]
 
 
