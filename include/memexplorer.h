@@ -132,9 +132,11 @@ struct mx_object {
     bool alive;    // judged by header, type and the allocator's bookkeeping
     bool immortal; // the count is a mark, not a number
     int64_t
-        refcount;   // what the header says; 0 when not alive, -1 when immortal. Free-threaded: all
-                    // counts merged; 0, too, when only stacks that do not count keep it alive
-    uint64_t size;  // what sys.getsizeof says, GC header included; 0 when not alive
+        refcount; // what the header says; 0 when not alive, -1 when immortal. Free-threaded: all
+                  // counts merged; 0, too, when only stacks that do not count keep it alive
+    uint64_t
+        size; // what sys.getsizeof says, GC header included; 0 when not alive, and in a heap for
+              // the bytes in a bytearray (CPython 3.15), whose size has them
     bool tracked;   // by the cycle collector
     int generation; // 0 to 2, MX_PERMANENT_GENERATION, or MX_NO_GENERATION when not tracked,
                     // in a free-threaded build, which has no others than the permanent one, or

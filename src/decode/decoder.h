@@ -143,6 +143,7 @@ struct decoder {
     void *block_data;
     bool recipe;              // object_recipe
     struct map thread_counts; // object -> references, two's complement: decoder_add_count
+    struct map running;       // frames that may be in the middle of an instruction, as keys
 };
 
 void decoder_init(struct decoder *decoder, struct memory *memory, const struct layout *layout,

@@ -4,7 +4,8 @@
 //   from 3.11: tstate -> _PyInterpreterFrame --previous--> ...       Include/internal/pycore_frame.h
 //              a frame lies in the thread's data stack, in its generator, or in a frame object
 //
-// While a frame runs, its stack's depth is in a C local: those words are only possible references.
+// While a frame runs, its stack's depth is in a C local: those words are only possible references. From
+// 3.14 on the frame keeps the depth that was true before the last call into C.
 #include "decode/decoder.h"
 
 static bool is_frame_object_shape(const struct layout *layout)
@@ -216,7 +217,7 @@ static void interpreter_frame_slots(struct decoder *decoder, mx_addr frame, stru
         else
             ret->possible = room;
     }
-    if (ret->stack > room)
+    if (ret->stack > room || map_find(&decoder->running, frame))
         ret->stack = 0, ret->possible = room;
 }
 

@@ -48,6 +48,7 @@ void decoder_fini(struct decoder *decoder)
     free(decoder->types);
     map_free(&decoder->type_numbers);
     map_free(&decoder->thread_counts);
+    map_free(&decoder->running);
     *decoder = (struct decoder){0};
 }
 

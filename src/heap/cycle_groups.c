@@ -12,8 +12,7 @@ static void add_numbers(struct mx_cycles *cycles)
             continue;
         uint32_t object = cycles->references.objects[node];
         struct mx_cycle_group *group = &cycles->groups.items[cycles->group_of[node]];
-        uint64_t size = object_size(&heap->decoder, heap->addresses[object],
-                                    heap->decoder.types[heap->types[object]]);
+        uint64_t size = recorder_size_of(&heap->recorder, object);
         cycles->totals.objects++;
         cycles->totals.bytes += size;
         *(cycles->on_cycle[node] ? &group->objects : &group->held) += 1;

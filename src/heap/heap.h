@@ -86,6 +86,8 @@ mx_status heap_count_references(struct mx_heap *heap, struct mx_error *err);
 // facts.c: flags and count of the object, into the recorder.
 void heap_record_facts(struct mx_heap *heap, uint32_t index, const struct header *header,
                        const struct type_info *type);
+// When all have come: objects that are counted in the size of another have none of their own.
+void heap_drop_inner_sizes(struct mx_heap *heap);
 // collector.c: puts what the collector tracks on the queue, fills the summary's generations.
 mx_status heap_read_generations(struct mx_heap *heap, struct mx_error *err);
 // roots.c: fills roots, root_edges and threads.

@@ -152,8 +152,7 @@ static void count_gone(struct cascade *cascade)
             continue;
         struct mx_cycle_group *shown = &cascade->cycles->groups.items[group];
         shown->freed++;
-        shown->freed_bytes += object_size(&heap->decoder, heap->addresses[object],
-                                          heap->decoder.types[heap->types[object]]);
+        shown->freed_bytes += recorder_size_of(&heap->recorder, object);
     }
 }
 

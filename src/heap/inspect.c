@@ -62,7 +62,7 @@ void mx_heap_facts(const mx_heap *heap, uint32_t index, struct mx_object *ret,
     ret->alive = true;
     ret->immortal = header.immortal;
     ret->refcount = header.immortal ? -1 : header.refcount;
-    ret->size = object_size(decoder, addr, type);
+    ret->size = recorder_size_of(&heap->recorder, index);
     ret->tracked = object_is_tracked(decoder, addr, type);
     ret->generation =
         heap->generations[index] == NO_GENERATION ? MX_NO_GENERATION : heap->generations[index];

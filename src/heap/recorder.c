@@ -48,3 +48,35 @@ bool recorder_grow(struct recorder *recorder)
     recorder->failed |= !holds;
     return holds != NULL;
 }
+
+static struct recorded_big *big_find(const struct recorder *recorder, uint32_t object)
+{
+    size_t low = 0, high = recorder->big_sizes.count;
+    while (low < high) {
+        size_t middle = low + (high - low) / 2;
+        if (recorder->big_sizes.items[middle].object < object)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return low < recorder->big_sizes.count && recorder->big_sizes.items[low].object == object
+               ? &recorder->big_sizes.items[low]
+               : NULL;
+}
+
+uint64_t recorder_size_of(const struct recorder *recorder, uint32_t object)
+{
+    const struct recorded_big *big =
+        recorder->sizes[object] == UINT32_MAX ? big_find(recorder, object) : NULL;
+    return big ? big->value : recorder->sizes[object];
+}
+
+void recorder_drop_size(struct recorder *recorder, uint32_t object)
+{
+    struct recorded_big *big =
+        recorder->sizes[object] == UINT32_MAX ? big_find(recorder, object) : NULL;
+    if (big)
+        big->value = 0;
+    else
+        recorder->sizes[object] = 0;
+}

@@ -62,4 +62,9 @@ static inline void recorder_size(struct recorder *recorder, uint32_t object, uin
         recorder->failed = true;
 }
 
+// Of an object that has come. O(log of those of 4 GiB and more).
+uint64_t recorder_size_of(const struct recorder *recorder, uint32_t object);
+// From now on it has none: another one's has it.
+void recorder_drop_size(struct recorder *recorder, uint32_t object);
+
 #endif

@@ -108,12 +108,23 @@ static void running_frame_edge(struct mx_heap *heap, mx_addr frame, struct visit
                                          by_generator ? HOLD_BORROWED : HOLD_OWNED, true});
 }
 
+// Before CPython makes a system call that may take long, a frame says how deep its stack is. A thread
+// that was stopped elsewhere may be in the middle of an instruction, and what the frame says is old.
+static void mark_running(struct mx_heap *heap, mx_addr frame, const struct mx_thread *thread)
+{
+    const struct thread_registers *registers =
+        image_thread(&heap->image, thread->ident, thread->native_id);
+    if (registers && !thread_waits(registers))
+        map_put(&heap->decoder.running, frame);
+}
+
 static void read_frames(struct mx_heap *heap, mx_addr tstate, struct mx_thread *thread)
 {
     struct decoder *decoder = &heap->decoder;
     struct collector collector = {{root_collect, NULL}, heap, 0};
     VECTOR(struct mx_frame) frames = {0};
     mx_addr frame = thread_current_frame(decoder, tstate);
+    mark_running(heap, frame, thread);
     for (int depth = 0; frame && depth < LIMIT_FRAMES; depth++) {
         struct frame_facts facts;
         struct mx_frame shown;

@@ -374,6 +374,7 @@ mx_status heap_count_references(struct mx_heap *heap, struct mx_error *err)
         count_object(heap, &counter, i);
     }
     recorder_object(&heap->recorder, heap->count);
+    heap_drop_inner_sizes(heap);
     counter.from_frozen = counter.recording = false;
     counter.from_type = 0;
     for (size_t i = 0; i < heap->root_edges.count; i++)

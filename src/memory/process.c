@@ -10,6 +10,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/uio.h>
 #include <time.h>
 
@@ -157,4 +158,26 @@ size_t process_fetch(void *data, mx_addr addr, void *buffer, size_t nbytes)
         return done + more;
     }
     return done;
+}
+
+// ---- threads ------------------------------------------------------------------------------------
+
+bool thread_waits(const struct thread_registers *thread)
+{
+#ifdef SYSTEM_CALL_REGISTER
+    switch ((int64_t)thread->words[SYSTEM_CALL_REGISTER]) {
+    case SYS_mmap:
+    case SYS_munmap:
+    case SYS_mremap:
+    case SYS_mprotect:
+    case SYS_madvise:
+    case SYS_brk:
+        return false;
+    default:
+        return (int64_t)thread->words[SYSTEM_CALL_REGISTER] >= 0;
+    }
+#else
+    (void)thread;
+    return true;
+#endif
 }

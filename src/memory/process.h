@@ -28,6 +28,7 @@ size_t process_fetch(void *pid, mx_addr addr, void *buffer, size_t nbytes);
 // Where the stack pointer is among the general registers: sys/user.h, struct user_regs_struct.
 // fs_base is what pthread_self returns there.
 #if defined(__x86_64__)
+#define SYSTEM_CALL_REGISTER 15 // orig_rax; less than 0 outside of one
 #define STACK_POINTER_REGISTER 19
 #define THREAD_REGISTER 21
 #elif defined(__aarch64__)
@@ -41,6 +42,9 @@ struct thread_registers {
     uint64_t words[40]; // general registers, `count` of them
     size_t count;
 };
+
+// Is it in a system call, and not in one that allocators make?
+bool thread_waits(const struct thread_registers *thread);
 
 struct freeze {
     int pid;

@@ -12,6 +12,7 @@ import json
 import os
 import subprocess
 import sys
+import time
 from pathlib import Path
 from typing import Any, Dict, Iterator, List, NamedTuple
 
@@ -113,11 +114,25 @@ class Target(NamedTuple):
         """Sends a line, and returns the line that comes back."""
         self.process.stdin.write(text + "\n")
         self.process.stdin.flush()
-        return self.process.stdout.readline()
+        answer = self.process.stdout.readline()
+        settle(self.pid)
+        return answer
 
     @property
     def facts(self) -> Any:
         return json.loads(self.line)
+
+
+def settle(pid: int) -> None:
+    """Until its main thread waits for something, or for a tenth of a second.
+
+    When its line can be read, the call that wrote it has not returned: what C functions hold for a
+    moment is nobody's, and what they are giving back is still to be seen where it was.
+    """
+    for _ in range(100):
+        if Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] in "SZ":
+            return
+        time.sleep(0.001)
 
 
 @contextlib.contextmanager
@@ -132,6 +147,7 @@ def running(*command: Any, **options: Any) -> Iterator[Target]:
         assert line, f"{command} ended with {process.wait()} before it was ready"
         if line.startswith("skip "):
             pytest.skip(line[5:].strip())
+        settle(process.pid)
         yield Target(process.pid, line, process)
     finally:
         process.kill()

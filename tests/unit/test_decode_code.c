@@ -244,6 +244,25 @@ static void test_locals_are_named_and_the_stack_is_counted_where_its_depth_is_kn
     }
 }
 
+// The frame's depth is that before the last call: a thread in the middle of an instruction has gone on.
+static void test_the_stack_of_a_frame_in_the_middle_of_an_instruction_is_possible(void **state)
+{
+    (void)state;
+    FOR_EACH_LAYOUT(f)
+    {
+        if (!fake_has_iframes(f))
+            continue;
+        mx_addr a = fake_str(f, "a"), b = fake_str(f, "b");
+        mx_addr code = fake_code(f, "handle", (const char *[]){"request"}, 1, 0);
+        mx_addr frame = fake_frame(f, code, (mx_addr[]){a, b}, 1, 1, true);
+        fake_visit(f, a, &edges);
+        assert_non_null(map_put(&f->decoder.running, frame));
+        frame_edges(frame);
+        assert_int_equal(fake_edge(&edges, "local request", a)->hold, HOLD_OWNED);
+        assert_int_equal(fake_edge(&edges, "stack 0", b)->hold, HOLD_POSSIBLE);
+    }
+}
+
 // Include/internal/pycore_stackref.h, 3.14 on: the low bits say that a slot does not count.
 static void test_tagged_slots_are_not_counted(void **state)
 {
@@ -331,6 +350,7 @@ int main(void)
         cmocka_unit_test(test_a_line_is_read_from_each_kind_of_table),
         cmocka_unit_test(test_a_line_table_of_varints_that_do_not_end_is_survived),
         cmocka_unit_test(test_locals_are_named_and_the_stack_is_counted_where_its_depth_is_known),
+        cmocka_unit_test(test_the_stack_of_a_frame_in_the_middle_of_an_instruction_is_possible),
         cmocka_unit_test(test_tagged_slots_are_not_counted),
         cmocka_unit_test(test_a_frame_tells_its_code_and_line),
         cmocka_unit_test(test_a_frame_with_absurd_counts_yields_no_slots),

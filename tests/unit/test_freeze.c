@@ -11,6 +11,7 @@
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/ptrace.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -98,6 +99,9 @@ static void test_no_thread_runs_between_begin_and_end(void **state)
     struct freeze freeze;
     stop(pid, &freeze);
     assert_int_equal(freeze.thread_count, SPINNERS);
+    assert_int_equal(freeze.register_count, SPINNERS);
+    for (unsigned i = 0; i < SPINNERS; i++)
+        assert_false(thread_waits(&freeze.registers[i]));
     unsigned long before[SPINNERS];
     for (unsigned i = 0; i < SPINNERS; i++)
         before[i] = shared->counts[i];
@@ -111,6 +115,24 @@ static void test_no_thread_runs_between_begin_and_end(void **state)
     uint64_t ended = freeze.ended_ns;
     freeze_end(&freeze);
     assert_int_equal(freeze.ended_ns, ended);
+    target_kill(pid);
+}
+
+static void test_a_thread_in_a_system_call_waits_but_not_in_one_of_an_allocator(void **state)
+{
+    (void)state;
+    struct freeze freeze;
+    pid_t pid = target_start(body_pause);
+    struct thread_registers thread;
+    do { // from the byte that says so to pause() it takes a moment
+        stop(pid, &freeze);
+        assert_int_equal(freeze.register_count, 1);
+        thread = freeze.registers[0];
+        freeze_end(&freeze);
+    } while (thread.words[SYSTEM_CALL_REGISTER] != SYS_pause);
+    assert_true(thread_waits(&thread));
+    thread.words[SYSTEM_CALL_REGISTER] = SYS_mmap;
+    assert_false(thread_waits(&thread));
     target_kill(pid);
 }
 
@@ -373,6 +395,7 @@ int main(int argc, char **argv)
     targets_main(argc, argv);
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_no_thread_runs_between_begin_and_end),
+        cmocka_unit_test(test_a_thread_in_a_system_call_waits_but_not_in_one_of_an_allocator),
         cmocka_unit_test(test_process_that_is_not_our_child),
         cmocka_unit_test(test_signals_are_neither_lost_nor_invented),
         cmocka_unit_test(test_stopped_process_stays_stopped),

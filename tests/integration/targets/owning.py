@@ -70,6 +70,7 @@ del left, right
 ring = Keeper()
 ring.held = [ring, text(3000)]
 ring_bytes = size_of(ring) + size_of(ring.held) + size_of(ring.held[1])
+buffer = bytearray(1_000_000)  # from 3.15 on its bytes are an object
 gc.collect()
 gc.disable()
 rows = {
@@ -82,6 +83,8 @@ rows = {
     "left": {"address": left_id, "objects": 1, "retained": left_bytes},
     "inner": {"address": inner_id, "objects": 2, "retained": inner_bytes},
     "both": {"address": id(both), "objects": 6, "retained": both_bytes},
+    "buffer": {"address": id(buffer), "objects": 1 + (sys.version_info >= (3, 15)),
+               "retained": size_of(buffer)},
     "ring": {"address": id(ring), "objects": 3, "retained": ring_bytes},
 }  # fmt: skip
 print(json.dumps({"keeper": id(ours), **rows}), flush=True)
