@@ -9,7 +9,7 @@ from pathlib import Path
 
 import memexplorer
 import pytest
-from test_plugin import failure, passed, results  # noqa: F401 - a fixture
+from plugin_runs import failure, passed
 
 pytest_plugins = ["pytester"]
 pytestmark = pytest.mark.skipif(
@@ -17,7 +17,7 @@ pytestmark = pytest.mark.skipif(
 )
 
 
-def test_max_retained(results):  # noqa: F811
+def test_max_retained(results):
     found = results("""
         @pytest.mark.max_retained("1 MB")
         def test_left():
@@ -150,7 +150,7 @@ def test_where_nothing_can_be_kept_the_failure_says_so(pytester: pytest.Pytester
 # ---- among others -------------------------------------------------------------------------------
 
 
-def test_with_asyncio(results):  # noqa: F811
+def test_with_asyncio(results):
     pytest.importorskip("pytest_asyncio")
     found = results("""
         import asyncio

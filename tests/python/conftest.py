@@ -1,0 +1,1 @@
+from plugin_runs import results  # noqa: F401 - a fixture
