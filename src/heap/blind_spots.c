@@ -94,7 +94,6 @@ static void look_at_allocators(const struct mx_heap *heap, const struct blocks *
     } KNOWN[] = {{"libjemalloc", "jemalloc"},
                  {"libtcmalloc", "tcmalloc"},
                  {"libmimalloc", "mimalloc"},
-                 {"ld-musl", "musl's malloc"},
                  {"libasan", "AddressSanitizer's malloc"}};
     for (size_t i = 0; i < heap->maps->count; i++) {
         const char *slash = strrchr(heap->maps->items[i].path, '/');
@@ -102,9 +101,10 @@ static void look_at_allocators(const struct mx_heap *heap, const struct blocks *
             if (starts_with(slash + 1, KNOWN[k].file))
                 add_allocator(ret, KNOWN[k].name);
     }
-    if (!blocks->walk.runs.count && !ret->allocators[0])
+    if (!blocks->walk.runs.count && !blocks->walk.groups.count && !ret->allocators[0])
         add_allocator(ret, "malloc");
-    if (!heap->allocator.pymalloc && !heap->allocator.malloc && !heap->allocator.mimalloc)
+    if (!heap->allocator.pymalloc && !heap->allocator.malloc && !heap->allocator.mimalloc &&
+        !blocks->walk.groups.count)
         add_allocator(ret, "the allocator of objects");
 }
 

@@ -260,8 +260,8 @@ static void own_by_memory(struct owning *owning)
             continue;
         left -= mapping->end - mapping->start;
         for (mx_addr page = mapping->start; page < mapping->end; page += 4096)
-            if (!malloc_run_find(&owning->blocks->walk, page) &&
-                !malloc_run_find(&owning->blocks->walk, page + 4095) &&
+            if (!malloc_owns(&owning->blocks->walk, page) &&
+                !malloc_owns(&owning->blocks->walk, page + 4095) &&
                 !statics_find(&heap->stacks, page) && !allocator_owns(&heap->allocator, page))
                 own_words(owning, page, page + 4096);
     }

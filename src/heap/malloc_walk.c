@@ -114,8 +114,7 @@ static bool heap_follow(struct malloc_walk *walk, mx_addr heap)
     return chain_keep(walk, &longest);
 }
 
-// malloc keeps its own memory in private anonymous mappings.
-static bool may_hold_chunks(const struct mapping *mapping)
+bool may_hold_chunks(const struct mapping *mapping)
 {
     return mapping->writable && mapping->readable && !mapping->shared &&
            (!mapping->inode || mapping->path[0] == '[');
@@ -224,6 +223,8 @@ mx_status malloc_walk_init(struct allocator *allocator, const struct maps *maps,
         ok = vector_push(&ret->runs, mapped.items[i]);
     vector_free(&mapped);
     runs_sort(ret);
+    if (ok && !ret->runs.count)
+        ok = musl_groups_find(ret, maps);
     return ok && malloc_caches_find(ret, statics) ? MX_OK : fail_no_memory(err);
 }
 
@@ -231,6 +232,7 @@ void malloc_walk_fini(struct malloc_walk *walk)
 {
     vector_free(&walk->runs);
     vector_free(&walk->cached);
+    vector_free(&walk->groups);
 }
 
 // ---- iterating --------------------------------------------------------------------------------
@@ -240,6 +242,11 @@ const struct malloc_run *malloc_run_find(const struct malloc_walk *walk, mx_addr
     const struct malloc_run *runs = walk->runs.items;
     size_t after = sorted_upto(runs, walk->runs.count, addr);
     return after && addr < runs[after - 1].end ? &runs[after - 1] : NULL;
+}
+
+bool malloc_owns(const struct malloc_walk *walk, mx_addr addr)
+{
+    return malloc_run_find(walk, addr) || musl_groups_own(walk, addr);
 }
 
 void chunks_each_used(const struct malloc_walk *walk, const struct malloc_run *run, block_fn *fn,
@@ -285,4 +292,5 @@ void malloc_each_used(const struct malloc_walk *walk, mx_addr start, mx_addr end
     for (size_t i = 0; i < walk->runs.count; i++)
         if (walk->runs.items[i].start < end && walk->runs.items[i].end > start)
             chunks_each_used(walk, &walk->runs.items[i], filter_block, &filter);
+    musl_each_used(walk, start, end, fn, data);
 }

@@ -147,9 +147,9 @@ static void block(void *data, size_t index, struct snapshot_block *ret)
     ret->nbytes = found->nbytes;
     ret->owner = columns_block_owner(blocks, index);
     bool mimalloc = columns->heap->decoder.layout->gc_shape == GC_WITHOUT_LISTS;
-    ret->allocator = malloc_run_find(&blocks->walk, found->addr) ? "malloc"
-                     : mimalloc                                  ? "mimalloc"
-                                                                 : "pymalloc";
+    ret->allocator = malloc_owns(&blocks->walk, found->addr) ? "malloc"
+                     : mimalloc                              ? "mimalloc"
+                                                             : "pymalloc";
     ret->holder = holder_of(found);
 }
 

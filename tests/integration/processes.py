@@ -79,7 +79,6 @@ class Interpreter(NamedTuple):
     version: tuple
     free_threaded: bool
     debug: bool
-    musl: bool
 
 
 def interpreters() -> Dict[str, Interpreter]:
@@ -90,7 +89,6 @@ def interpreters() -> Dict[str, Interpreter]:
             tuple(facts["version"]),
             facts["free_threaded"],
             facts["debug"],
-            facts["musl"],
         )
         for name, facts in found_interpreters().items()
         if is_supported(facts)

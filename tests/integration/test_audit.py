@@ -101,12 +101,6 @@ def leaking(
         yield Leaking(target, place, library.name)
 
 
-@pytest.fixture(name="malloc_blocks")
-def fixture_malloc_blocks(interpreter: Interpreter) -> None:
-    if interpreter.musl:
-        pytest.skip("the blocks of musl's malloc are not listed")
-
-
 def kind(finding: dict) -> tuple:
     return (finding["holder"], finding["objects"], finding["references"])
 
@@ -163,7 +157,6 @@ def test_a_reference_in_a_static_variable_names_the_library_and_the_variable(
     )
 
 
-@pytest.mark.usefixtures("malloc_blocks")
 def test_a_reference_in_a_malloced_struct_is_followed_to_the_variable(leaking: Leaking) -> None:
     finding = leaking.finding("PutAway")
     assert kind(finding) == ("malloc block", 1, 1)
@@ -176,7 +169,6 @@ def test_a_reference_in_a_malloced_struct_is_followed_to_the_variable(leaking: L
     assert int(finding["place"], 16) == block + 32
 
 
-@pytest.mark.usefixtures("malloc_blocks")
 def test_a_struct_that_another_struct_points_to_is_two_steps_away(leaking: Leaking) -> None:
     finding = leaking.finding("PutDeeper")
     assert kind(finding) == ("malloc block", 1, 1)
@@ -184,7 +176,6 @@ def test_a_struct_that_another_struct_points_to_is_two_steps_away(leaking: Leaki
     assert re.fullmatch(r".*: outer -> \d+ bytes -> \d+ bytes\+0x20", finding["where"])
 
 
-@pytest.mark.usefixtures("malloc_blocks")
 def test_a_struct_that_only_memory_of_nobody_points_to_is_possible_alone(leaking: Leaking) -> None:
     finding = leaking.finding("PutOutOfSight")
     assert kind(finding) == ("memory", 1, 1)
@@ -192,7 +183,6 @@ def test_a_struct_that_only_memory_of_nobody_points_to_is_possible_alone(leaking
     assert re.fullmatch(r"thread-local or mapped memory -> \d+ bytes\+0x20", finding["where"])
 
 
-@pytest.mark.usefixtures("malloc_blocks")
 def test_a_reference_in_a_struct_that_nothing_points_to_was_lost_with_it(leaking: Leaking) -> None:
     finding = leaking.finding("Lost")
     assert kind(finding) == ("lost block", 1, 1)
@@ -234,7 +224,6 @@ def test_a_leak_whose_address_is_on_a_stack_is_listed_as_possible(leaking: Leaki
     assert re.search(r"wait at .*leaking\.py", finding["where"])
 
 
-@pytest.mark.usefixtures("malloc_blocks")
 def test_fail_on_is_for_scripts(leaking: Leaking) -> None:
     def status(*options: str) -> int:
         return memexplorer("audit", leaking.place, *options).returncode
@@ -274,7 +263,6 @@ def test_a_reference_in_a_c_struct_that_nobody_described_names_its_type(leaking:
     assert finding["where"] == "leaky.Opaque"
 
 
-@pytest.mark.usefixtures("malloc_blocks")
 def test_every_answer_says_what_it_did_not_see(leaking: Leaking) -> None:
     for command in "audit", "report":
         spots = document(command, leaking.place)["blind_spots"]
@@ -321,7 +309,6 @@ def test_a_library_of_another_build_is_not_asked_for_names(
 ALLOCATORS = ["malloc", "malloc_debug", "pymalloc_debug", "mimalloc", "mimalloc_debug"]
 
 
-@pytest.mark.usefixtures("malloc_blocks")
 @pytest.mark.parametrize("allocator", ALLOCATORS)
 def test_leaks_are_found_under_every_allocator(
     interpreter: Interpreter, tmp_path: Path, allocator: str
