@@ -3,13 +3,19 @@
 // Words of objects' structs come first, for they are surest, then variables of libraries, CPython's
 // own state, objects that nothing refers to, C stacks, and memory that nobody described. After each
 // kind of owner the blocks are followed that the found ones point to, so that the way is short.
-// A pointer may lead into a block: behind a prefix (values of 3.11), with a tag in its lowest bits.
+// A pointer may lead into a block: behind a prefix (values of 3.11), with a tag in its lowest bits. Into
+// the middle of a large one lead numbers, too, and words that were left behind where nobody has
+// written: who has its address itself is asked first, and they when nobody has.
+#include <stdlib.h>
+
 #include "base/error.h"
 #include "heap/blocks.h"
 
 #define LIMIT_STEPS 1000            // a linked list is a chain of blocks; the number is only told
 #define LIMIT_MEMORY (4ull << 30)   // of all of it
 #define LIMIT_MAPPING (64ull << 20) // of memory that nobody described: more is data, not variables
+#define LARGE_NBYTES 4096           // of a block that is not given away for a word into its middle
+#define PREFIX_NBYTES 64            // in front of what an owner calls the beginning
 
 struct owning {
     struct mx_heap *heap;
@@ -18,6 +24,9 @@ struct owning {
     VECTOR(uint32_t) queue;
     size_t next;
     struct block found; // what to write into a block that is met
+    bool anywhere;      // words into the middle of large blocks count
+    bool passed_over;   // some did not
+    bool *buffer_types; // [types]
     bool failed;
 };
 
@@ -34,6 +43,11 @@ static void own_word(struct owning *owning, mx_addr place, uint64_t word)
         word - block->addr >= block->nbytes - 8 &&
         malloc_run_find(&owning->blocks->walk, block->addr))
         return;
+    if (!owning->anywhere && block->nbytes > LARGE_NBYTES &&
+        (word & ~7ull) - block->addr > PREFIX_NBYTES) {
+        owning->passed_over = true;
+        return;
+    }
     uint32_t number = (uint32_t)(block - owning->blocks->items.items);
     block->place = place;
     block->from = owning->found.from;
@@ -69,12 +83,29 @@ static bool is_module_state(struct owning *owning, const struct block *block, ui
     return module_state(&heap->decoder, heap->addresses[block->from], ret_nbytes) == block->addr;
 }
 
+// Types whose instances own a buffer of bytes or characters, of which not all may have been written.
+static bool *buffer_types(struct decoder *decoder)
+{
+    static const char *const NAMES[] = {"_io.BufferedReader", "_io.BufferedWriter",
+                                        "_io.BufferedRandom", "_io.StringIO",
+                                        "_csv.reader",        "_csv.writer"};
+    bool *ret = calloc((size_t)decoder->type_count + 1, sizeof *ret);
+    for (uint32_t type = 0; ret && type < decoder->type_count; type++)
+        for (size_t i = 0; i < sizeof NAMES / sizeof *NAMES && !ret[type]; i++)
+            ret[type] = decoder->types[type]->family == FAMILY_GENERIC &&
+                        type_inherits(decoder, type, NAMES[i]);
+    return ret;
+}
+
 // The blocks that the ones found so far point to are their owners' as well.
 static void own_queued(struct owning *owning)
 {
     while (owning->next < owning->queue.count) {
         uint32_t number = owning->queue.items[owning->next++];
         struct block block = owning->blocks->items.items[number];
+        if (block.owner == BLOCK_OF_OBJECT && !block.steps &&
+            owning->buffer_types[owning->heap->types[block.from]])
+            continue;
         owning->found = block;
         owning->found.from = number;
         owning->found.steps = (uint16_t)(block.steps < LIMIT_STEPS ? block.steps + 1 : block.steps);
@@ -268,20 +299,42 @@ static void own_by_memory(struct owning *owning)
     own_queued(owning);
 }
 
+static void own_all(struct owning *owning)
+{
+    owning->next = 0;
+    own_by_objects(owning);
+    own_by_statics(owning, false);
+    own_by_statics(owning, true);
+    own_by_unreached(owning);
+    own_by_stacks(owning);
+    own_by_memory(owning);
+}
+
+static bool has_large_lost(const struct blocks *blocks)
+{
+    for (size_t i = 0; i < blocks->items.count; i++)
+        if (blocks->items.items[i].owner == BLOCK_LOST &&
+            blocks->items.items[i].nbytes > LARGE_NBYTES)
+            return true;
+    return false;
+}
+
 mx_status blocks_find_owners(struct mx_heap *heap, struct blocks *blocks, struct mx_error *err)
 {
     struct owning owning = {.heap = heap, .blocks = blocks};
     if (!blocks->items.count)
         return MX_OK;
     const struct block *last = &blocks->items.items[blocks->items.count - 1];
+    if (!(owning.buffer_types = buffer_types(&heap->decoder)))
+        return fail_no_memory(err);
     owning.first = blocks->items.items[0].addr;
     owning.last = last->addr + last->nbytes;
-    own_by_objects(&owning);
-    own_by_statics(&owning, false);
-    own_by_statics(&owning, true);
-    own_by_unreached(&owning);
-    own_by_stacks(&owning);
-    own_by_memory(&owning);
+    own_all(&owning);
+    if (owning.passed_over && has_large_lost(blocks)) {
+        owning.anywhere = true;
+        own_all(&owning);
+    }
+    free(owning.buffer_types);
     vector_free(&owning.queue);
     return owning.failed ? fail_no_memory(err) : MX_OK;
 }

@@ -840,9 +840,13 @@ async def main_task(ready, done):
     finished = asyncio.ensure_future(sleeper(event))
     keep(failed=failed, finished_task=finished, lock=asyncio.Lock())
     await asyncio.sleep(0)
-    ready.set()
-    await asyncio.get_running_loop().run_in_executor(None, done.wait)
+    await asyncio.get_running_loop().run_in_executor(None, in_executor, ready, done)
     event.set()
+
+
+def in_executor(ready, done):
+    ready.set()
+    done.wait()
 
 
 def thread_body(ready, done, depth):
@@ -874,6 +878,7 @@ def threads(done):
         thread.start()
     for each in [*ready, loop_ready]:
         each.wait()
+    time.sleep(0.1)  # from there to where each waits it is a moment
     keep(threads=started, storage=storage, locks=[threading.Lock(), threading.RLock(),
          threading.Condition(), threading.Semaphore(3), threading.Barrier(2)])  # fmt: skip
 

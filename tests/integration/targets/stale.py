@@ -1,7 +1,7 @@
 """Objects made where words were left behind that point into buffers of a megabyte which live on.
 
 The words are in every byte that CPython does not write: behind the characters of a short str, in
-fields that a build leaves as they are, in the empty state of a module.
+fields that a build leaves as they are, in the empty state of a module, in a buffer.
 """
 
 import importlib
@@ -31,6 +31,22 @@ for n, source in enumerate(sources):
     texts.append("\xe4%d" % n)
     texts.append("\u20ac%d" % (n % 10))
     texts.append("t%d" % n)
+# A block that a variable of the C library points to, and buffers that nobody has filled.
+files = []
+try:
+    import ctypes
+
+    libc = ctypes.CDLL(None)
+    libc.malloc.restype = ctypes.c_void_p
+    block = libc.malloc(1 << 20)
+    buffered = (ctypes.c_void_p.in_dll(libc, "stdin"), ctypes.c_void_p(block), 0, 1 << 20)
+    assert libc.setvbuf(*buffered) == 0
+    del buffered
+    words = [(block + offset).to_bytes(8, "little") * 1019 for offset in (0, 1 << 19) * 40]
+    del words
+    files += [open("/dev/null", "wb") for _ in range(40)]
+except ImportError:  # a build without libffi
+    pass
 modules = []
 for name in EMPTY:
     leave_words()
