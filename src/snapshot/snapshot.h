@@ -117,7 +117,7 @@ struct snapshot_block {
 #define SNAPSHOT_COLUMNS(X)                                                                        \
     X(address, objects, "address / 8")                                                             \
     X(type, objects, "place in types")                                                             \
-    X(size, objects, "bytes, as sys.getsizeof says")                                               \
+    X(size, objects, "bytes, as sys.getsizeof says; 0 for those in a bytearray, which has them")   \
     X(extra, objects, "bytes of blocks that it owns and size does not have")                       \
     X(refcount, objects, "as mx_object.refcount; 0 for immortal ones")                             \
     X(unexplained, objects, "zigzag: refcount less what was found, possible ones taken for real")  \
