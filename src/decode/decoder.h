@@ -369,9 +369,7 @@ void edge_label(struct decoder *decoder, const struct edge *edge, char *buffer, 
 // The word at addr, or 0 when it cannot be read.
 static inline uint64_t word_at(struct decoder *decoder, mx_addr addr)
 {
-    uint64_t word = 0;
-    memory_u64(decoder->memory, addr, &word);
-    return word;
+    return memory_word(decoder->memory, addr);
 }
 
 static inline uint64_t field_at(struct decoder *decoder, mx_addr addr, int32_t offset)
@@ -381,10 +379,7 @@ static inline uint64_t field_at(struct decoder *decoder, mx_addr addr, int32_t o
 
 static inline uint32_t field32_at(struct decoder *decoder, mx_addr addr, int32_t offset)
 {
-    uint32_t value = 0;
-    if (offset != ABSENT)
-        memory_u32(decoder->memory, addr + (uint64_t)offset, &value);
-    return value;
+    return offset == ABSENT ? 0 : memory_half(decoder->memory, addr + (uint64_t)offset);
 }
 
 #endif

@@ -72,17 +72,6 @@ static void own_words(struct owning *owning, mx_addr start, mx_addr end)
     }
 }
 
-// A module's C state, which its decoder does not look into. Bytes of it: behind them stands what the
-// block held before.
-static bool is_module_state(struct owning *owning, const struct block *block, uint64_t *ret_nbytes)
-{
-    struct mx_heap *heap = owning->heap;
-    if (block->owner != BLOCK_OF_OBJECT || block->steps ||
-        heap->decoder.types[heap->types[block->from]]->family != FAMILY_MODULE)
-        return false;
-    return module_state(&heap->decoder, heap->addresses[block->from], ret_nbytes) == block->addr;
-}
-
 // Types whose instances own a buffer of bytes or characters, of which not all may have been written.
 static bool *buffer_types(struct decoder *decoder)
 {
@@ -97,24 +86,34 @@ static bool *buffer_types(struct decoder *decoder)
     return ret;
 }
 
+// Bytes of a block that its object points to which may hold pointers: behind a module's C state, in the
+// block that has it, stands what that held before.
+static uint64_t written_nbytes(struct owning *owning, const struct block *block)
+{
+    struct mx_heap *heap = owning->heap;
+    uint32_t type = heap->types[block->from];
+    uint64_t nbytes;
+    if (owning->buffer_types[type])
+        return 0;
+    if (heap->decoder.types[type]->family != FAMILY_MODULE ||
+        module_state(&heap->decoder, heap->addresses[block->from], &nbytes) != block->addr)
+        return block->nbytes;
+    owning->found.counted = false; // its decoder does not look at what the state points to
+    return nbytes < block->nbytes ? nbytes : block->nbytes;
+}
+
 // The blocks that the ones found so far point to are their owners' as well.
 static void own_queued(struct owning *owning)
 {
     while (owning->next < owning->queue.count) {
         uint32_t number = owning->queue.items[owning->next++];
         struct block block = owning->blocks->items.items[number];
-        if (block.owner == BLOCK_OF_OBJECT && !block.steps &&
-            owning->buffer_types[owning->heap->types[block.from]])
-            continue;
+        bool direct = block.owner == BLOCK_OF_OBJECT && !block.steps;
         owning->found = block;
         owning->found.from = number;
         owning->found.steps = (uint16_t)(block.steps < LIMIT_STEPS ? block.steps + 1 : block.steps);
-        uint64_t nbytes;
-        if (!is_module_state(owning, &block, &nbytes))
-            nbytes = block.nbytes;
-        else
-            owning->found.counted = false;
-        own_words(owning, block.addr, block.addr + (nbytes < block.nbytes ? nbytes : block.nbytes));
+        uint64_t nbytes = direct ? written_nbytes(owning, &block) : block.nbytes;
+        own_words(owning, block.addr, block.addr + nbytes);
     }
 }
 

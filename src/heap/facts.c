@@ -58,8 +58,7 @@ void heap_drop_inner_sizes(struct mx_heap *heap)
             !mx_heap_find(heap, field_at(decoder, addr, l->bytearray_object), &inner) ||
             decoder->types[heap->types[inner]]->family != FAMILY_BYTES)
             continue;
-        uint64_t size = recorder_size_of(&heap->recorder, inner);
-        recorder_drop_size(&heap->recorder, inner);
+        uint64_t size = recorder_take_size(&heap->recorder, inner);
         heap->summary.bytes -= size;
         if (heap->types[inner] < heap->type_stats.capacity)
             heap->type_stats.items[heap->types[inner]].bytes -= size;

@@ -26,8 +26,7 @@ enum link { LINK_PLAIN, LINK_MANGLED };
 
 static mx_addr link_follow(const struct malloc_walk *walk, mx_addr place, enum link link)
 {
-    uint64_t word = 0;
-    memory_u64(walk->allocator->memory, place, &word);
+    uint64_t word = memory_word(walk->allocator->memory, place);
     return link == LINK_MANGLED ? word ^ place >> 12 : word;
 }
 

@@ -32,9 +32,7 @@ enum {
 
 uint64_t chunk_word(const struct malloc_walk *walk, mx_addr chunk)
 {
-    uint64_t word = 0;
-    memory_u64(walk->allocator->memory, chunk + 8, &word);
-    return word;
+    return memory_word(walk->allocator->memory, chunk + 8);
 }
 
 // Does the chunk keep to the rules? A free one is told by the next, which repeats its size.

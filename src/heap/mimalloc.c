@@ -67,16 +67,12 @@ void mimalloc_free(struct mimalloc *mimalloc)
 
 static uint64_t word(struct mimalloc *mimalloc, mx_addr addr, int32_t offset)
 {
-    uint64_t value = 0;
-    memory_u64(mimalloc->memory, addr + (uint64_t)offset, &value);
-    return value;
+    return memory_word(mimalloc->memory, addr + (uint64_t)offset);
 }
 
 static uint32_t half(struct mimalloc *mimalloc, mx_addr addr, int32_t offset)
 {
-    uint32_t value = 0;
-    memory_u32(mimalloc->memory, addr + (uint64_t)offset, &value);
-    return value;
+    return memory_half(mimalloc->memory, addr + (uint64_t)offset);
 }
 
 // The block behind this one on a list of `owner`, a page or a heap. Debug builds mix in two keys

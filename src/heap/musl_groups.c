@@ -39,16 +39,12 @@ static const uint16_t SIZE_CLASSES[] = {
 
 static uint64_t word(const struct malloc_walk *walk, mx_addr addr)
 {
-    uint64_t value = 0;
-    memory_u64(walk->allocator->memory, addr, &value);
-    return value;
+    return memory_word(walk->allocator->memory, addr);
 }
 
 static uint32_t half(const struct malloc_walk *walk, mx_addr addr)
 {
-    uint32_t value = 0;
-    memory_u32(walk->allocator->memory, addr, &value);
-    return value;
+    return memory_half(walk->allocator->memory, addr);
 }
 
 // ---- finding them -------------------------------------------------------------------------------
@@ -144,11 +140,14 @@ static bool groups_nest(struct malloc_walk *walk)
 
 bool musl_groups_find(struct malloc_walk *walk, const struct maps *maps)
 {
-    for (size_t i = 0; i < maps->count; i++)
-        for (mx_addr page = maps->items[i].start;
-             may_hold_chunks(&maps->items[i]) && page < maps->items[i].end; page += PAGE_NBYTES)
+    for (size_t i = 0; i < maps->count; i++) {
+        const struct mapping *mapping = &maps->items[i];
+        if (!may_hold_chunks(mapping))
+            continue;
+        for (mx_addr page = mapping->start; page < mapping->end; page += PAGE_NBYTES)
             if (!area_read(walk, maps, page) || walk->groups.count >= UINT32_MAX)
                 return false;
+    }
     if (walk->groups.count)
         qsort(walk->groups.items, walk->groups.count, sizeof *walk->groups.items, compare_groups);
     return groups_nest(walk);
@@ -195,14 +194,14 @@ void musl_each_used(const struct malloc_walk *walk, mx_addr start, mx_addr end, 
 {
     for (size_t i = 0; i < walk->groups.count; i++) {
         const struct malloc_group *group = &walk->groups.items[i];
-        for (uint32_t k = 0; k < group->slot_count && group->start < end && group->end > start;
-             k++) {
+        if (group->start >= end || group->end <= start)
+            continue;
+        for (uint32_t k = 0; k < group->slot_count; k++) {
             mx_addr addr;
             uint64_t nbytes;
-            if (group->free >> k & 1 || !slot_read(walk, group, k, &addr, &nbytes) ||
-                addr < start || addr >= end || group_before(walk, addr)->start == addr)
-                continue;
-            fn(data, addr, nbytes);
+            if (!(group->free >> k & 1) && slot_read(walk, group, k, &addr, &nbytes) &&
+                addr >= start && addr < end && group_before(walk, addr)->start != addr)
+                fn(data, addr, nbytes);
         }
     }
 }

@@ -3,6 +3,8 @@
 
 #include <stdlib.h>
 
+#include "base/sorted.h"
+
 #define FIRST_EDGES (1u << 16)
 
 bool recorder_init(struct recorder *recorder, uint32_t count)
@@ -49,34 +51,29 @@ bool recorder_grow(struct recorder *recorder)
     return holds != NULL;
 }
 
-static struct recorded_big *big_find(const struct recorder *recorder, uint32_t object)
+// NULL when its size fits, and when there was no memory to keep it.
+static struct recorded_big *big_of(const struct recorder *recorder, uint32_t object)
 {
-    size_t low = 0, high = recorder->big_sizes.count;
-    while (low < high) {
-        size_t middle = low + (high - low) / 2;
-        if (recorder->big_sizes.items[middle].object < object)
-            low = middle + 1;
-        else
-            high = middle;
-    }
-    return low < recorder->big_sizes.count && recorder->big_sizes.items[low].object == object
-               ? &recorder->big_sizes.items[low]
-               : NULL;
+    struct recorded_big *items = recorder->big_sizes.items;
+    if (recorder->sizes[object] != UINT32_MAX)
+        return NULL;
+    size_t after = sorted_upto(items, recorder->big_sizes.count, object);
+    return after && items[after - 1].object == object ? &items[after - 1] : NULL;
 }
 
 uint64_t recorder_size_of(const struct recorder *recorder, uint32_t object)
 {
-    const struct recorded_big *big =
-        recorder->sizes[object] == UINT32_MAX ? big_find(recorder, object) : NULL;
+    const struct recorded_big *big = big_of(recorder, object);
     return big ? big->value : recorder->sizes[object];
 }
 
-void recorder_drop_size(struct recorder *recorder, uint32_t object)
+uint64_t recorder_take_size(struct recorder *recorder, uint32_t object)
 {
-    struct recorded_big *big =
-        recorder->sizes[object] == UINT32_MAX ? big_find(recorder, object) : NULL;
+    struct recorded_big *big = big_of(recorder, object);
+    uint64_t size = recorder_size_of(recorder, object);
     if (big)
         big->value = 0;
     else
         recorder->sizes[object] = 0;
+    return size;
 }

@@ -17,7 +17,7 @@
 
 // A number that does not fit: of objects of 4 GiB and more.
 struct recorded_big {
-    uint32_t object;
+    uint64_t object; // the first, for sorted_upto
     uint64_t value;
 };
 
@@ -64,7 +64,7 @@ static inline void recorder_size(struct recorder *recorder, uint32_t object, uin
 
 // Of an object that has come. O(log of those of 4 GiB and more).
 uint64_t recorder_size_of(const struct recorder *recorder, uint32_t object);
-// From now on it has none: another one's has it.
-void recorder_drop_size(struct recorder *recorder, uint32_t object);
+// The same; from now on it has none, as another one's has it.
+uint64_t recorder_take_size(struct recorder *recorder, uint32_t object);
 
 #endif

@@ -24,9 +24,7 @@ struct scan {
 
 static uint64_t word_of(const struct scan *scan, mx_addr addr)
 {
-    uint64_t word = 0;
-    memory_u64(scan->memory, addr, &word);
-    return word;
+    return memory_word(scan->memory, addr);
 }
 
 static bool is_type_type(const struct scan *scan, mx_addr addr, int32_t object_size)

@@ -79,6 +79,21 @@ MEMORY_READER(u32, uint32_t)
 MEMORY_READER(u64, uint64_t)
 #undef MEMORY_READER
 
+// The same, 0 when it cannot be read.
+static inline uint64_t memory_word(struct memory *memory, mx_addr addr)
+{
+    uint64_t word = 0;
+    memory_u64(memory, addr, &word);
+    return word;
+}
+
+static inline uint32_t memory_half(struct memory *memory, mx_addr addr)
+{
+    uint32_t half = 0;
+    memory_u32(memory, addr, &half);
+    return half;
+}
+
 // A C string of at most size - 1 bytes, cut when longer; false when its start cannot be read.
 bool memory_string(struct memory *memory, mx_addr addr, char *buffer, size_t size);
 

@@ -12,9 +12,7 @@
 
 #include <cmocka.h>
 
-#include "heap/malloc_walk.h"
-
-static const struct layout LAYOUT = {.pool_nbytes = 16384};
+#include "made_malloc.h"
 
 #if defined(__has_feature)
 #if __has_feature(address_sanitizer)
@@ -114,7 +112,6 @@ static void test_blocks_of_a_process_are_listed_and_freed_ones_are_not(void **st
         fail_msg("%s", err.message);
     struct allocator allocator;
     struct statics statics, stacks;
-    struct malloc_walk walk;
     allocator_init(&allocator, &image.memory, &LAYOUT, NULL);
     statics_read(&image.memory, &image.maps, &statics, NULL);
     statics_read_stacks(image.registers, image.register_count, &image.maps, &stacks, NULL);
@@ -135,49 +132,9 @@ static void test_blocks_of_a_process_are_listed_and_freed_ones_are_not(void **st
 
 // ---- made by hand -----------------------------------------------------------------------------
 
-#define START 0x7f0000000000ull // a multiple of 64 MiB
-#define NBYTES 65536
-
-static uint8_t bytes[NBYTES];
-static struct memory memory;
-static struct maps maps;
-static struct allocator allocator;
-static struct statics none;
-static struct malloc_walk walk;
-
-static void put(uint64_t offset, uint64_t word)
-{
-    memcpy(bytes + offset, &word, sizeof word);
-}
-
 static void chunk(uint64_t offset, uint64_t size, bool before_used)
 {
     put(offset + 8, size | before_used);
-}
-
-static void begin(void)
-{
-    char text[200];
-    memset(bytes, 0, sizeof bytes);
-    memory_init(&memory, NULL, NULL);
-    memory_add(&memory, START, bytes, NBYTES, NULL);
-    int nbytes = snprintf(text, sizeof text, "%llx-%llx rw-p 00000000 00:00 0 [heap]\n", START,
-                          START + NBYTES);
-    assert_int_equal(maps_parse(text, (size_t)nbytes, &maps, NULL), MX_OK);
-    allocator_init(&allocator, &memory, &LAYOUT, NULL);
-}
-
-static void walk_it(void)
-{
-    assert_int_equal(malloc_walk_init(&allocator, &maps, &none, &none, &walk, NULL), MX_OK);
-}
-
-static void end(void)
-{
-    malloc_walk_fini(&walk);
-    allocator_fini(&allocator);
-    maps_free(&maps);
-    memory_fini(&memory);
 }
 
 // Chunks of 0x40 from the start on; 2 is free. The top takes what is left.
@@ -224,7 +181,7 @@ static bool is_found(const struct found *found, mx_addr addr)
 static void test_a_chain_is_every_chunk_but_the_free_ones_and_the_top(void **state)
 {
     (void)state;
-    begin();
+    begin("[heap]");
     make_chain();
     walk_it();
     assert_int_equal(walk.runs.count, 1);
@@ -242,7 +199,7 @@ static void test_what_a_cache_lists_is_free(void **state)
 {
     (void)state;
     for (int mangled = 0; mangled < 2; mangled++) {
-        begin();
+        begin("[heap]");
         uint64_t base = 0x290, first = base + 4 * CHUNK + 16, second = base + 7 * CHUNK + 16;
         chunk(0, base, true);
         for (uint64_t i = 0; i < COUNT; i++)
@@ -269,7 +226,7 @@ static void test_a_cache_whose_list_bites_its_tail_or_lies_is_none(void **state)
     const uint64_t links[] = {START + first, START + first + 8, START,
                               UINT64_MAX,    START + NBYTES,    16};
     for (size_t i = 0; i < sizeof links / sizeof *links; i++) {
-        begin();
+        begin("[heap]");
         chunk(0, base, true);
         for (uint64_t k = 0; k < COUNT; k++)
             chunk(base + k * CHUNK, CHUNK, true);
@@ -289,7 +246,7 @@ static void test_sizes_that_make_no_sense_end_the_chain(void **state)
     const uint64_t sizes[] = {
         0, 1, 8, 0x18, 0x48, UINT64_MAX, 1ull << 63, NBYTES * 2ull, 0x1000 | 2, (uint64_t)-CHUNK};
     for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++) {
-        begin();
+        begin("[heap]");
         make_chain();
         put(80 * CHUNK + 8, sizes[i]); // late enough to be convincing
         walk_it();
@@ -297,7 +254,7 @@ static void test_sizes_that_make_no_sense_end_the_chain(void **state)
         assert_false(walk.runs.items[0].complete);
         assert_true(found_blocks().count <= 80);
         end();
-        begin();
+        begin("[heap]");
         make_chain();
         put(8, sizes[i]);
         walk_it();
@@ -309,7 +266,7 @@ static void test_sizes_that_make_no_sense_end_the_chain(void **state)
 static void test_a_short_chain_that_breaks_off_is_no_chain(void **state)
 {
     (void)state;
-    begin();
+    begin("[heap]");
     for (uint64_t i = 0; i < 10; i++)
         chunk(i * CHUNK, CHUNK, true);
     walk_it();
@@ -321,7 +278,7 @@ static void test_a_short_chain_that_breaks_off_is_no_chain(void **state)
 static void test_the_heap_of_an_arena_begins_behind_its_state(void **state)
 {
     (void)state;
-    begin();
+    begin("[heap]");
     const uint64_t first = 0x8d0; // 48 bytes of head, 2200 of state, aligned
     put(0, START + 48);
     put(16, NBYTES);
@@ -343,7 +300,7 @@ static void test_the_heap_of_an_arena_begins_behind_its_state(void **state)
 static void test_a_large_block_has_pages_of_its_own(void **state)
 {
     (void)state;
-    begin();
+    begin("[heap]");
     put(0x2008, 0x3000 | 2);
     put(0x8008, 0x3000 | 2);
     put(0x8000, 16);         // memalign moved it: not at the start of a page
@@ -368,7 +325,7 @@ static void test_any_words_are_survived(void **state)
     (void)state;
     uint64_t seed = 88172645463325252ull;
     for (int round = 0; round < 2000; round++) {
-        begin();
+        begin("[heap]");
         if (round % 2)
             make_chain();
         for (int i = 0; i < 200; i++) {

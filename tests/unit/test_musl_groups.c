@@ -8,29 +8,13 @@
 
 #include <cmocka.h>
 
-#include "heap/malloc_walk.h"
+#include "made_malloc.h"
 
-#define START 0x7f0000000000ull
-#define NBYTES 65536
 #define GROUP 0x2000 // where the first one is
 #define CLASS 3      // four units a slot
 #define SLOT 64
 #define SLOTS 10
 #define MANY 200
-
-static const struct layout LAYOUT = {.pool_nbytes = 16384};
-
-static uint8_t bytes[NBYTES];
-static struct memory memory;
-static struct maps maps;
-static struct allocator allocator;
-static struct statics none;
-static struct malloc_walk walk;
-
-static void put(uint64_t offset, uint64_t word)
-{
-    memcpy(bytes + offset, &word, sizeof word);
-}
 
 static uint64_t meta_of(uint32_t number)
 {
@@ -68,32 +52,12 @@ static mx_addr block(uint64_t offset, uint64_t slot_nbytes, uint32_t number, uin
 // Ten slots, of which 2 and 3 are free.
 static void make_group(void)
 {
-    memset(bytes, 0, sizeof bytes);
+    begin("");
     put(0, 0x5EC2E7);
     put(16, 4);
     group(0, GROUP, SLOTS, CLASS, 0, 1 << 2, 1 << 3);
     for (uint32_t i = 0; i < SLOTS; i++)
         block(GROUP, SLOT, i, 0, SLOT - 4);
-}
-
-static void walk_it(void)
-{
-    char text[200];
-    memory_init(&memory, NULL, NULL);
-    memory_add(&memory, START, bytes, NBYTES, NULL);
-    int nbytes =
-        snprintf(text, sizeof text, "%llx-%llx rw-p 00000000 00:00 0\n", START, START + NBYTES);
-    assert_int_equal(maps_parse(text, (size_t)nbytes, &maps, NULL), MX_OK);
-    allocator_init(&allocator, &memory, &LAYOUT, NULL);
-    assert_int_equal(malloc_walk_init(&allocator, &maps, &none, &none, &walk, NULL), MX_OK);
-}
-
-static void end(void)
-{
-    malloc_walk_fini(&walk);
-    allocator_fini(&allocator);
-    maps_free(&maps);
-    memory_fini(&memory);
 }
 
 struct found {
